@@ -1,0 +1,38 @@
+# mocotpu: `make` alone prints this help. Targets do their own set-up; they need Go, g++ and Python with pip.
+
+GO ?= go
+MOCOTPU := bin/mocotpu
+GOFUMPT := mvdan.cc/gofumpt@v0.9.2
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+.PHONY: help build setup demo test check bench slow
+
+help: ## print this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/mocotpu
+	$(GO) build -o $(MOCOTPU) ./cmd/mocotpu
+
+setup: build ## install the CPU engine (a no-op the second time)
+	$(MOCOTPU) setup cpu
+
+demo: setup ## train on drawn characters and watch the kNN accuracy rise (about 10 minutes)
+	$(MOCOTPU) train --preset=glyphs --backend=cpu
+
+test: setup ## run every test but the slow ones
+	$(GO) test -timeout 25m ./...
+
+check: ## format, vet, lint, tidiness; then a build of models without cgo
+	@test -z "$$($(GO) run $(GOFUMPT) -l .)" || { $(GO) run $(GOFUMPT) -l .; echo "gofumpt these files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags slow ./...
+	$(GO) run $(STATICCHECK) -checks inherit,-ST1001 ./...
+	$(GO) run $(STATICCHECK) -checks inherit,-ST1001 -tags slow ./...
+	$(GO) mod tidy -diff
+	CGO_ENABLED=0 $(GO) vet ./models/...
+
+bench: setup ## time the training step on this machine, beside PyTorch where it is installed
+	$(MOCOTPU) bench step
+
+slow: setup ## the tests that take longer than CI's 20 minutes
+	$(GO) test -timeout 3h -tags slow -run Slow ./...

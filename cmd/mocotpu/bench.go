@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/pretrain"
+)
+
+func newBench() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "bench", Short: "Time the training step on this machine", Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newBenchStep())
+	return cmd
+}
+
+// benchOptions are the flags of `bench step` that are not the configuration's.
+type benchOptions struct {
+	counts []int
+	repeat int
+	python string
+}
+
+func newBenchStep() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "step",
+		Short: "Time one training step, beside the same step in PyTorch where that is installed",
+		Long: "Compiles the configuration's training step for each number of devices and times it over noise, from uint8\n" +
+			"images on the host to the updated state; no data set is read. One step warms up. On the CPU the devices\n" +
+			"are virtual: eight of them share the cores of one, and what they take longer is the price of being eight.\n\n" +
+			"The step with plain views (images scaled, nothing random) leaves out the augmentation, which is part of our\n" +
+			"step and belongs to PyTorch's data loaders. It is what PyTorch is compared with: the same algorithm, network,\n" +
+			"groups, shuffle and batch, eager, on all cores, the fastest of three layouts. PyTorch ignores --remat.",
+		Example: "  mocotpu bench step\n" +
+			"  mocotpu bench step --preset=cifar10 --batch=64 --counts=1 --repeat=5\n" +
+			"  mocotpu bench step --python=/opt/torch/bin/python --json",
+		Args: noArguments,
+	}
+	flags := addConfigFlags(cmd.Flags())
+	var o benchOptions
+	cmd.Flags().IntSliceVar(&o.counts, "counts", nil,
+		"numbers of devices (default --devices, or 1 and 8, fewer where the engine or --bn-groups want it)")
+	cmd.Flags().IntVar(&o.repeat, "repeat", 10, "timed steps of each program")
+	cmd.Flags().StringVar(&o.python, "python", "python3", "Python to look for PyTorch in; empty leaves the comparison out")
+	asJSON := cmd.Flags().Bool("json", false, "print the report as JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		config, err := flags.resolve(cmd.Flags())
+		if err != nil {
+			return err
+		}
+		if o.repeat < 1 {
+			return usageError{fmt.Errorf("--repeat %d, want at least 1", o.repeat)}
+		}
+		report, err := bench(cmd.Context(), config, o, cmd.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		report.Command = commandLine(cmd)
+		if *asJSON {
+			return report.writeJSON(cmd.OutOrStdout())
+		}
+		return report.writeTable(cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+// bench measures everything, one program after the other, so that none takes another's cores.
+func bench(ctx context.Context, config pretrain.Config, o benchOptions, talk io.Writer) (*benchReport, error) {
+	config, counts, err := benchCounts(config, o.counts)
+	if err != nil {
+		return nil, err
+	}
+	step, err := config.Step()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if err := step.Validate(); err != nil {
+		return nil, usageError{err}
+	}
+	views, err := presetViews(config)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	report := newBenchReport(config)
+	kinds := []benchViews{views, plainViews(config)}
+	for _, n := range counts {
+		if err := benchEngine(ctx, report, step, kinds, n, o.repeat, talk); err != nil {
+			return nil, err
+		}
+		kinds = kinds[:1] // the plain views once: the first engine says what the others cost
+	}
+	torch, err := benchTorch(ctx, report, step, o, talk)
+	if err != nil {
+		return nil, err
+	}
+	report.addTorch(torch, step.Batch)
+	return report, nil
+}
+
+// benchEngine opens a fresh engine of n devices and times the step there with each kind of views.
+func benchEngine(ctx context.Context, report *benchReport, step moco.Config, kinds []benchViews, n, repeat int, talk io.Writer) error {
+	config := report.Config
+	config.Engine.Devices = n
+	engine, err := openEngine(config.Engine)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	report.Engine.Version = engine.PluginVersion()
+	for _, views := range kinds {
+		fmt.Fprintf(talk, "%s, %d device(s), %s views: compiling, then %d steps ...\n", engine.EngineName(), n, views.name, repeat)
+		row, err := timeSteps(ctx, engine, step, views, n, repeat, config)
+		if err != nil {
+			return err
+		}
+		report.add(row)
+	}
+	return nil
+}
+
+// benchCounts settles which engine and which numbers of devices are timed.
+func benchCounts(config pretrain.Config, counts []int) (pretrain.Config, []int, error) {
+	available := 8
+	if config.Engine.Backend != "cpu" && config.Engine.Backend != "go" {
+		engine, err := openEngine(config.Engine)
+		if err != nil {
+			return config, nil, err
+		}
+		config.Engine.Backend = engine.EngineName()
+		if config.Engine.Backend != "cpu" {
+			available = engine.NumDevices()
+		}
+		engine.Close()
+	}
+	if config.Engine.Backend == "go" {
+		available = 1
+	}
+	switch {
+	case len(counts) > 0:
+	case config.Engine.Devices > 0:
+		counts = []int{config.Engine.Devices}
+	default:
+		most := min(available, config.MoCo.Groups)
+		for config.MoCo.Groups%most != 0 {
+			most--
+		}
+		counts = slices.Compact([]int{1, most})
+	}
+	var errs []error
+	for i, n := range counts {
+		if n < 1 || slices.Contains(counts[:i], n) {
+			errs = append(errs, fmt.Errorf("--counts %d, want numbers of devices above 0, each once", n))
+			continue
+		}
+		c := config
+		c.Engine.Devices = n
+		if err := c.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("--counts %d: %w", n, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return config, nil, usageError{err}
+	}
+	return config, counts, nil
+}
+
+// commandLine is the command with the flags that were given.
+func commandLine(cmd *cobra.Command) string {
+	words := []string{cmd.CommandPath()}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		words = append(words, "--"+f.Name+"="+strings.Trim(f.Value.String(), "[]"))
+	})
+	return strings.Join(words, " ")
+}

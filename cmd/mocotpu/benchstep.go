@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/mesh"
+)
+
+// benchViews says what images a timed step takes and what views it makes of them.
+type benchViews struct {
+	name           string
+	viewer         moco.Viewer
+	side, channels int                                    // of the images
+	draw           func(row []float32, index, number int) // the parameters of one view of one image
+}
+
+// presetViews are those of the configuration, of images as its data set has them.
+func presetViews(c pretrain.Config) (benchViews, error) {
+	views, err := augment.Preset(c.Views.Preset)
+	if err != nil {
+		return benchViews{}, err
+	}
+	step, err := c.Step()
+	if err != nil {
+		return benchViews{}, err
+	}
+	b := benchViews{name: c.Views.Preset, viewer: step.Views, side: 32, channels: 3}
+	switch c.Data.Kind {
+	case "mnist", "emnist":
+		b.side, b.channels = 28, 1
+	case "folder":
+		b.side = 256
+	}
+	b.draw = func(row []float32, index, number int) { views.Draw(row, c.Run.Seed, 0, index, number, 1) }
+	return b, nil
+}
+
+// plainViews only scale images of the views' size to [-1, 1]: the least a step can do with uint8 images.
+func plainViews(c pretrain.Config) benchViews {
+	return benchViews{
+		name: "plain", viewer: plain{}, side: c.Views.ImageSize, channels: 3,
+		draw: func(row []float32, _, _ int) { row[0], row[1] = 2./255, -1 },
+	}
+}
+
+// plain is the moco.Viewer of plainViews. Its two parameters, scale and offset, are an input split over the
+// devices, without which the compiler would not split the key encoder.
+type plain struct{}
+
+func (plain) NumParams() int { return 2 }
+
+func (plain) Validate() error { return nil }
+
+func (plain) View(images, params *graph.Node, size int) *graph.Node {
+	n := images.Shape().Dimensions[0]
+	images.AssertDims(n, size, size, 3)
+	column := func(i int) *graph.Node {
+		return graph.Reshape(graph.Slice(params, graph.AxisRange(), graph.AxisElem(i)), n, 1, 1, 1)
+	}
+	return graph.Add(graph.Mul(graph.ConvertDType(images, dtypes.Float32), column(0)), column(1))
+}
+
+// timedStep is a compiled training step with noise to run it on.
+type timedStep struct {
+	config  moco.Config
+	views   benchViews
+	lr      float32
+	program *mesh.Program
+	noise   *rand.ChaCha8
+	index   int // of the next image
+}
+
+// compileStep compiles the step for the engine's first devices, with its state freshly initialised.
+func compileStep(e *xla.Engine, step moco.Config, views benchViews, devices int, lr float64, seed uint64) (*timedStep, error) {
+	step.Views = views.viewer
+	store := model.NewStore()
+	if err := moco.Init(store, step, seed); err != nil {
+		return nil, err
+	}
+	m, err := mesh.New(e, devices)
+	if err != nil {
+		return nil, err
+	}
+	program, err := m.Compile("step", store, step.Inputs(views.side, views.channels), step.Step)
+	if err != nil {
+		return nil, err
+	}
+	return &timedStep{
+		config: step, views: views, lr: float32(lr), program: program,
+		noise: rand.NewChaCha8([32]byte{byte(seed)}),
+	}, nil
+}
+
+// run executes one step. It returns the loss, and the time from inputs on the host to the loss on the host.
+func (s *timedStep) run() (loss float32, took time.Duration, err error) {
+	args, err := s.inputs()
+	if err != nil {
+		return 0, 0, err
+	}
+	start := time.Now()
+	outputs, err := s.program.Run(args...)
+	if err != nil {
+		return 0, 0, fmt.Errorf("bench: step: %w", err)
+	}
+	defer outputs[0].FinalizeAll()
+	err = tensors.ConstFlatData(outputs[0], func(figures []float32) { loss = figures[moco.FigureLoss] })
+	return loss, time.Since(start), err
+}
+
+// inputs are those of moco.Config.Inputs, over images not seen before.
+func (s *timedStep) inputs() ([]*tensors.Tensor, error) {
+	n := s.config.Batch
+	images := tensors.FromShape(shapes.Make(dtypes.Uint8, n, s.views.side, s.views.side, s.views.channels))
+	err := tensors.MutableFlatData(images, func(flat []uint8) { _, _ = s.noise.Read(flat) }) // it never fails
+	if err != nil {
+		return nil, err
+	}
+	inOrder := make([]int, n)
+	for i := range inOrder {
+		inOrder[i] = i
+	}
+	shuffled := s.config.ShuffleOrder()
+	draw := func(order []int, number int) *tensors.Tensor {
+		p := s.views.viewer.NumParams()
+		rows := make([]float32, n*p)
+		for i, from := range order {
+			s.views.draw(rows[i*p:(i+1)*p], s.index+from, number)
+		}
+		return tensors.FromFlatDataAndDimensions(rows, n, p)
+	}
+	args := []*tensors.Tensor{images, draw(inOrder, 0), draw(shuffled, 1), tensors.FromValue(s.lr)}
+	if s.config.Symmetric {
+		args = append(args, draw(inOrder, 1), draw(shuffled, 0))
+	}
+	s.index += n
+	return args, nil
+}
+
+// timeSteps compiles the step, warms it up and times it.
+func timeSteps(ctx context.Context, e *xla.Engine, step moco.Config, views benchViews, devices, repeat int,
+	config pretrain.Config,
+) (benchRow, error) {
+	row := benchRow{Program: "mocotpu", Variant: e.EngineName(), Devices: devices, Views: views.name}
+	start := time.Now()
+	s, err := compileStep(e, step, views, devices, config.Optim.LR, config.Run.Seed)
+	if err != nil {
+		return row, err
+	}
+	defer s.program.Close()
+	row.CompileSeconds = time.Since(start).Seconds()
+	row.MemoryBytes = programMemory(e)
+	times := make([]float64, 0, repeat)
+	for i := range repeat + 1 {
+		if ctx.Err() != nil {
+			return row, ctx.Err()
+		}
+		loss, took, err := s.run()
+		switch {
+		case err != nil:
+			return row, err
+		case math.IsNaN(float64(loss)) || math.IsInf(float64(loss), 0):
+			return row, fmt.Errorf("bench: the loss of step %d is %v, want a number: try a lower --lr", i, loss)
+		case i == 0:
+			row.Loss = float64(loss)
+		default:
+			times = append(times, float64(took)/float64(time.Millisecond))
+		}
+	}
+	row.setTimes(times, step.Batch)
+	return row, nil
+}
+
+// programMemory is what one device needs for the newest program, 0 where the engine does not tell.
+func programMemory(e *xla.Engine) int64 {
+	programs := e.Programs()
+	if len(programs) == 0 {
+		return 0
+	}
+	m, err := programs[len(programs)-1].Memory()
+	if err != nil {
+		return 0
+	}
+	return m.Arguments + m.Outputs - m.Aliased + m.Temporaries
+}

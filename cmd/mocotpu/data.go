@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/mocotpu/mocotpu/models/data"
+)
+
+// downloads are the data sets that have files to get.
+var downloads = []string{"mnist", "emnist", "cifar10", "cifar100"}
+
+func newData() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "data", Short: "Get data sets", Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var dir string
+	get := &cobra.Command{
+		Use:   "get " + strings.Join(downloads, "|"),
+		Short: "Download a data set, verify its checksum, and leave it where train looks for it",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 || !slices.Contains(downloads, args[0]) {
+				return usageError{fmt.Errorf("get %s: want one data set of %s", strings.Join(args, " "), strings.Join(downloads, ", "))}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if dir == "" {
+				dir = filepath.Join("data", args[0])
+			}
+			talk := cmd.ErrOrStderr()
+			var bar *progressbar.ProgressBar
+			progress := func(done, total int64) {
+				if !isTerminal(talk) {
+					return
+				}
+				if bar == nil || bar.GetMax64() != total {
+					bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(talk), progressbar.OptionShowBytes(true),
+						progressbar.OptionSetDescription(args[0]), progressbar.OptionThrottle(200*time.Millisecond))
+				}
+				_ = bar.Set64(done)
+			}
+			if err := data.Get(cmd.Context(), args[0], dir, data.GetOptions{Progress: progress}); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is in %s\n", args[0], dir)
+			return nil
+		},
+	}
+	get.Flags().StringVar(&dir, "dir", "", "folder to put it in (default data/<name>)")
+	cmd.AddCommand(get)
+	return cmd
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/mocotpu/mocotpu/models/pretrain"
+)
+
+// configFlags are the flags that describe a run, the same in every command.
+type configFlags struct {
+	preset string
+	dir    string
+	data   string
+	config pretrain.Config // bound to the flags; holds the default preset's values until they are parsed
+}
+
+func addConfigFlags(flags *pflag.FlagSet) *configFlags {
+	f := &configFlags{}
+	f.config, _ = pretrain.Preset(pretrain.DefaultPreset) // the default preset exists
+	flags.SortFlags = false
+	flags.StringVar(&f.preset, "preset", pretrain.DefaultPreset, "settings to start from: "+strings.Join(pretrain.PresetNames(), ", "))
+	flags.StringVar(&f.dir, "dir", "", "run directory; one of an earlier run goes on from there (default runs/<preset>-<time>)")
+	flags.StringVar(&f.data, "data", "", "data set ("+strings.Join(pretrain.Choices("kind"), ", ")+", emnist/<split>), or the folder of the preset's files")
+	bindConfig(flags, &f.config)
+	return f
+}
+
+// bindConfig declares the flags that set one field each.
+func bindConfig(flags *pflag.FlagSet, c *pretrain.Config) {
+	choice := func(field *string, name, choices, usage string) {
+		flags.StringVar(field, name, *field, usage+": "+strings.Join(pretrain.Choices(choices), ", "))
+	}
+	choice(&c.Engine.Backend, "backend", "backend", "engine")
+	flags.IntVar(&c.Engine.Devices, "devices", c.Engine.Devices, "devices to use; they divide the BatchNorm groups (0: one on the CPU, else all)")
+	flags.StringVar(&c.Engine.Plugin, "plugin", c.Engine.Plugin, "path of a PJRT plugin to use instead of the installed one")
+	choice(&c.Encoder.Arch, "arch", "arch", "encoder")
+	flags.IntVar(&c.Encoder.Width, "width", c.Encoder.Width, "channels of the first stage")
+	choice(&c.Encoder.Stem, "stem", "stem", "what stands before the first stage")
+	choice(&c.Encoder.Head, "head", "head", "projection: linear is v1's, mlp v2's")
+	flags.IntVar(&c.Encoder.Dim, "dim", c.Encoder.Dim, "dimension of the projections")
+	choice(&c.Views.Preset, "views", "views", "augmentation")
+	flags.IntVar(&c.Views.ImageSize, "image-size", c.Views.ImageSize, "side of a view in pixels")
+	flags.IntVar(&c.Data.TrainImages, "train-images", c.Data.TrainImages, "training images to use (0: all)")
+	flags.IntVar(&c.MoCo.Batch, "batch", c.MoCo.Batch, "global batch")
+	flags.IntVar(&c.MoCo.Queue, "queue", c.MoCo.Queue, "keys in the queue")
+	flags.Float64Var(&c.MoCo.KeyMomentum, "key-momentum", c.MoCo.KeyMomentum, "momentum of the key encoder")
+	flags.Float64Var(&c.MoCo.Temperature, "temperature", c.MoCo.Temperature, "temperature of the logits")
+	flags.IntVar(&c.MoCo.Groups, "bn-groups", c.MoCo.Groups, "BatchNorm groups of a batch, whatever the devices")
+	flags.BoolVar(&c.MoCo.Shuffle, "shuffle", c.MoCo.Shuffle, "Shuffling BN: exchange the key images between the groups")
+	flags.BoolVar(&c.MoCo.Symmetric, "symmetric", c.MoCo.Symmetric, "add the loss with the views exchanged")
+	flags.Float64Var(&c.Optim.LR, "lr", c.Optim.LR, "peak learning rate")
+	flags.Float64Var(&c.Optim.Momentum, "sgd-momentum", c.Optim.Momentum, "momentum of SGD")
+	flags.Float64Var(&c.Optim.WeightDecay, "weight-decay", c.Optim.WeightDecay, "weight decay, on every parameter")
+	choice(&c.Optim.Schedule, "schedule", "schedule", "learning rate over the epochs")
+	flags.Float64Var(&c.Optim.Warmup, "warmup", c.Optim.Warmup, "epochs of linear warm-up")
+	flags.IntSliceVar(&c.Optim.Milestones, "milestones", c.Optim.Milestones, "epochs at which schedule step divides the rate by ten")
+	flags.IntVar(&c.Run.Epochs, "epochs", c.Run.Epochs, "epochs to train")
+	flags.IntVar(&c.Run.Steps, "steps", c.Run.Steps, "steps after which to stop (0: after the epochs)")
+	choice(&c.Encoder.Precision, "precision", "precision", "arithmetic of the encoders")
+	choice(&c.Encoder.Remat, "remat", "remat", "what the backward pass computes again to save memory")
+	flags.Uint64Var(&c.Run.Seed, "seed", c.Run.Seed, "seed of everything random")
+	flags.IntVar(&c.Run.CheckpointEvery, "checkpoint-every", c.Run.CheckpointEvery, "steps between checkpoints (0: an epoch)")
+	flags.IntVar(&c.Run.LogEvery, "log-every", c.Run.LogEvery, "steps between rows of metrics.jsonl")
+	flags.IntSliceVar(&c.KNN.Ks, "knn-ks", c.KNN.Ks, "numbers of neighbours, ascending; the last is the headline")
+	flags.IntVar(&c.KNN.Every, "knn-every", c.KNN.Every, "epochs between nearest-neighbour evaluations (0: never)")
+}
+
+// resolve makes the configuration: that of the run in --dir or of the preset, with the flags given set on top.
+func (f *configFlags) resolve(flags *pflag.FlagSet) (pretrain.Config, error) {
+	c, err := f.base(flags.Changed("preset"))
+	if err != nil {
+		return c, usageError{err}
+	}
+	onto := pflag.NewFlagSet("", pflag.ContinueOnError)
+	bindConfig(onto, &c)
+	flags.Visit(func(given *pflag.Flag) {
+		target := onto.Lookup(given.Name)
+		if target == nil {
+			return
+		}
+		if from, ok := given.Value.(pflag.SliceValue); ok {
+			err = errors.Join(err, target.Value.(pflag.SliceValue).Replace(from.GetSlice()))
+			return
+		}
+		err = errors.Join(err, target.Value.Set(given.Value.String()))
+	})
+	if err != nil {
+		return c, usageError{err}
+	}
+	if f.data != "" {
+		setData(&c.Data, f.data)
+	}
+	c.Run.Dir = f.dir
+	if err := c.Validate(); err != nil {
+		return c, usageError{err}
+	}
+	return c, nil
+}
+
+func (f *configFlags) base(presetGiven bool) (pretrain.Config, error) {
+	if f.dir != "" && !presetGiven {
+		c, err := pretrain.ReadConfig(f.dir)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return c, err
+		}
+	}
+	if !presetGiven && f.config.Engine.Backend == "go" {
+		return pretrain.Preset("glyphs-go") // the default is more than the Go engine can do in minutes
+	}
+	return pretrain.Preset(f.preset)
+}
+
+// setData takes a data set's name, with the split of EMNIST behind a slash, or the folder of the preset's files.
+func setData(d *pretrain.Data, value string) {
+	kind, split, _ := strings.Cut(value, "/")
+	if !slices.Contains(pretrain.Choices("kind"), kind) {
+		d.Dir = value
+		return
+	}
+	if kind == "emnist" && split == "" {
+		split = "byclass"
+	}
+	if fmt.Sprint(kind, split) != fmt.Sprint(d.Kind, d.Split) {
+		d.Dir, d.TrainImages, d.TestImages = "", 0, 0
+	}
+	d.Kind, d.Split = kind, split
+}

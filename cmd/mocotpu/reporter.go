@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/xla"
+)
+
+// reporter shows a run: a line an epoch or JSON on out, talk and a progress bar on talk.
+type reporter struct {
+	out, talk io.Writer
+	json      bool
+	watched   bool // a person looks at talk
+	bar       *progressbar.ProgressBar
+	last      pretrain.Row
+}
+
+func newReporter(out, talk io.Writer, json bool) *reporter {
+	return &reporter{out: out, talk: talk, json: json, watched: isTerminal(talk)}
+}
+
+func (r *reporter) start(c pretrain.Config, e *xla.Engine) {
+	engine := e.EngineName()
+	if v := e.PluginVersion(); v != "" {
+		engine += " (" + v + ")"
+	}
+	fmt.Fprintf(r.talk, "%s: %s of width %d, batch %d in %d BatchNorm groups, shuffle %t, queue %d\n",
+		c.Preset, c.Encoder.Arch, c.Encoder.Width, c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Shuffle, c.MoCo.Queue)
+	fmt.Fprintf(r.talk, "engine %s, %d device(s); run directory %s\n", engine, e.NumDevices(), c.Run.Dir)
+}
+
+func (r *reporter) Note(text string) {
+	r.clear()
+	fmt.Fprintln(r.talk, text)
+}
+
+func (r *reporter) Stage(what string) {
+	if r.watched && r.bar != nil {
+		r.bar.Describe(what)
+		return
+	}
+	if r.bar == nil {
+		fmt.Fprintln(r.talk, what, "...")
+	}
+}
+
+func (r *reporter) Step(done, total int) {
+	if !r.watched {
+		r.bar = progressbar.DefaultSilent(int64(total))
+		return
+	}
+	if r.bar == nil {
+		r.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(r.talk), progressbar.OptionSetWidth(24),
+			progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(true),
+			progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(200*time.Millisecond))
+		_ = r.bar.Set(done - 1)
+	}
+	_ = r.bar.Set(done)
+}
+
+func (r *reporter) Row(row pretrain.Row) {
+	r.last = row
+	if r.json {
+		r.line(row)
+		return
+	}
+	if r.watched && r.bar != nil {
+		r.bar.Describe(fmt.Sprintf("loss %.3f  %.0f img/s  wait %.0f%%", row.Loss, row.Time.ImagesPerSecond, 100*row.Time.DataWait))
+	}
+}
+
+func (r *reporter) KNN(row pretrain.KNNRow) {
+	if r.json {
+		r.line(row)
+		return
+	}
+	r.clear()
+	if row.Step == 0 {
+		if len(row.Pixels) > 0 {
+			fmt.Fprintf(r.out, "raw pixels  kNN %s\n", accuracies(row.K, row.Pixels))
+		}
+		fmt.Fprintf(r.out, "untrained   kNN %s\n", accuracies(row.K, row.Backbone))
+		return
+	}
+	l := r.last
+	fmt.Fprintf(r.out, "epoch %3d   kNN %s   loss %.3f (chance %.3f)  top-1 %.1f%%  pos %.2f neg %.2f spread %.2f  lr %.4f  %.0f img/s, wait %.0f%%\n",
+		row.Epoch, accuracies(row.K, row.Backbone), l.Loss, l.Chance, l.Top1, l.Positive, l.Negative, l.Spread, l.LR,
+		l.Time.ImagesPerSecond, 100*l.Time.DataWait)
+}
+
+// end sums the run up.
+func (r *reporter) end(c pretrain.Config, result pretrain.Result) {
+	r.clear()
+	if r.json || len(result.KNN) < 2 {
+		return
+	}
+	first, last := result.KNN[0], result.KNN[len(result.KNN)-1]
+	fmt.Fprintf(r.out, "kNN top-1 on %d held-out images (backbone, k=%d): untrained %.1f%%, after %d epochs %.1f%%",
+		last.Queries, last.K[len(last.K)-1], first.Headline(), last.Epoch, last.Headline())
+	if len(first.Pixels) > 0 {
+		best := first.Pixels[0]
+		for _, p := range first.Pixels {
+			best = max(best, p)
+		}
+		fmt.Fprintf(r.out, "; raw pixels at their best k %.1f%%", best)
+	}
+	fmt.Fprintf(r.out, "\nrun directory: %s\n", c.Run.Dir)
+}
+
+func (r *reporter) line(row interface{ Line() ([]byte, error) }) {
+	if text, err := row.Line(); err == nil {
+		fmt.Fprintf(r.out, "%s\n", text)
+	}
+}
+
+// clear makes room for a line where the bar stands.
+func (r *reporter) clear() {
+	if r.watched && r.bar != nil {
+		_ = r.bar.Clear()
+	}
+}
+
+// accuracies prints percentages by k: "k=1 40.1%  k=200 52.3%".
+func accuracies(ks []int, values []pretrain.Float) string {
+	parts := make([]string, len(ks))
+	for i, k := range ks {
+		parts[i] = fmt.Sprintf("k=%d %4.1f%%", k, values[i])
+	}
+	return strings.Join(parts, "  ")
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/xla"
+)
+
+// Exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// usageError marks an error that the user mends by typing something else.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// run is the command as a function: it returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintln(stderr, "mocotpu:", err)
+	return exitCode(err)
+}
+
+// exitCode tells wrong input from failure.
+func exitCode(err error) int {
+	if errors.Is(err, pretrain.ErrInterrupted) || errors.Is(err, context.Canceled) {
+		return exitInterrupted
+	}
+	for _, usage := range []error{
+		data.ErrMissing, data.ErrCorrupt, pretrain.ErrInvalid, pretrain.ErrIncompatible, xla.ErrNoPlugin,
+	} {
+		if errors.Is(err, usage) {
+			return exitUsage
+		}
+	}
+	var wrong usageError
+	if errors.As(err, &wrong) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mocotpu",
+		Short: "Momentum Contrast (MoCo) pretraining on TPU, GPU and CPU",
+		Long: "mocotpu trains image encoders without labels by Momentum Contrast (MoCo v1 and v2): one program,\n" +
+			"compiled by XLA through PJRT for a TPU, a GPU or the CPU, on one device or on eight with the same numbers.",
+		Example: "  mocotpu doctor                # what works on this machine\n" +
+			"  mocotpu setup cpu             # install the CPU engine\n" +
+			"  mocotpu train                 # learn drawn characters, in minutes",
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		Args:              noArguments,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	})
+	root.AddCommand(newTrain(), newSetup(), newDoctor(), newData(), newBench())
+	return root
+}
+
+// noArguments refuses what is neither a flag nor a command.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unexpected argument %q; see %s --help", args[0], cmd.CommandPath())}
+	}
+	return nil
+}

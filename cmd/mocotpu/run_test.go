@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mocotpu/mocotpu/models/pretrain"
+)
+
+// TestMain lets the test binary be the command: doctor probes engines in a child process of itself.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "doctor" {
+		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// call runs the command in an empty folder, so that nothing is found or left there.
+func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, talk bytes.Buffer
+	code = run(t.Context(), args, &out, &talk)
+	return code, out.String(), talk.String()
+}
+
+func TestExitCodes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	missing := filepath.Join(t.TempDir(), "missing.so")
+	for _, test := range []struct {
+		args           string
+		code           int
+		stdout, stderr string // parts of it
+	}{
+		{"", 0, "mocotpu train", ""},
+		{"--help", 0, "Usage:", ""},
+		{"train --help", 0, "--key-momentum", ""},
+		{"bogus", 2, "", `unexpected argument "bogus"`},
+		{"train --bogus", 2, "", "unknown flag: --bogus; see mocotpu train --help"},
+		{"train --batch x", 2, "", "invalid argument"},
+		{"train now", 2, "", `unexpected argument "now"`},
+		{"train --preset nope", 2, "", "want one of glyphs, "},
+		{"train --batch 100 --temperature -1 --arch vgg", 2, "", "encoder.arch is \"vgg\""},
+		{"train --batch 100 --temperature -1 --arch vgg", 2, "", "moco.temperature is -1"},
+		{"train --batch 72 --bn-groups 8", 2, "", "have no common divisor to shuffle by"},
+		{"train --devices 3", 2, "", "divides moco.groups"},
+		{"train --backend go --data mnist", 2, "", "mocotpu data get mnist"},
+		{"train --preset moco-v1 --backend go", 2, "", "folders of images cannot be read yet"},
+		{"train --backend cpu --plugin " + missing, 2, "", missing},
+		{"setup gpu", 2, "", "want one of cpu, cuda, tpu"},
+		{"data get", 2, "", "want one data set"},
+		{"data get imagenet", 2, "", "imagenet"},
+		{"bench step --counts 3 --backend go", 2, "", ""},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			code, stdout, stderr := call(t, strings.Fields(test.args)...)
+			if code != test.code || !strings.Contains(stdout, test.stdout) || !strings.Contains(stderr, test.stderr) {
+				t.Errorf("exit code %d, stdout %q, stderr %q, want %d, %q, %q",
+					code, stdout, stderr, test.code, test.stdout, test.stderr)
+			}
+			if code != 0 && stdout != "" {
+				t.Errorf("a failure printed %q on stdout", stdout)
+			}
+		})
+	}
+	if left, _ := os.ReadDir("."); len(left) != 0 {
+		t.Errorf("wrong use left %v behind", left)
+	}
+}
+
+// tinyRun is the smallest run that the Go engine does in seconds.
+var tinyRun = strings.Fields("train --backend go --train-images 64 --batch 16 --bn-groups 2 --queue 32 --width 2 --dim 8 " +
+	"--image-size 16 --epochs 2 --log-every 1 --knn-every 2 --knn-ks 1,5")
+
+func TestTrainAndGoOn(t *testing.T) {
+	t.Chdir(t.TempDir())
+	code, stdout, stderr := call(t, append(tinyRun, "--dir", "run", "--steps", "5")...)
+	if code != 0 || !strings.Contains(stdout, "untrained   kNN k=1") || !strings.Contains(stdout, "run directory: run") {
+		t.Fatalf("exit code %d, stdout %q, stderr %q, want the accuracies of a run", code, stdout, stderr)
+	}
+	code, stdout, stderr = call(t, "train", "--dir", "run", "--steps", "0", "--json")
+	if code != 0 || !strings.Contains(stderr, "going on from step 5 of 8") {
+		t.Fatalf("exit code %d, stderr %q, want the run to go on", code, stderr)
+	}
+	for line := range strings.Lines(stdout) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("--json printed %q, want JSON and nothing else", line)
+		}
+	}
+	rows, knn, err := pretrain.ReadMetrics("run")
+	if err != nil || len(rows) != 8 || knn[len(knn)-1].Step != 8 {
+		t.Errorf("%d rows, evaluations %v, error %v, want 8 rows and an evaluation at the end", len(rows), knn, err)
+	}
+	code, _, stderr = call(t, "train", "--dir", "run", "--queue", "64")
+	if code != 2 || !strings.Contains(stderr, "moco.queue: 32, now 64") {
+		t.Errorf("exit code %d, stderr %q, want the changed flag refused", code, stderr)
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, talk bytes.Buffer
+	code := run(ctx, append(tinyRun, "--dir", "run", "--knn-every", "0"), &out, &talk)
+	if code != exitInterrupted || !strings.Contains(talk.String(), "--dir run goes on from there") {
+		t.Errorf("exit code %d, stderr %q, want %d and how to go on", code, talk.String(), exitInterrupted)
+	}
+}
+
+func TestDoctor(t *testing.T) {
+	code, stdout, stderr := call(t, "doctor")
+	if code != 0 {
+		t.Fatalf("exit code %d, stderr %q, want 0: the go engine is always there", code, stderr)
+	}
+	for _, engine := range []string{"go", "cpu", "cuda", "tpu"} {
+		if !strings.Contains(stdout, "\n"+engine+" ") {
+			t.Errorf("%q has no row for %s", stdout, engine)
+		}
+	}
+}

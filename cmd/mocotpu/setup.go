@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mocotpu/mocotpu/xla/setup"
+)
+
+func newSetup() *cobra.Command {
+	var plugin string
+	cmd := &cobra.Command{
+		Use:       "setup [" + strings.Join(setup.Engines, "|") + "]",
+		Short:     "Install the plugin of an engine (cpu unless told otherwise)",
+		ValidArgs: setup.Engines,
+		Long: "Installs the PJRT plugin of an engine, in pinned versions with checksums, below $MOCOTPU_HOME or\n" +
+			"~/.local/share/mocotpu. The second time it does nothing, and needs no network.\n\n" +
+			"  cpu   go-xla's prebuilt plugin where GitHub can be reached, else our own, built with g++\n" +
+			"        over the TensorFlow wheel (274 MB to download)\n" +
+			"  cuda  JAX's CUDA plugin and the NVIDIA libraries it needs (2.7 GB to download)\n" +
+			"  tpu   libtpu (137 MB to download)",
+		Example: "  mocotpu setup cpu\n  mocotpu setup cuda --plugin /opt/pjrt_c_api_cuda_plugin.so",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			engine := "cpu"
+			if len(args) > 0 {
+				engine = args[0]
+			}
+			if len(args) > 1 || !slices.Contains(setup.Engines, engine) {
+				return usageError{fmt.Errorf("setup %s, want one of %s", strings.Join(args, " "), strings.Join(setup.Engines, ", "))}
+			}
+			progress := func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), text) }
+			p, err := setup.Install(cmd.Context(), engine, setup.Options{Plugin: plugin, Progress: progress})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s engine ready: %s (%s)\n", engine, p.Path, p.Version)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&plugin, "plugin", "", "path of a plugin that this machine has, instead of installing one")
+	return cmd
+}

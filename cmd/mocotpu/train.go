@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/xla"
+)
+
+func newTrain() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "train",
+		Short: "Train an encoder, and watch by nearest neighbours whether it learns",
+		Long: "Trains the preset's encoder by Momentum Contrast. Each epoch prints the loss against its chance level and\n" +
+			"the accuracy of a nearest-neighbour classifier on held-out images, the first time before training.\n" +
+			"Ctrl-C stops after the step in flight and writes a checkpoint; --dir of a run goes on with it.",
+		Example: "  mocotpu train                                        # drawn characters, on the best engine there is\n" +
+			"  mocotpu train --backend=cpu --devices=8              # the same numbers on eight devices\n" +
+			"  mocotpu train --preset=cifar10 --backend=cuda\n" +
+			"  mocotpu train --dir runs/glyphs-20260102-030405      # go on with a run",
+		Args: noArguments,
+	}
+	flags := addConfigFlags(cmd.Flags())
+	asJSON := cmd.Flags().Bool("json", false, "print every row of metrics.jsonl, as JSON, and nothing else, on standard output")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		config, err := flags.resolve(cmd.Flags())
+		if err != nil {
+			return err
+		}
+		if config.Data.Kind == "folder" {
+			return usageError{errors.New("folders of images cannot be read yet: train on glyphs, mnist, emnist, cifar10 or cifar100 " +
+				"(--data); mocotpu bench step takes this preset as it is")}
+		}
+		if config.Run.Dir == "" {
+			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))
+		}
+		engine, err := openEngine(config.Engine)
+		if err != nil {
+			return err
+		}
+		defer engine.Close()
+		report := newReporter(cmd.OutOrStdout(), cmd.ErrOrStderr(), *asJSON)
+		for _, skipped := range engine.Skipped() {
+			report.Note(fmt.Sprintf("engine not used: %v", skipped))
+		}
+		if engine.EngineName() == "go" && config.Engine.Backend == "auto" {
+			report.Note("the go engine is slow, and only it is installed: mocotpu setup cpu, or --preset=glyphs-go to see it learn")
+		}
+		report.start(config, engine)
+		result, err := pretrain.Train(cmd.Context(), config, pretrain.Machine{
+			Backend: engine, Devices: engine.NumDevices(), Versions: versions(engine),
+		}, report)
+		report.end(config, result)
+		return err
+	}
+	return cmd
+}
+
+// openEngine opens what the configuration asks for; an unusable engine is the user's to mend.
+func openEngine(e pretrain.Engine) (*xla.Engine, error) {
+	return xla.Open(e.Backend, xla.Options{Devices: e.Devices, Plugin: e.Plugin})
+}
+
+// isTerminal tells whether a person watches.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,30 @@
+// Package models is the map of mocotpu: it holds no code, its subpackages do, in the order an image travels.
+//
+//	models/data      reads data sets: images uint8 [N, size, size, channels], labels int32 [N]
+//	models/augment   draws two random views per image on the host, and makes them inside the compiled step
+//	models/resnet    the encoder: ResNet, BatchNorm over groups of the batch, projection head
+//	models/moco      one training step: query, momentum update, shuffle, key, loss, enqueue, SGD
+//	models/pretrain  a run: configuration and presets, the loop, checkpoints, metrics, diagnosis
+//	models/encoder   features of images from an encoder that was or is being trained
+//	models/eval      what the features are worth: nearest neighbours
+//
+// Beside them stand
+//
+//	xla              opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
+//	xla/hlo          reads optimized programs: collectives, convolutions, aliased memory
+//	xla/mesh         compiles a graph function over a row of devices
+//	xla/setup        installs and finds PJRT plugins
+//	xla/cpuplugin    our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
+//	cmd/mocotpu      the command
+//
+// # Words
+//
+// The global batch N is split over replicas (devices of the mesh). A group is a contiguous part of the batch
+// with BatchNorm statistics of its own, whatever the number of devices. Images are [N, height, width, channels]
+// everywhere; views are float32, normalised; keys and queries are float32 rows of unit length.
+//
+// # Errors
+//
+// Graph code (augment.Apply, resnet.Forward, moco.Config.Step) panics, as GoMLX does; everything else returns
+// errors, and xla/mesh is where the one becomes the other.
+package models

@@ -1,0 +1,125 @@
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/gomlx/compute"
+)
+
+// Options of [KNN]; the notebook has Ks 200 and Temperature 0.1.
+type Options struct {
+	// Ks are the numbers of neighbours to ask, ascending, at most the rows of
+	// the bank.
+	Ks []int
+	// Temperature is T in a neighbour's weight exp(similarity/T); above 0.
+	Temperature float64
+}
+
+// Result is the outcome for one number of neighbours.
+type Result struct {
+	K int
+	// Correct of Queries queries were given their own label.
+	Correct, Queries int
+}
+
+// Top1 is the accuracy in percent.
+func (r Result) Top1() float64 { return 100 * float64(r.Correct) / float64(r.Queries) }
+
+// KNN classifies each query by its nearest rows of the bank and compares with
+// its label. It returns one [Result] for each of options.Ks, in their order. A
+// query that is also in the bank finds itself: keep the two apart.
+//
+// The similarities are computed by the backend, in float32; the search and the
+// vote on the host, on all cores. Memory beyond the arguments: their normalised
+// copies and 8 bytes for each query and neighbour. A row of zeros has the
+// similarity 0 to all.
+func KNN(backend compute.Backend, bank Features, bankLabels []int32, queries Features, queryLabels []int32,
+	classes int, options Options,
+) ([]Result, error) {
+	results, err := knn(backend, bank, bankLabels, queries, queryLabels, classes, options)
+	if err != nil {
+		return nil, fmt.Errorf("eval: knn: %w", err)
+	}
+	return results, nil
+}
+
+func knn(backend compute.Backend, bank Features, bankLabels []int32, queries Features, queryLabels []int32,
+	classes int, options Options,
+) ([]Result, error) {
+	if err := bank.check(bankLabels, classes); err != nil {
+		return nil, fmt.Errorf("bank: %w", err)
+	}
+	if err := queries.check(queryLabels, classes); err != nil {
+		return nil, fmt.Errorf("queries: %w", err)
+	}
+	if bank.Dim != queries.Dim {
+		return nil, fmt.Errorf("rows of %d in the bank and of %d in the queries, want as long", bank.Dim, queries.Dim)
+	}
+	if err := options.check(bank.Len()); err != nil {
+		return nil, err
+	}
+	bank, err := bank.normalized()
+	if err != nil {
+		return nil, fmt.Errorf("bank: %w", err)
+	}
+	if queries, err = queries.normalized(); err != nil {
+		return nil, fmt.Errorf("queries: %w", err)
+	}
+	found, err := nearest(backend, bank, queries, options.Ks[len(options.Ks)-1])
+	if err != nil {
+		return nil, err
+	}
+	// hits has a row for each query: which of Ks gave it its label.
+	hits := make([][]bool, len(found))
+	eachInParallel(len(found), func(q int) {
+		hits[q] = make([]bool, len(options.Ks))
+		for i, winner := range winners(found[q], bankLabels, classes, options) {
+			hits[q][i] = winner == queryLabels[q]
+		}
+	})
+	results := make([]Result, len(options.Ks))
+	for i, k := range options.Ks {
+		results[i] = Result{K: k, Queries: len(found)}
+		for _, hit := range hits {
+			if hit[i] {
+				results[i].Correct++
+			}
+		}
+	}
+	return results, nil
+}
+
+func (o Options) check(bankRows int) error {
+	if !(o.Temperature > 0) || math.IsInf(o.Temperature, 1) {
+		return fmt.Errorf("temperature %g, want a number above 0", o.Temperature)
+	}
+	if len(o.Ks) == 0 {
+		return errors.New("no k, want at least one")
+	}
+	for i, k := range o.Ks {
+		if k < 1 || i > 0 && k <= o.Ks[i-1] {
+			return fmt.Errorf("ks %v, want ascending numbers from 1", o.Ks)
+		}
+		if k > bankRows {
+			return fmt.Errorf("k %d, want at most the %d rows of the bank", k, bankRows)
+		}
+	}
+	return nil
+}
+
+// winners returns the class that one query's neighbours elect, for each of Ks.
+func winners(neighbours []neighbour, labels []int32, classes int, options Options) []int32 {
+	elected := make([]int32, len(options.Ks))
+	scores := make([]float64, classes)
+	asked := 0
+	for i, k := range options.Ks {
+		votes(scores, neighbours[asked:k], labels, neighbours[0].similarity, options.Temperature)
+		asked = k
+		// slices.Index finds the first, and so the lowest, class of a tie.
+		elected[i] = int32(slices.Index(scores, slices.Max(scores)))
+	}
+	return elected
+}

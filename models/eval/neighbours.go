@@ -1,0 +1,178 @@
+package eval
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// The similarities are computed in blocks of one shape, the last ones padded, so
+// that the program is compiled once and 4 MiB of similarities are held at a
+// time, however long the bank.
+const (
+	queryBlock = 256
+	bankBlock  = 4096
+)
+
+// neighbour is a row of the bank and its similarity to the query.
+type neighbour struct {
+	similarity float32
+	row        int32
+}
+
+// nearer orders neighbours: the more similar first, the earlier row on a tie.
+func nearer(a, b neighbour) int {
+	return cmp.Or(cmp.Compare(b.similarity, a.similarity), cmp.Compare(a.row, b.row))
+}
+
+// nearest returns, for each query, its k most similar rows of the bank, the
+// nearest first. Both have unit rows of one length, and k is at most the bank's.
+func nearest(backend compute.Backend, bank, queries Features, k int) ([][]neighbour, error) {
+	exec, err := graph.NewExec(backend, func(q, b *graph.Node) *graph.Node {
+		// [queries, dim] x [bank, dim] -> [queries, bank]
+		return graph.DotGeneral(q, []int{1}, nil, b, []int{1}, nil)
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer exec.Finalize()
+	exec.WithName("knn")
+
+	queryBlocks := blocks(queries, queryBlock)
+	defer finalize(queryBlocks)
+	heaps := make([][]neighbour, queries.Len())
+	width := min(bankBlock, bank.Len())
+	for start := 0; start < bank.Len(); start += width {
+		count := min(width, bank.Len()-start)
+		bankRows := block(bank, start, width)
+		for i, queryRows := range queryBlocks {
+			height := queryRows.Shape().Dimensions[0]
+			first := i * height
+			mine := heaps[first:min(first+height, len(heaps))]
+			if err := similarities(exec, queryRows, bankRows, func(flat []float32) {
+				eachInParallel(len(mine), func(q int) {
+					mine[q] = keepNearest(mine[q], k, flat[q*width:q*width+count], start)
+				})
+			}); err != nil {
+				return nil, err
+			}
+		}
+		finalize([]*tensors.Tensor{bankRows})
+	}
+	eachInParallel(len(heaps), func(q int) { slices.SortFunc(heaps[q], nearer) })
+	return heaps, nil
+}
+
+// similarities runs one pair of blocks and lends the result to use.
+func similarities(exec *graph.Exec, queries, bank *tensors.Tensor, use func(flat []float32)) error {
+	out, err := exec.Call(queries, bank)
+	if err != nil {
+		return fmt.Errorf("similarities: %w", err)
+	}
+	defer finalize(out)
+	return tensors.ConstFlatData(out[0], use)
+}
+
+// blocks cuts f into blocks of one height.
+func blocks(f Features, height int) []*tensors.Tensor {
+	height = min(height, f.Len())
+	var cut []*tensors.Tensor
+	for start := 0; start < f.Len(); start += height {
+		cut = append(cut, block(f, start, height))
+	}
+	return cut
+}
+
+// block copies height rows from start; rows beyond the end are zeros, whose
+// similarities nobody reads.
+func block(f Features, start, height int) *tensors.Tensor {
+	from, to := start*f.Dim, (start+height)*f.Dim
+	data := f.Data[from:min(to, len(f.Data))]
+	if to > len(f.Data) {
+		data = append(slices.Clone(data), make([]float32, to-len(f.Data))...)
+	}
+	return tensors.FromFlatDataAndDimensions(data, height, f.Dim)
+}
+
+func finalize(all []*tensors.Tensor) {
+	for _, t := range all {
+		t.FinalizeAll()
+	}
+}
+
+// keepNearest offers the rows from first on, with their similarities, to a heap
+// of the k nearest, whose root is the farthest of them, and returns the heap.
+func keepNearest(heap []neighbour, k int, similarities []float32, first int) []neighbour {
+	for i, s := range similarities {
+		switch {
+		case len(heap) < k:
+			heap = append(heap, neighbour{s, int32(first + i)})
+			up(heap)
+		case s > heap[0].similarity: // a later row loses a tie
+			heap[0] = neighbour{s, int32(first + i)}
+			down(heap)
+		}
+	}
+	return heap
+}
+
+// up moves the last element to its place.
+func up(heap []neighbour) {
+	i := len(heap) - 1
+	for i > 0 {
+		parent := (i - 1) / 2
+		if nearer(heap[i], heap[parent]) <= 0 {
+			return
+		}
+		heap[i], heap[parent] = heap[parent], heap[i]
+		i = parent
+	}
+}
+
+// down moves the root to its place.
+func down(heap []neighbour) {
+	i := 0
+	for {
+		child := 2*i + 1
+		if child >= len(heap) {
+			return
+		}
+		if child+1 < len(heap) && nearer(heap[child+1], heap[child]) > 0 {
+			child++
+		}
+		if nearer(heap[child], heap[i]) <= 0 {
+			return
+		}
+		heap[i], heap[child] = heap[child], heap[i]
+		i = child
+	}
+}
+
+// eachInParallel calls do for 0 to n-1 in any order and waits for all.
+func eachInParallel(n int, do func(i int)) {
+	workers := min(n, runtime.GOMAXPROCS(0))
+	var wait sync.WaitGroup
+	for w := range workers {
+		wait.Go(func() {
+			for i := w * n / workers; i < (w+1)*n/workers; i++ {
+				do(i)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// votes adds the neighbours' weights to scores, one per class. The weight is
+// relative to the nearest neighbour's, best, so that no temperature overflows.
+func votes(scores []float64, neighbours []neighbour, labels []int32, best float32, temperature float64) {
+	for _, n := range neighbours {
+		scores[labels[n.row]] += math.Exp((float64(n.similarity) - float64(best)) / temperature)
+	}
+}

@@ -1,0 +1,189 @@
+//go:build cgo
+
+package moco_test
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/hlo"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
+)
+
+// small is smallConfig's step compiled for a number of devices, once for all tests: compiling is what takes time.
+type small struct {
+	*trial
+	run     stepRun // of five steps
+	program *xla.Program
+	compile int // programs that compiling and the five steps handed to the compiler
+}
+
+var (
+	smallMu    sync.Mutex
+	smallSteps = map[int]*small{}
+)
+
+func smallStep(t *testing.T, devices int) *small {
+	t.Helper()
+	e := xlatest.CPU(t, devices)
+	smallMu.Lock()
+	defer smallMu.Unlock()
+	if s, ok := smallSteps[devices]; ok {
+		return s
+	}
+	before := e.Compiled()
+	s := &small{trial: newTrial(t, e, devices, smallConfig())}
+	s.run = s.trial.run(t, 5, 0.05)
+	s.compile = e.Compiled() - before
+	programs := e.Programs()
+	s.program = programs[len(programs)-1]
+	smallSteps[devices] = s
+	return s
+}
+
+// TestEightDevicesGiveTheNumbersOfOne is the promise of the global view: 8 groups on one device are 8 replicas. Two
+// devices hold four groups each.
+func TestEightDevicesGiveTheNumbersOfOne(t *testing.T) {
+	one := smallStep(t, 1).condition().run(t, 5, 0.001)
+	compareRuns(t, smallStep(t, 8).condition().run(t, 5, 0.001), one, 1e-5, 1e-4)
+	compareRuns(t, smallStep(t, 2).condition().run(t, 5, 0.001), one, 1e-5, 1e-4)
+}
+
+func TestEightDevicesGiveTheNumbersOfOneSymmetric(t *testing.T) {
+	c := smallConfig()
+	c.Symmetric = true
+	one := newTrial(t, xlatest.CPU(t, 1), 1, c).condition().run(t, 2, 0.001)
+	eight := newTrial(t, xlatest.CPU(t, 8), 8, c).condition().run(t, 2, 0.001)
+	compareRuns(t, eight, one, 1e-5, 1e-4)
+}
+
+func TestEightDevicesGiveTheNumbersOfOneResNet18(t *testing.T) {
+	c := smallConfig()
+	c.Encoder.Arch, c.Encoder.Width, c.Encoder.Dim = "resnet18", 64, 128
+	one := newTrial(t, xlatest.CPU(t, 1), 1, c).condition().run(t, 1, 0.001)
+	eight := newTrial(t, xlatest.CPU(t, 8), 8, c).condition().run(t, 1, 0.001)
+	compareRuns(t, eight, one, 1e-5, 1e-3)
+}
+
+// TestGoEngineGivesTheNumbersOfXLA compares two engines that share no code below GoMLX's graph.
+func TestGoEngineGivesTheNumbersOfXLA(t *testing.T) {
+	goTrial := newTrial(t, xlatest.Go(t), 1, smallConfig())
+	defer goTrial.program.Close()
+	const lr = 0.001
+	compareRuns(t, goTrial.condition().run(t, 5, lr), smallStep(t, 1).condition().run(t, 5, lr), 1e-5, 1e-4)
+}
+
+func TestTwoRunsAreIdentical(t *testing.T) {
+	for _, devices := range []int{1, 8} {
+		s := smallStep(t, devices)
+		again := s.trial.run(t, 5, 0.05)
+		for i := range again.figures {
+			if !slices.Equal(again.figures[i], s.run.figures[i]) {
+				t.Errorf("%d devices: step %d gave %v, then %v", devices, i, s.run.figures[i], again.figures[i])
+			}
+		}
+		for path := range again.state {
+			if !slices.Equal(again.state[path], s.run.state[path]) {
+				t.Errorf("%d devices: %s differs between two runs of one seed", devices, path)
+			}
+		}
+	}
+}
+
+// TestCompiledOnce counts programs, and builds the step a second time, which must give the same text.
+func TestCompiledOnce(t *testing.T) {
+	s := smallStep(t, 1)
+	if s.compile != 1 {
+		t.Errorf("five steps compiled %d programs, want 1", s.compile)
+	}
+	e := xlatest.CPU(t, 1)
+	newTrial(t, e, 1, smallConfig()).program.Close()
+	programs := e.Programs()
+	if programs[len(programs)-1].StableHLO() != s.program.StableHLO() {
+		t.Error("building the step twice gave two program texts")
+	}
+}
+
+// TestCollectives reads from the compiled program what crosses between devices: the key images as uint8 there, the
+// features back, the keys into every queue, and all sums at once.
+func TestCollectives(t *testing.T) {
+	s := smallStep(t, 8)
+	c := s.config
+	module, err := s.program.Optimized()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]hlo.Collective{}
+	for _, c := range module.Collectives() {
+		t.Logf("%s of %d arrays like %v, %d bytes a device: %s", c.Op, len(c.Shapes), c.Shapes[0], c.Bytes, c.Purpose)
+		found[c.Op] = append(found[c.Op], c)
+	}
+	count := func(op string, want int) {
+		t.Helper()
+		if got := len(found[op]); got != want {
+			t.Errorf("%d %s, want %d", got, op, want)
+		}
+	}
+	count("all-to-all", 2)
+	count("all-gather", 1)
+	count("all-reduce", 1)
+	if len(found) != 3 {
+		t.Errorf("kinds of collectives %v, want only those three", found)
+	}
+	images := 0
+	for _, a := range found["all-to-all"] {
+		if strings.HasPrefix(a.Shapes[0].String(), "u8[") {
+			images++
+			if want := int64(c.Batch / 8 * c.ImageSize * c.ImageSize * 3); a.Bytes != want {
+				t.Errorf("the images' all-to-all moves %d bytes a device, want %d", a.Bytes, want)
+			}
+		}
+	}
+	if images != 1 {
+		t.Errorf("%d all-to-all of uint8 images, want 1", images)
+	}
+	for _, gather := range found["all-gather"] {
+		if want := int64(4 * c.Batch * c.Encoder.Dim); gather.Bytes != want {
+			t.Errorf("the keys' all-gather gives %d bytes, want %d: the batch's keys and no more", gather.Bytes, want)
+		}
+	}
+}
+
+// TestEncodersAreSplit looks for the trap of design: a key encoder that every device runs over the whole batch.
+func TestEncodersAreSplit(t *testing.T) {
+	s := smallStep(t, 8)
+	module, err := s.program.Optimized()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// No layer has 64 channels, so 64 is the batch wherever it stands.
+	batch, share, split := int64(s.config.Batch), int64(s.config.Batch/8), 0
+	for _, conv := range module.Convolutions() {
+		if conv.Batch == batch {
+			t.Errorf("%s runs on all %d images on every device: the encoder is replicated", conv.Name, batch)
+		}
+		if conv.Batch == share {
+			split++
+		}
+	}
+	if want := 2 * 12; split < want {
+		t.Errorf("%d convolutions over a device's %d images, want at least both encoders' %d", split, share, want)
+	}
+}
+
+func TestStateIsDonated(t *testing.T) {
+	for _, devices := range []int{1, 8} {
+		s := smallStep(t, devices)
+		memory, err := s.program.Memory()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := s.store.ByteSize()
+		if memory.Aliased != want {
+			t.Errorf("%d devices: %d bytes aliased, want all %d of the state", devices, memory.Aliased, want)
+		}
+	}
+}

@@ -1,0 +1,313 @@
+package pretrain
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sampleTensors are recognisable by step: three types, a scalar, an empty one,
+// in an order that is not the one of the file.
+func sampleTensors(step int) []Tensor {
+	fill := func(n int) []byte {
+		data := make([]byte, n)
+		for i := range data {
+			data[i] = byte(7*i + 13*step)
+		}
+		return data
+	}
+	return []Tensor{
+		{"queue_ptr", "U8", []int{}, fill(1)},
+		{"encoder_q.conv1.weight", "F32", []int{2, 3, 5}, fill(120)},
+		{"empty", "BF16", []int{0, 4}, fill(0)},
+		{"count", "I64", []int{1}, fill(8)},
+	}
+}
+
+func sampleState(step int) State {
+	c := Glyphs()
+	c.Run.Keep = 2
+	return State{Step: step, Epoch: step / 10, StepInEpoch: step % 10, Seed: 5, Config: c, Versions: map[string]string{"mocotpu": "test"}}
+}
+
+func save(t *testing.T, fs fileSystem, dir string, step int) error {
+	t.Helper()
+	return saveCheckpoint(fs, dir, step, sampleTensors(step), sampleState(step))
+}
+
+// mustSave writes good checkpoints.
+func mustSave(t *testing.T, dir string, steps ...int) {
+	t.Helper()
+	for _, step := range steps {
+		if err := save(t, &faultDisk{at: -1}, dir, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// wantStep loads and compares everything with what was saved at one of steps.
+func wantStep(t *testing.T, dir string, steps ...int) *Checkpoint {
+	t.Helper()
+	c, err := LoadCheckpoint(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(steps, c.State.Step) {
+		t.Fatalf("loaded step %d, want one of %v (notes %q)", c.State.Step, steps, c.Notes)
+	}
+	if want := sampleTensors(c.State.Step); !reflect.DeepEqual(c.Tensors, want) {
+		t.Fatalf("step %d: tensors %v, want %v", c.State.Step, c.Tensors, want)
+	}
+	want := sampleState(c.State.Step)
+	want.Format, want.Tensors = checkpointFormat, c.State.Tensors
+	if !reflect.DeepEqual(c.State, want) {
+		t.Fatalf("step %d: state %+v, want %+v", c.State.Step, c.State, want)
+	}
+	return c
+}
+
+func TestCheckpointRoundTrip(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := LoadCheckpoint(dir); !errors.Is(err, ErrNoCheckpoint) {
+		t.Fatalf("empty directory: error %v, want ErrNoCheckpoint", err)
+	}
+	if _, err := LoadCheckpoint(filepath.Join(dir, "absent")); !errors.Is(err, ErrNoCheckpoint) {
+		t.Fatalf("no directory: error %v, want ErrNoCheckpoint", err)
+	}
+	for _, step := range []int{0, 10} {
+		if err := SaveCheckpoint(dir, step, sampleTensors(step), sampleState(step)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := wantStep(t, dir, 10); len(c.Notes) > 0 || filepath.Base(c.Dir) != "step-0000010" {
+		t.Errorf("dir %s, notes %q, want step-0000010 and none", c.Dir, c.Notes)
+	}
+	if err := SaveCheckpoint(dir, -1, nil, State{}); err == nil {
+		t.Error("step -1 was saved")
+	}
+}
+
+// TestCheckpointPrunes: Keep is 2 here; later steps and temporary directories
+// go, other files stay.
+func TestCheckpointPrunes(t *testing.T) {
+	dir := t.TempDir()
+	mustSave(t, dir, 9999999, 10000000)
+	if err := os.WriteFile(filepath.Join(dir, lastFile), []byte("step-9999999\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"step-0000007.tmp", "notes", "step-7"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustSave(t, dir, 10, 20, 30)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	want := []string{"LAST", "notes", "step-0000020", "step-0000030", "step-7"}
+	if !slices.Equal(names, want) {
+		t.Errorf("left %v, want %v", names, want)
+	}
+}
+
+// TestCheckpointSaveTwice: saving again at the step that LAST names leaves an
+// intact checkpoint alone and replaces a damaged one.
+func TestCheckpointSaveTwice(t *testing.T) {
+	dir := t.TempDir()
+	mustSave(t, dir, 10, 20)
+	idle := &faultDisk{at: 0}
+	if err := save(t, idle, dir, 20); err != nil || idle.done > 0 {
+		t.Errorf("saving again: error %v after %d operations, want none", err, idle.done)
+	}
+	truncate(t, filepath.Join(dir, "step-0000020", tensorsFile), 50)
+	mustSave(t, dir, 20)
+	if c := wantStep(t, dir, 20); len(c.Notes) > 0 {
+		t.Errorf("notes %q, want none", c.Notes)
+	}
+}
+
+// TestCheckpointFaults fails, then kills, the save at each of its operations in
+// turn. The old checkpoint or the new one loads every time, a failed save says
+// so, and the next one heals the directory.
+func TestCheckpointFaults(t *testing.T) {
+	for _, kill := range []bool{false, true} {
+		for _, before := range [][]int{{}, {5, 10}} {
+			t.Run(fmt.Sprintf("kill=%v after=%v", kill, before), func(t *testing.T) {
+				for at := 0; ; at++ {
+					dir := t.TempDir()
+					mustSave(t, dir, before...)
+					fault := &faultDisk{at: at, kill: kill}
+					err := save(t, fault, dir, 20)
+					if fault.done <= at {
+						if err != nil {
+							t.Fatalf("no fault left, but error %v", err)
+						}
+						if at < 15 {
+							t.Fatalf("only %d operations: the faults do not reach the files", at)
+						}
+						fault.crash()
+						if c := wantStep(t, dir, 20); len(c.Notes) > 0 {
+							t.Fatalf("a crash after the save: notes %q", c.Notes)
+						}
+						return
+					}
+					if !errors.Is(err, errFault) {
+						t.Fatalf("fault at %d: error %v, want it reported", at, err)
+					}
+					if _, err := LoadCheckpoint(dir); len(before) > 0 || !errors.Is(err, ErrNoCheckpoint) {
+						wantStep(t, dir, 10, 20)
+					}
+					mustSave(t, dir, 20)
+					if c := wantStep(t, dir, 20); len(c.Notes) > 0 {
+						t.Fatalf("fault at %d, saved again: notes %q", at, c.Notes)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestCheckpointTruncated cuts each file of the newest checkpoint at every
+// length: the one before is used, and the user told.
+func TestCheckpointTruncated(t *testing.T) {
+	for _, name := range []string{tensorsFile, stateFile, stateSum} {
+		dir := t.TempDir()
+		mustSave(t, dir, 10, 20)
+		path := filepath.Join(dir, "step-0000020", name)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lengths := len(whole)
+		if name == stateSum {
+			lengths = 64 // the name after the sum is for sha256sum only
+		}
+		for length := range lengths {
+			if err := os.WriteFile(path, whole[:length], 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if c := wantStep(t, dir, 10); len(c.Notes) != 2 || !strings.Contains(c.Notes[0], "step-0000020 is damaged") {
+				t.Fatalf("%s cut to %d of %d: notes %q", name, length, len(whole), c.Notes)
+			}
+		}
+	}
+}
+
+// TestCheckpointBitFlips flips one bit of every byte of every file.
+func TestCheckpointBitFlips(t *testing.T) {
+	dir := t.TempDir()
+	mustSave(t, dir, 10)
+	for _, name := range []string{tensorsFile, stateFile, stateSum} {
+		path := filepath.Join(dir, "step-0000010", name)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range whole {
+			if name == stateSum && i >= 64 {
+				break
+			}
+			spoilt := bytes.Clone(whole)
+			spoilt[i] ^= 1 << (i % 8)
+			if err := os.WriteFile(path, spoilt, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			_, err := LoadCheckpoint(dir)
+			if err == nil {
+				// The header may differ where it says the same, as in its padding;
+				// state.json may not.
+				wantStep(t, dir, 10)
+				if name != tensorsFile {
+					t.Fatalf("%s: byte %d changed and loaded", name, i)
+				}
+			} else if !errors.Is(err, ErrDamaged) {
+				t.Fatalf("%s: byte %d changed: error %v, want ErrDamaged", name, i, err)
+			}
+		}
+		if err := os.WriteFile(path, whole, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestCheckpointFallsBack covers LAST itself, and checkpoints that are gone.
+func TestCheckpointFallsBack(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(t *testing.T, dir string) error
+		want  int    // 0 for an error
+		note  string // part of the notes, or of the error
+	}{
+		{"LAST is gone", func(t *testing.T, dir string) error { return os.Remove(filepath.Join(dir, lastFile)) }, 20, "LAST cannot be used"},
+		{"LAST is empty", func(t *testing.T, dir string) error { return os.Truncate(filepath.Join(dir, lastFile), 0) }, 20, `LAST says ""`},
+		{"LAST names nothing", func(t *testing.T, dir string) error {
+			return os.WriteFile(filepath.Join(dir, lastFile), []byte("step-0000030\n"), 0o644)
+		}, 20, "step-0000030 is damaged"},
+		{"LAST names an older one", func(t *testing.T, dir string) error {
+			return os.WriteFile(filepath.Join(dir, lastFile), []byte("step-0000010\n"), 0o644)
+		}, 10, ""},
+		{"the older one is damaged, too", func(t *testing.T, dir string) error {
+			truncate(t, filepath.Join(dir, "step-0000010", stateFile), 3)
+			return os.WriteFile(filepath.Join(dir, lastFile), []byte("step-0000010\n"), 0o644)
+		}, 20, "going on from step-0000020"},
+		{"the newest is gone", func(t *testing.T, dir string) error { return os.RemoveAll(filepath.Join(dir, "step-0000020")) }, 10, "going on from step-0000010"},
+		{"a tensor file is gone", func(t *testing.T, dir string) error {
+			return os.Remove(filepath.Join(dir, "step-0000020", tensorsFile))
+		}, 10, "step-0000020 is damaged"},
+		{"all are damaged", func(t *testing.T, dir string) error {
+			truncate(t, filepath.Join(dir, "step-0000010", tensorsFile), 9)
+			truncate(t, filepath.Join(dir, "step-0000020", tensorsFile), 9)
+			return nil
+		}, 0, "step-0000010 is damaged"},
+		{"all are gone but LAST", func(t *testing.T, dir string) error {
+			return errors.Join(os.RemoveAll(filepath.Join(dir, "step-0000010")), os.RemoveAll(filepath.Join(dir, "step-0000020")))
+		}, 0, "step-0000020 is damaged"},
+		{"a format to come", func(t *testing.T, dir string) error {
+			text := []byte(`{"format": 2}`)
+			path := filepath.Join(dir, "step-0000020")
+			return errors.Join(os.WriteFile(filepath.Join(path, stateFile), text, 0o644),
+				os.WriteFile(filepath.Join(path, stateSum), []byte(hexSum(text)), 0o644))
+		}, 0, "format 2, want 1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			mustSave(t, dir, 10, 20)
+			if err := tt.spoil(t, dir); err != nil {
+				t.Fatal(err)
+			}
+			if tt.want == 0 {
+				_, err := LoadCheckpoint(dir)
+				if err == nil || !strings.Contains(err.Error(), tt.note) {
+					t.Fatalf("error %v, want %q", err, tt.note)
+				}
+				if damaged := tt.name != "a format to come"; errors.Is(err, ErrDamaged) != damaged {
+					t.Errorf("error %v: ErrDamaged is %v, want %v", err, !damaged, damaged)
+				}
+				return
+			}
+			c := wantStep(t, dir, tt.want)
+			if got := strings.Join(c.Notes, "\n"); !strings.Contains(got, tt.note) || tt.note == "" && got != "" {
+				t.Errorf("notes %q, want %q", got, tt.note)
+			}
+		})
+	}
+}
+
+func truncate(t *testing.T, path string, size int64) {
+	t.Helper()
+	if err := os.Truncate(path, size); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,125 @@
+package pretrain
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// TestOpenDirLocks: a second trainer gets ErrLocked with the process of the
+// first; after Close the directory is free. The lock belongs to the open file,
+// so one process shows what two would.
+func TestOpenDirLocks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "runs", "a")
+	first, err := OpenDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = OpenDir(path)
+	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+		t.Errorf("second trainer: error %v, want ErrLocked and the process", err)
+	}
+	other, err := OpenDir(filepath.Join(filepath.Dir(path), "b"))
+	if err != nil {
+		t.Fatalf("another directory: %v", err)
+	}
+	other.Close()
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := OpenDir(path)
+	if err != nil {
+		t.Fatalf("after Close: %v", err)
+	}
+	again.Close()
+}
+
+// TestOpenDirAfterKill: a killed process leaves its LOCK file behind, and that
+// keeps nobody out.
+func TestOpenDirAfterKill(t *testing.T) {
+	const variable = "MOCOTPU_TEST_LOCK_DIR"
+	if dir := os.Getenv(variable); dir != "" {
+		if _, err := OpenDir(dir); err != nil {
+			t.Fatal(err)
+		}
+		self, _ := os.FindProcess(os.Getpid())
+		self.Kill()
+		select {}
+	}
+	dir := t.TempDir()
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOpenDirAfterKill$")
+	child.Env = append(os.Environ(), variable+"="+dir)
+	if err := child.Run(); err == nil {
+		t.Fatal("the child was not killed")
+	}
+	if _, err := os.Stat(filepath.Join(dir, lockFile)); err != nil {
+		t.Fatalf("the child did not lock: %v", err)
+	}
+	d, err := OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+}
+
+func TestRunDirConfig(t *testing.T) {
+	d, err := OpenDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := d.Config(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("before saving: error %v, want fs.ErrNotExist", err)
+	}
+	want := Student()
+	want.Run.Seed = 1<<64 - 1
+	if err := d.SaveConfig(want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Config()
+	want.Run.Dir = d.Path()
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read %+v, error %v, want %+v", got, err, want)
+	}
+	if err := os.WriteFile(filepath.Join(d.Path(), configFile), []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Config(); err == nil || !strings.Contains(err.Error(), "moco is missing") || !strings.Contains(err.Error(), configFile) {
+		t.Errorf("an empty object: error %v, want the missing groups and the file", err)
+	}
+}
+
+// TestReplaceFileFaults: after a fault or a crash at any operation the old
+// content or the new is there, whole.
+func TestReplaceFileFaults(t *testing.T) {
+	for _, kill := range []bool{false, true} {
+		for at := 0; ; at++ {
+			name := filepath.Join(t.TempDir(), "config.json")
+			if err := replaceFile(&faultDisk{at: -1}, name, []byte("the old content")); err != nil {
+				t.Fatal(err)
+			}
+			fault := &faultDisk{at: at, kill: kill}
+			err := replaceFile(fault, name, []byte("new"))
+			got, readErr := os.ReadFile(name)
+			if readErr != nil || string(got) != "the old content" && string(got) != "new" {
+				t.Fatalf("kill %v at %d: content %q, error %v", kill, at, got, readErr)
+			}
+			if fault.done <= at {
+				fault.crash()
+				if got, _ := os.ReadFile(name); err != nil || string(got) != "new" {
+					t.Fatalf("a crash after it: content %q, error %v", got, err)
+				}
+				break
+			}
+			if !errors.Is(err, errFault) {
+				t.Fatalf("kill %v at %d: error %v, want it reported", kill, at, err)
+			}
+		}
+	}
+}

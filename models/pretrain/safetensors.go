@@ -1,0 +1,174 @@
+package pretrain
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/bits"
+	"slices"
+)
+
+// Tensor is one named array of a checkpoint.
+type Tensor struct {
+	// Name is unique in its file and not empty.
+	Name string
+	// DType is the safetensors name: F64, F32, F16, BF16, I64, I32, I16, I8,
+	// U64, U32, U16, U8 or BOOL.
+	DType string
+	// Shape holds the dimensions, none for a scalar.
+	Shape []int
+	// Data holds the elements, little-endian, the last axis fastest.
+	Data []byte
+}
+
+var dtypeBytes = map[string]int{
+	"F64": 8, "I64": 8, "U64": 8,
+	"F32": 4, "I32": 4, "U32": 4,
+	"F16": 2, "BF16": 2, "I16": 2, "U16": 2,
+	"I8": 1, "U8": 1, "BOOL": 1,
+}
+
+// maxHeaderBytes is the limit of the reference implementation.
+const maxHeaderBytes = 100_000_000
+
+// metadataKey is the one header key that is not a tensor.
+const metadataKey = "__metadata__"
+
+// tensorHeader is a tensor's entry in the header of a safetensors file: 8 bytes
+// of header length (little-endian), a JSON object padded with spaces, the data.
+type tensorHeader struct {
+	DType   string   `json:"dtype"`
+	Shape   []int    `json:"shape"`
+	Offsets [2]int64 `json:"data_offsets"`
+}
+
+// writeSafetensors writes tensors in the safetensors format. Those of wider
+// elements come first, so that every tensor is aligned to its element, and else
+// the order is kept. It holds no copy of the data.
+func writeSafetensors(w io.Writer, tensors []Tensor) error {
+	tensors = slices.Clone(tensors)
+	slices.SortStableFunc(tensors, func(a, b Tensor) int { return dtypeBytes[b.DType] - dtypeBytes[a.DType] })
+	header := make(map[string]tensorHeader, len(tensors))
+	offset := int64(0)
+	for _, t := range tensors {
+		if err := t.check(); err != nil {
+			return err
+		}
+		if _, twice := header[t.Name]; twice {
+			return fmt.Errorf("safetensors: tensor %q is there twice", t.Name)
+		}
+		end := offset + int64(len(t.Data))
+		header[t.Name] = tensorHeader{t.DType, append([]int{}, t.Shape...), [2]int64{offset, end}}
+		offset = end
+	}
+	text, err := json.Marshal(header)
+	if err != nil {
+		return err
+	}
+	for len(text)%8 != 0 {
+		text = append(text, ' ')
+	}
+	buffered := bufio.NewWriterSize(w, 1<<20)
+	// A bufio.Writer keeps its first error until Flush.
+	binary.Write(buffered, binary.LittleEndian, uint64(len(text)))
+	buffered.Write(text)
+	for _, t := range tensors {
+		buffered.Write(t.Data)
+	}
+	return buffered.Flush()
+}
+
+// readSafetensors reads a file of size bytes from r, in the order of the data.
+// It allocates no more than size, whatever the header claims.
+func readSafetensors(r io.Reader, size int64) ([]Tensor, error) {
+	var prefix [8]byte
+	if _, err := io.ReadFull(r, prefix[:]); err != nil {
+		return nil, fmt.Errorf("safetensors: header length: %w", err)
+	}
+	length := binary.LittleEndian.Uint64(prefix[:])
+	if length > maxHeaderBytes || int64(length) > size-8 {
+		return nil, fmt.Errorf("safetensors: header of %d bytes in a file of %d", length, size)
+	}
+	text := make([]byte, length)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return nil, fmt.Errorf("safetensors: header: %w", err)
+	}
+	var entries map[string]json.RawMessage
+	if err := json.Unmarshal(text, &entries); err != nil {
+		return nil, fmt.Errorf("safetensors: header: %w", err)
+	}
+	delete(entries, metadataKey)
+	headers := make(map[string]tensorHeader, len(entries))
+	names := make([]string, 0, len(entries))
+	for name, entry := range entries {
+		var h tensorHeader
+		if err := json.Unmarshal(entry, &h); err != nil {
+			return nil, fmt.Errorf("safetensors: tensor %q: %w", name, err)
+		}
+		if h.Shape == nil {
+			return nil, fmt.Errorf("safetensors: tensor %q has no shape", name)
+		}
+		headers[name] = h
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		x, y := headers[a].Offsets, headers[b].Offsets
+		return cmp.Or(cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1]), cmp.Compare(a, b))
+	})
+	return readTensors(r, size-8-int64(length), names, headers)
+}
+
+// readTensors reads the data of all names, which must fill left bytes exactly.
+func readTensors(r io.Reader, left int64, names []string, headers map[string]tensorHeader) ([]Tensor, error) {
+	tensors := make([]Tensor, 0, len(names))
+	offset := int64(0)
+	for _, name := range names {
+		h := headers[name]
+		if h.Offsets[0] != offset || h.Offsets[1] < offset || h.Offsets[1] > left {
+			return nil, fmt.Errorf("safetensors: tensor %q at bytes %d to %d, want from %d and up to %d",
+				name, h.Offsets[0], h.Offsets[1], offset, left)
+		}
+		t := Tensor{Name: name, DType: h.DType, Shape: h.Shape, Data: make([]byte, h.Offsets[1]-offset)}
+		if err := t.check(); err != nil {
+			return nil, err
+		}
+		if _, err := io.ReadFull(r, t.Data); err != nil {
+			return nil, fmt.Errorf("safetensors: tensor %q: %w", name, err)
+		}
+		offset = h.Offsets[1]
+		tensors = append(tensors, t)
+	}
+	if offset != left {
+		return nil, fmt.Errorf("safetensors: %d bytes after the last tensor", left-offset)
+	}
+	return tensors, nil
+}
+
+// check compares the length of the data with the shape and type.
+func (t Tensor) check() error {
+	if t.Name == "" || t.Name == metadataKey {
+		return fmt.Errorf("safetensors: tensor cannot be named %q", t.Name)
+	}
+	width, ok := dtypeBytes[t.DType]
+	if !ok {
+		return fmt.Errorf("safetensors: tensor %q: unknown type %q", t.Name, t.DType)
+	}
+	want := uint64(width)
+	for _, n := range t.Shape {
+		if n < 0 {
+			return fmt.Errorf("safetensors: tensor %q: shape %v", t.Name, t.Shape)
+		}
+		over, product := bits.Mul64(want, uint64(n))
+		if over != 0 {
+			return fmt.Errorf("safetensors: tensor %q: shape %v is too large", t.Name, t.Shape)
+		}
+		want = product
+	}
+	if uint64(len(t.Data)) != want {
+		return fmt.Errorf("safetensors: tensor %q: %d bytes of data, want %d for %s%v", t.Name, len(t.Data), want, t.DType, t.Shape)
+	}
+	return nil
+}

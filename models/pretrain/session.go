@@ -1,0 +1,179 @@
+package pretrain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/mesh"
+)
+
+// session is one process's part of a run.
+type session struct {
+	config  Config
+	machine Machine
+	report  Reporter
+
+	train, test *data.Set
+	views       augment.Config
+	moco        moco.Config
+
+	dir     *RunDir
+	metrics *Metrics
+	resumed *Checkpoint // nil in a fresh run
+
+	store   *model.Store
+	program *mesh.Program
+	monitor *monitor // nil when the run is never evaluated
+
+	diagnoser           Diagnoser
+	perEpoch            int // steps
+	epochs, total, done int // epochs the schedule spans, steps of the run, steps done
+}
+
+// openData reads both splits and checks the configuration against them.
+func (s *session) openData() error {
+	c := s.config
+	var err error
+	if s.views, err = augment.Preset(c.Views.Preset); err != nil {
+		return err
+	}
+	s.report.Stage("reading " + c.Data.setName())
+	options := data.Options{N: c.Data.TrainImages, Seed: c.Data.Seed}
+	if s.train, err = data.Open(c.Data.setName(), c.Data.DataDir(), "train", options); err != nil {
+		return err
+	}
+	if c.KNN.Every > 0 {
+		options.N = c.Data.TestImages
+		if s.test, err = data.Open(c.Data.setName(), c.Data.DataDir(), "test", options); err != nil {
+			return err
+		}
+	}
+	if err := c.ValidateData(s.train.N); err != nil {
+		return err
+	}
+	for _, w := range c.Warnings(s.train.N) {
+		s.report.Note("warning: " + w)
+	}
+	s.perEpoch = c.StepsPerEpoch(s.train.N)
+	s.epochs, s.total = c.Run.Length(s.perEpoch)
+	if s.moco, err = c.Step(); err != nil {
+		return err
+	}
+	return s.moco.Validate()
+}
+
+// openDir locks the directory and finds out whether the run begins or goes on.
+func (s *session) openDir() (err error) {
+	if s.dir, err = OpenDir(s.config.Run.Dir); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.dir.Close())
+		}
+	}()
+	saved, err := s.dir.Config()
+	if err == nil {
+		notices, err := CheckResume(saved, s.config)
+		if err != nil {
+			return err
+		}
+		for _, n := range notices {
+			s.report.Note("changed since the run began: " + n)
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	s.resumed, err = s.dir.Load()
+	switch {
+	case errors.Is(err, ErrNoCheckpoint):
+		s.resumed = nil
+	case err != nil:
+		return err
+	default:
+		s.done = s.resumed.State.Step
+		for _, n := range s.resumed.Notes {
+			s.report.Note(n)
+		}
+		s.report.Note(fmt.Sprintf("going on from step %d of %d", s.done, s.total))
+	}
+	if err := s.dir.SaveConfig(s.config); err != nil {
+		return err
+	}
+	s.metrics, err = s.dir.Metrics(s.done)
+	return err
+}
+
+// build makes the state and compiles the programs.
+func (s *session) build(ctx context.Context) error {
+	s.store = model.NewStore()
+	if err := moco.Init(s.store, s.moco, s.config.Run.Seed); err != nil {
+		return err
+	}
+	if s.resumed != nil {
+		if err := restore(s.store, s.resumed.Tensors); err != nil {
+			return err
+		}
+		s.resumed.Tensors = nil
+	}
+	devices, err := mesh.New(s.machine.Backend, s.machine.Devices)
+	if err != nil {
+		return err
+	}
+	s.report.Stage("compiling the step")
+	s.program, err = devices.Compile("step", s.store, s.moco.Inputs(s.train.Size, s.train.Channels), s.moco.Step)
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	if s.config.KNN.Every > 0 {
+		s.report.Stage("compiling the encoder")
+		s.monitor, err = newMonitor(s, devices)
+	}
+	return err
+}
+
+func (s *session) close() error {
+	if s.program != nil {
+		s.program.Close()
+	}
+	if s.monitor != nil {
+		s.monitor.close()
+	}
+	return errors.Join(s.metrics.Close(), s.dir.Close())
+}
+
+// Step is what the configuration means to package moco: the program of its training step.
+func (c Config) Step() (moco.Config, error) {
+	views, err := augment.Preset(c.Views.Preset)
+	return moco.Config{
+		Encoder: c.Encoder.network(), Views: viewer{views}, ImageSize: c.Views.ImageSize,
+		Batch: c.MoCo.Batch, QueueLen: c.MoCo.Queue,
+		KeyMomentum: c.MoCo.KeyMomentum, Temperature: c.MoCo.Temperature,
+		Groups: c.MoCo.Groups, Shuffle: c.MoCo.Shuffle && c.MoCo.Groups > 1, Symmetric: c.MoCo.Symmetric,
+		SGDMomentum: c.Optim.Momentum, WeightDecay: c.Optim.WeightDecay,
+	}, err
+}
+
+// network is the encoder in the words of package resnet.
+func (e Encoder) network() resnet.Config {
+	return resnet.Config{
+		Arch: e.Arch, Width: e.Width, Stem: e.Stem, Head: e.Head, Dim: e.Dim,
+		Precision: e.Precision, Remat: e.Remat,
+	}
+}
+
+// viewer is an augment.Config as a moco.Viewer.
+type viewer struct{ augment.Config }
+
+func (v viewer) View(images, params *graph.Node, size int) *graph.Node {
+	return augment.Apply(v.Config, images, params, size)
+}

@@ -1,0 +1,93 @@
+package pretrain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gomlx/compute"
+)
+
+var (
+	// ErrInterrupted says that the context ended the run; its checkpoint is written.
+	ErrInterrupted = errors.New("interrupted")
+	// ErrDiverged says that the loss or the gradient became NaN or infinite.
+	ErrDiverged = errors.New("diverged")
+)
+
+// Machine is what a run computes on.
+type Machine struct {
+	// Backend is the engine, which stays the caller's.
+	Backend compute.Backend
+	// Devices is how many of its devices to use; it divides the configuration's Groups.
+	Devices int
+	// Versions of the program and its libraries, by name, are saved with every checkpoint.
+	Versions map[string]string
+}
+
+// Reporter is told what a run does, from the goroutine that called [Train].
+type Reporter interface {
+	// Note is a sentence for the user: a warning, or what was found.
+	Note(text string)
+	// Stage says what begins, when it takes a while: "compiling the step".
+	Stage(what string)
+	// Step follows every training step: done of total.
+	Step(done, total int)
+	// Row and KNN are what went into metrics.jsonl.
+	Row(Row)
+	KNN(KNNRow)
+}
+
+// Result is how a run ended.
+type Result struct {
+	// Steps is the number of steps done, over all parts of the run; Epochs the number of whole epochs.
+	Steps, Epochs int
+	// KNN holds the evaluations of the whole run, the one before training first.
+	KNN []KNNRow
+}
+
+// Train runs a configuration to its end in its directory (Run.Dir), from the newest checkpoint there if there is
+// one. It returns a [Result] also with an error once training has begun.
+//
+// The error is [ErrInterrupted] when the context ended, after the step in flight and a checkpoint; [ErrDiverged]
+// when a figure is no number any more, with the last checkpoint kept; [ErrLocked], [ErrDamaged] and
+// [ErrIncompatible] from the directory. The configuration and the data are checked before anything is written.
+func Train(ctx context.Context, c Config, m Machine, report Reporter) (result Result, err error) {
+	c.Engine.Devices = m.Devices
+	if err := c.Validate(); err != nil {
+		return result, err
+	}
+	s := &session{config: c, machine: m, report: report}
+	if err := s.openData(); err != nil {
+		return result, err
+	}
+	if err := s.openDir(); err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.build(ctx); err != nil {
+		return result, err
+	}
+	err = s.run(ctx)
+	result.Steps, result.Epochs = s.done, s.done/s.perEpoch
+	_, knn, readErr := ReadMetrics(c.Run.Dir)
+	result.KNN = knn
+	return result, errors.Join(err, readErr)
+}
+
+// DataDir is where a data set's files are looked for: Dir, or data/<kind> below the working directory, which
+// `mocotpu data get` fills.
+func (d Data) DataDir() string {
+	if d.Dir != "" {
+		return d.Dir
+	}
+	return fmt.Sprintf("data/%s", d.Kind)
+}
+
+// setName is what package data calls the set.
+func (d Data) setName() string {
+	if d.Split != "" {
+		return d.Kind + "/" + d.Split
+	}
+	return d.Kind
+}

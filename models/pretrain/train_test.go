@@ -1,0 +1,208 @@
+package pretrain
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute"
+	_ "github.com/gomlx/compute/gobackend"
+	"github.com/janpfeifer/must"
+)
+
+// tiny is a run of two epochs of four steps that the Go engine does in seconds.
+func tiny(dir string) Config {
+	c := Glyphs()
+	c.Preset = ""
+	c.Data.TrainImages, c.Data.TestImages = 70, 62
+	c.Encoder.Width, c.Encoder.Dim = 2, 8
+	c.Views.ImageSize = 16
+	c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Queue = 16, 2, 40
+	c.KNN.Ks = []int{1, 5}
+	c.Run.Epochs, c.Run.LogEvery, c.Run.CheckpointEvery = 2, 2, 2
+	c.Run.Dir = dir
+	return c
+}
+
+func goMachine() Machine {
+	return Machine{Backend: must.M1(compute.NewWithConfig("go")), Devices: 1, Versions: map[string]string{"test": "1"}}
+}
+
+// recorder is a Reporter that keeps what it is told, and may act on a step.
+type recorder struct {
+	notes  []string
+	steps  []int
+	rows   []Row
+	knn    []KNNRow
+	onStep func(done int)
+}
+
+func (r *recorder) Note(text string) { r.notes = append(r.notes, text) }
+func (r *recorder) Stage(string)     {}
+func (r *recorder) Row(row Row)      { r.rows = append(r.rows, row) }
+func (r *recorder) KNN(row KNNRow)   { r.knn = append(r.knn, row) }
+func (r *recorder) Step(done, total int) {
+	r.steps = append(r.steps, done)
+	if r.onStep != nil {
+		r.onStep(done)
+	}
+}
+
+// timeless drops what the clock decides.
+func timeless(rows []Row, knn []KNNRow) ([]Row, []KNNRow) {
+	rows, knn = slices.Clone(rows), slices.Clone(knn)
+	for i := range rows {
+		rows[i].Time = Time{}
+	}
+	for i := range knn {
+		knn[i].Seconds = 0
+	}
+	return rows, knn
+}
+
+func TestTrainWritesWhatItPromises(t *testing.T) {
+	c := tiny(t.TempDir())
+	var r recorder
+	result, err := Train(t.Context(), c, goMachine(), &r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Steps != 8 || result.Epochs != 2 {
+		t.Errorf("%d steps in %d epochs, want 8 in 2", result.Steps, result.Epochs)
+	}
+	rows, knn, err := ReadMetrics(c.Run.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(rows, r.rows) || !reflect.DeepEqual(knn, r.knn) {
+		t.Errorf("metrics.jsonl holds %v and %v, the reporter was told %v and %v", rows, knn, r.rows, r.knn)
+	}
+	if len(rows) != 4 || len(knn) != 3 {
+		t.Fatalf("%d rows and %d evaluations, want 4 and 3", len(rows), len(knn))
+	}
+	if len(knn[0].Pixels) != 2 || len(knn[1].Pixels) != 0 {
+		t.Errorf("pixels are judged in %v and %v, want before training only", knn[0].Pixels, knn[1].Pixels)
+	}
+	for i, fill := range []float64{0.8, 1, 1, 1} {
+		if got := float64(rows[i].QueueFill); got != fill {
+			t.Errorf("row %d: queue fill %v, want %v", i, got, fill)
+		}
+	}
+	if rows[0].LR != 0.06 || rows[3].LR != 0.03 {
+		t.Errorf("learning rates %v and %v, want the cosine's 0.06 and 0.03", rows[0].LR, rows[3].LR)
+	}
+	for i, row := range rows {
+		if !row.Loss.finite() || row.Loss <= 0 || row.GradNorm <= 0 || row.Positive > 1 || row.Spread <= 0 {
+			t.Errorf("row %d is not that of a step: %+v", i, row)
+		}
+	}
+	saved, err := LoadCheckpoint(c.Run.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if saved.State.Step != 8 || saved.State.Epoch != 2 || saved.State.StepInEpoch != 0 {
+		t.Errorf("the checkpoint stands at %+v, want step 8", saved.State)
+	}
+}
+
+// TestResumeGivesTheNumbersOfAnUndisturbedRun stops a run after three steps, goes on, and compares bit for bit.
+func TestResumeGivesTheNumbersOfAnUndisturbedRun(t *testing.T) {
+	whole := tiny(t.TempDir())
+	if _, err := Train(t.Context(), whole, goMachine(), &recorder{}); err != nil {
+		t.Fatal(err)
+	}
+
+	parts := tiny(t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	first := recorder{onStep: func(done int) {
+		if done == 4 {
+			cancel()
+		}
+	}}
+	result, err := Train(ctx, parts, goMachine(), &first)
+	if !errors.Is(err, ErrInterrupted) || result.Steps != 4 {
+		t.Fatalf("%d steps and error %v, want ErrInterrupted after the step in flight, 4", result.Steps, err)
+	}
+	var second recorder
+	if _, err := Train(t.Context(), parts, goMachine(), &second); err != nil {
+		t.Fatal(err)
+	}
+	if second.steps[0] != 5 {
+		t.Errorf("the run went on with step %d, want 5", second.steps[0])
+	}
+
+	wantRows, wantKNN := timeless(must.M2(ReadMetrics(whole.Run.Dir)))
+	gotRows, gotKNN := timeless(must.M2(ReadMetrics(parts.Run.Dir)))
+	if !reflect.DeepEqual(gotRows, wantRows) || !reflect.DeepEqual(gotKNN, wantKNN) {
+		t.Errorf("metrics of the interrupted run\n%+v\n%+v\nwant\n%+v\n%+v", gotRows, gotKNN, wantRows, wantKNN)
+	}
+	got, want := must.M1(LoadCheckpoint(parts.Run.Dir)), must.M1(LoadCheckpoint(whole.Run.Dir))
+	for i, tensor := range want.Tensors {
+		if !slices.Equal(got.Tensors[i].Data, tensor.Data) {
+			t.Errorf("%s differs between the interrupted and the undisturbed run", tensor.Name)
+		}
+	}
+}
+
+func TestTrainRefusesBeforeItWrites(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"config": {func(c *Config) { c.MoCo.Batch = 15 }, "moco.batch"},
+		"data":   {func(c *Config) { c.Data.TrainImages = 10 }, "10 training images"},
+		"files":  {func(c *Config) { c.Data = Data{Kind: "mnist", Dir: t.TempDir()} }, "mocotpu data get mnist"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := tiny(filepath.Join(t.TempDir(), "run"))
+			test.change(&c)
+			_, err := Train(t.Context(), c, goMachine(), &recorder{})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want one that says %q", err, test.want)
+			}
+			if _, err := os.Stat(c.Run.Dir); !os.IsNotExist(err) {
+				t.Errorf("the run directory exists (%v), want nothing written", err)
+			}
+		})
+	}
+}
+
+// TestDivergedRunKeepsItsCheckpoint trains with a learning rate that no net survives.
+func TestDivergedRunKeepsItsCheckpoint(t *testing.T) {
+	c := tiny(t.TempDir())
+	c.Optim.LR, c.Optim.Schedule, c.Optim.WeightDecay = 1e30, "constant", 0
+	c.Run.CheckpointEvery = 1
+	result, err := Train(t.Context(), c, goMachine(), &recorder{})
+	if !errors.Is(err, ErrDiverged) {
+		t.Fatalf("error %v after %d steps, want ErrDiverged", err, result.Steps)
+	}
+	if result.Steps == 0 {
+		return // the first step's loss does not depend on the rate, but its gradient may overflow
+	}
+	if saved, err := LoadCheckpoint(c.Run.Dir); err != nil || saved.State.Step != result.Steps {
+		t.Errorf("checkpoint %+v, error %v, want that of step %d", saved, err, result.Steps)
+	}
+}
+
+// TestEvaluationLeavesTheRunAlone trains with and without looking.
+func TestEvaluationLeavesTheRunAlone(t *testing.T) {
+	var states [2][]Tensor
+	for i, every := range []int{0, 1} {
+		c := tiny(t.TempDir())
+		c.KNN.Every, c.Run.Epochs = every, 1
+		if _, err := Train(t.Context(), c, goMachine(), &recorder{}); err != nil {
+			t.Fatal(err)
+		}
+		states[i] = must.M1(LoadCheckpoint(c.Run.Dir)).Tensors
+	}
+	for i := range states[0] {
+		if !slices.Equal(states[0][i].Data, states[1][i].Data) {
+			t.Errorf("%s differs when the run is evaluated", states[0][i].Name)
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package resnet
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	. "github.com/gomlx/gomlx/support/exceptions"
+)
+
+const (
+	normEpsilon  = 1e-5 // torch's BatchNorm2d
+	normMomentum = 0.1  // torch's: the weight of the new statistics
+)
+
+// Norm says how BatchNorm normalises.
+type Norm struct {
+	// Train normalises by the batch's own statistics and updates the running ones; otherwise the running
+	// statistics are used and nothing changes.
+	Train bool
+	// Groups is the number of contiguous, equal groups of the batch that have statistics of their own: the
+	// replicas of the reference implementation. 1 is plain BatchNorm over the whole batch. It divides the batch.
+	Groups int
+	// Momentum, a float32 scalar, is the weight of the new statistics in the running ones; nil is torch's 0.1.
+	Momentum *Node
+}
+
+func (n Norm) check(batch int) {
+	if n.Train && (n.Groups < 1 || batch%n.Groups != 0) {
+		Panicf("resnet: %d BatchNorm groups over a batch of %d, want a divisor of the batch", n.Groups, batch)
+	}
+}
+
+// batchNorm normalises x [N,H,W,C] over each group's images and positions, in float32 whatever x is, and
+// scales by weight and bias. Running statistics are the mean over the groups, the variance unbiased (n/(n-1))
+// as in torch.
+//
+// Mean and variance come from one pass over the activations, which bound the step on TPUs: E[d^2]-E[d]^2 of
+// the distances d to the running mean. That is near the batch's own mean once training goes, so little
+// cancels, however far from zero the activations are; the result depends on it by rounding only.
+func (e *encoder) batchNorm(x *Node, name string) *Node {
+	dims := x.Shape().Dimensions
+	channels := dims[3]
+	weight, bias := e.value(name+".weight"), e.value(name+".bias")
+	runningMean, runningVar := e.variable(name+".running_mean"), e.variable(name+".running_var")
+	if !e.norm.Train {
+		scale := Div(weight, Sqrt(AddScalar(runningVar.NodeValue(e.g), normEpsilon)))
+		shift := Sub(bias, Mul(runningMean.NodeValue(e.g), scale))
+		wide := ConvertDType(x, dtypes.Float32)
+		y := Add(Mul(wide, Reshape(scale, 1, 1, 1, channels)), Reshape(shift, 1, 1, 1, channels))
+		return ConvertDType(y, x.DType())
+	}
+	groups := e.norm.Groups
+	count := dims[0] / groups * dims[1] * dims[2]
+	if count < 2 {
+		Panicf("resnet: %s sees one value per channel and group (batch %d, %d groups, %dx%d positions): "+
+			"no variance, want a larger batch or image", name, dims[0], groups, dims[1], dims[2])
+	}
+	grouped := Reshape(x, groups, count, channels)
+	wide := ConvertDType(grouped, dtypes.Float32)
+	origin := runningMean.NodeValue(e.g) // [C]; no gradient reaches it
+	distance := Sub(wide, Reshape(origin, 1, 1, channels))
+	mean := ReduceMean(distance, 1) // [G,C]
+	variance := MaxScalar(Sub(ReduceMean(Square(distance), 1), Square(mean)), 0)
+
+	scale := Div(InsertAxes(weight, 0), Sqrt(AddScalar(variance, normEpsilon)))
+	shift := Sub(InsertAxes(bias, 0), Mul(mean, scale))
+	y := Add(Mul(distance, InsertAxes(scale, 1)), InsertAxes(shift, 1))
+
+	unbiased := MulScalar(variance, float64(count)/float64(count-1))
+	runningMean.SetNodeValue(e.running(origin, Add(mean, InsertAxes(origin, 0))))
+	runningVar.SetNodeValue(e.running(runningVar.NodeValue(e.g), unbiased))
+	return Reshape(ConvertDType(y, x.DType()), dims...)
+}
+
+// running blends the groups' mean statistics [G,C] into the running ones [C].
+func (e *encoder) running(old, batch *Node) *Node {
+	momentum := e.norm.Momentum
+	if momentum == nil {
+		momentum = Scalar(e.g, dtypes.Float32, normMomentum)
+	}
+	fresh := StopGradient(ReduceMean(batch, 0))
+	return Add(Mul(old, OneMinus(momentum)), Mul(fresh, momentum))
+}

@@ -1,0 +1,174 @@
+package resnet
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+	. "github.com/gomlx/gomlx/support/exceptions"
+)
+
+// Output is what an encoder makes of a batch.
+type Output struct {
+	// Features are the pooled features of the trunk, [batch, Config.Features] float32.
+	Features *Node
+	// Projection is the head's output, [batch, Config.Dim] float32, each row of unit length.
+	Projection *Node
+}
+
+// Forward builds the encoder over images [batch, height, width, 3] float32. The variables must exist (Init).
+// With norm.Train it also sets the new running statistics of its BatchNorm variables.
+func Forward(scope *model.Scope, c Config, norm Norm, images *Node) Output {
+	images.AssertDims(images.Shape().Dimensions[0], -1, -1, 3)
+	norm.check(images.Shape().Dimensions[0])
+	e := encoder{scope: scope, config: c, norm: norm, g: images.Graph()}
+	x := ConvertDType(images, c.dtype())
+	if c.Stem == StemSmall {
+		x = e.convNorm(x, "conv1", "bn1", 1, true)
+	} else {
+		x = e.convNorm(x, "conv1", "bn1", 2, true)
+		x = maxPool(x)
+	}
+	remat := c.Remat == RematBlock && norm.Train
+	for _, b := range c.blocks() {
+		if remat {
+			x = x.Checkpoint()
+		}
+		x = e.block(x, b)
+		if remat {
+			x = x.StopCheckpoint()
+		}
+	}
+	features := ReduceMean(ConvertDType(x, dtypes.Float32), 1, 2)
+	features.AssertDims(images.Shape().Dimensions[0], c.Features())
+	return Output{Features: features, Projection: e.head(features)}
+}
+
+type encoder struct {
+	scope  *model.Scope
+	config Config
+	norm   Norm
+	g      *Graph
+}
+
+func (e *encoder) variable(name string) *model.Variable {
+	v := e.scope.GetVariable(name)
+	if v == nil {
+		Panicf("resnet: variable %q is not in scope %q, call resnet.Init first", name, e.scope.Scope())
+	}
+	return v
+}
+
+func (e *encoder) value(name string) *Node { return e.variable(name).NodeValue(e.g) }
+
+func (e *encoder) block(x *Node, b block) *Node {
+	y := x
+	if archs[e.config.Arch].bottleneck {
+		y = e.convNorm(y, b.name+".conv1", b.name+".bn1", 1, true)
+		y = e.convNorm(y, b.name+".conv2", b.name+".bn2", b.stride, true)
+		y = e.convNorm(y, b.name+".conv3", b.name+".bn3", 1, false)
+	} else {
+		y = e.convNorm(y, b.name+".conv1", b.name+".bn1", b.stride, true)
+		y = e.convNorm(y, b.name+".conv2", b.name+".bn2", 1, false)
+	}
+	if b.downsample() {
+		x = e.convNorm(x, b.name+".downsample.0", b.name+".downsample.1", b.stride, false)
+	}
+	return MaxScalar(Add(x, y), 0)
+}
+
+func (e *encoder) convNorm(x *Node, conv, norm string, stride int, relu bool) *Node {
+	kernel := ConvertDType(e.value(conv+".weight"), x.DType())
+	x = convolve(x, kernel, stride)
+	x = e.batchNorm(x, norm)
+	if relu {
+		x = MaxScalar(x, 0)
+	}
+	return x
+}
+
+func (e *encoder) head(x *Node) *Node {
+	if e.config.Head == HeadMLP {
+		x = MaxScalar(e.linear(x, "fc.0"), 0)
+		x = e.linear(x, "fc.2")
+	} else {
+		x = e.linear(x, "fc")
+	}
+	// torch's normalize divides by max(norm, 1e-12); the floor stands inside the root, whose gradient at
+	// zero would be infinite.
+	norm := Sqrt(MaxScalar(ReduceAndKeep(Square(x), ReduceSum, 1), 1e-24))
+	return Div(x, norm)
+}
+
+func (e *encoder) linear(x *Node, name string) *Node {
+	y := Dot(x, e.value(name+".weight")).General([]int{1}, nil, []int{1}, nil)
+	return Add(y, InsertAxes(e.value(name+".bias"), 0))
+}
+
+// convolve is torch's Conv2d without bias: x [N,H,W,C], kernel [h,w,C,D] with h = w odd, padding (h-1)/2 on
+// each side whatever the stride ("same" padding would shift strided convolutions).
+func convolve(x, kernel *Node, stride int) *Node {
+	if x.Graph().Backend().Name() == goEngine {
+		return convolveByMatmul(x, kernel, stride)
+	}
+	p := (kernel.Shape().Dimensions[0] - 1) / 2
+	return Convolve(x, kernel).Strides(stride).PaddingPerDim([][2]int{{p, p}, {p, p}}).Done()
+}
+
+// maxPool is torch's MaxPool2d(3, stride 2, padding 1) of x [N,H,W,C], none of it negative: zeros may pad.
+func maxPool(x *Node) *Node {
+	if x.Graph().Backend().Name() != goEngine {
+		return MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
+	}
+	taps := windowTaps(x, 3, 2) // that engine's pooling has no gradient
+	for _, tap := range taps[1:] {
+		taps[0] = Max(taps[0], tap)
+	}
+	return taps[0]
+}
+
+// goEngine is what GoMLX's pure Go engine calls itself, whose convolution is a plain loop, far slower than its
+// matrix product.
+const goEngine = "Go Backend"
+
+// convolveByMatmul gathers each kernel tap's view of the padded image, and multiplies once.
+func convolveByMatmul(x, kernel *Node, stride int) *Node {
+	k := kernel.Shape().Dimensions // [h, w, C, D]
+	taps := windowTaps(x, k[0], stride)
+	d := taps[0].Shape().Dimensions // [N, outH, outW, C]
+	patches := taps[0]
+	if len(taps) > 1 {
+		patches = Concatenate(taps, 3)
+	}
+	patches = Reshape(patches, d[0]*d[1]*d[2], len(taps)*d[3])
+	y := Dot(patches, Reshape(kernel, len(taps)*d[3], k[3])).Product()
+	return Reshape(y, d[0], d[1], d[2], k[3])
+}
+
+// windowTaps are the size x size elements of every window over x [N,H,W,C] with (size-1)/2 zeros around it,
+// each [N,outH,outW,C].
+func windowTaps(x *Node, size, stride int) []*Node {
+	d, p := x.Shape().Dimensions, (size-1)/2
+	outH, outW := (d[1]+2*p-size)/stride+1, (d[2]+2*p-size)/stride+1
+	x = padZeros(padZeros(x, 1, p), 2, p)
+	taps := make([]*Node, 0, size*size)
+	for i := range size {
+		for j := range size {
+			taps = append(taps, Slice(x, AxisRange(),
+				AxisRange(i, i+(outH-1)*stride+1).Stride(stride),
+				AxisRange(j, j+(outW-1)*stride+1).Stride(stride), AxisRange()))
+		}
+	}
+	return taps
+}
+
+// padZeros puts p zeros on both sides of an axis. GoMLX's Pad has no gradient.
+func padZeros(x *Node, axis, p int) *Node {
+	if p == 0 {
+		return x
+	}
+	dims := x.Shape().Clone().Dimensions
+	dims[axis] = p
+	side := Zeros(x.Graph(), shapes.Make(x.DType(), dims...))
+	return Concatenate([]*Node{side, x, side}, axis)
+}

@@ -1,0 +1,29 @@
+// A PJRT CPU plugin: the C functions of PJRT over XLA's C++ CPU client, which the TensorFlow wheel exports.
+//
+// One translation unit: parsing XLA's headers is most of the work, and is done once this way.
+// Read in this order:
+//   xla.h       what is used of XLA           status.h   errors, and the frame of every function
+//   handles.h   what the C handles are        convert.cc types, dimensions and layouts between C and C++
+//   client.cc device.cc event.cc compile.cc executable.cc execute.cc buffer.cc   the functions
+//   table.cc    the function table and GetPjrtApi
+// stub/ stands in for headers that the wheel lacks (MLIR) or that cost a minute and give us nothing.
+
+#include "xla.h"
+
+#include "status.h"
+
+#include "handles.h"
+
+#include "convert.cc"
+
+#include "client.cc"
+#include "device.cc"
+#include "event.cc"
+
+#include "compile.cc"
+#include "executable.cc"
+
+#include "buffer.cc"
+#include "execute.cc"
+
+#include "table.cc"

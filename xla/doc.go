@@ -1,0 +1,40 @@
+// Package xla opens an engine for GoMLX graphs (Go, XLA on CPU, CUDA or TPU) and reads the programs it compiles.
+//
+//	e, err := xla.Open("cpu", xla.Options{Devices: 8})
+//	defer e.Close()
+//	exec, err := model.NewExec(e, store, step)       // an Engine is a compute.Backend
+//	...
+//	module, err := e.Programs()[0].Optimized()       // what the compiler made of it
+//	for _, c := range module.Collectives() { ... }
+//
+// Every PJRT plugin is opened through a table of functions of ours, a copy of the plugin's in which the client's Compile
+// is replaced. There the state's arguments are marked as donated (Engine.Donate), programs that would end the process
+// are refused, and the executable is kept for reading: go-xla has no calls for any of it.
+//
+// # Errors
+//
+// A plugin that is not installed is an ErrNoPlugin; a failed PJRT call is an *Error with PJRT's code and text. GoMLX
+// wraps them: use errors.Is and errors.As.
+//
+// XLA ends the process, with no error, in these cases:
+//   - a device does not arrive at a collective: XLA CPU waits 20 seconds, warns, waits again and aborts. It happens when
+//     some devices' threads don't run, or when two programs with collectives run at once on the same devices: run one
+//     at a time. XLA's own second wait of 40 seconds is set to 600 here, since a slow machine with many virtual devices
+//     can need it; XLA_FLAGS overrides it (--xla_cpu_collective_call_terminate_timeout_seconds, and
+//     --xla_cpu_collective_call_warn_stuck_timeout_seconds for the first);
+//   - a word in XLA_FLAGS is unknown or wrong. Open refuses unknown words, words without a value, and a missing flag
+//     file; a value of the wrong type still ends the process;
+//   - libtpu finds its lock file held by another process (ALLOW_MULTIPLE_LIBTPU_LOAD=1 lets it go on), or traps inside
+//     its compiler.
+//
+// # Lifetimes
+//
+// An engine owns what is made with it. Close frees buffers and executables before the client, whatever Go variables
+// still refer to them; the garbage collector frees single ones earlier. An engine that is not closed lives as long as
+// the process. Plugins are never unloaded.
+//
+// # Environment
+//
+// Open applies the environment variables that the installed plugin wants, unless the user has set them. Other uses of
+// go-xla's plugins in the same process must not run at the same time as Open: registering a plugin takes no lock.
+package xla

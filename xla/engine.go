@@ -1,0 +1,184 @@
+package xla
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/gomlx/compute"
+)
+
+// keptPrograms is how many compiled programs an engine keeps readable; older ones are released.
+const keptPrograms = 64
+
+// An Engine compiles and runs GoMLX graphs. It is a compute.Backend: hand it to GoMLX as it is, and do not mix its
+// buffers with those of the backend it embeds. Its methods may be called from several goroutines.
+//
+// An engine lives until Close: it is not garbage collected, so that it outlives every buffer and program made with it.
+type Engine struct {
+	compute.Backend         // the backend behind it
+	name            string  // "go", "cpu", "cuda", "tpu"
+	version         string  // of the plugin
+	plugin          *plugin // nil for "go"
+	client          uintptr // PJRT_Client, 0 for "go"
+	devices         int
+	kept            int // keptPrograms but in a test
+	skipped         []error
+
+	alive   sync.RWMutex // held for reading while anything of the backend is in use, for writing by Close
+	closed  bool
+	compile sync.Mutex // one compilation at a time
+
+	mu       sync.Mutex // guards what follows
+	owned    map[uint64]finalizer
+	lastID   uint64
+	donated  map[int]int
+	count    int
+	programs []*Program
+	current  *Program // the last program admitted to the compiler
+}
+
+// finalizer releases one buffer or executable of the backend.
+type finalizer func() error
+
+// engines holds the open engines, see Engine.
+var engines sync.Map // *Engine -> true
+
+func newEngine(name string, b compute.Backend) *Engine {
+	e := &Engine{Backend: b, name: name, devices: b.NumDevices(), kept: keptPrograms, owned: map[uint64]finalizer{}}
+	engines.Store(e, true)
+	return e
+}
+
+// EngineName returns which engine it is: "go", "cpu", "cuda" or "tpu".
+func (e *Engine) EngineName() string { return e.name }
+
+// PluginVersion returns what the plugin says about itself and its PJRT API, or "" for the go engine.
+func (e *Engine) PluginVersion() string { return e.version }
+
+// Skipped returns why Open("auto") took none of the engines it prefers, in their order. It is empty otherwise.
+func (e *Engine) Skipped() []error { return e.skipped }
+
+// NumDevices returns the number of devices that programs may use: Options.Devices if given, else all of the engine's.
+func (e *Engine) NumDevices() int { return e.devices }
+
+// Donate says which outputs of the next program that this engine compiles take over the memory of which parameters
+// (parameter index -> output index, as in the program: GoMLX puts changed variables first among the outputs). XLA then
+// updates the state in place instead of keeping old and new state side by side. The parameter's type must be the
+// output's, otherwise that pair is ignored (Program.Marked counts those that were not); an index out of range refuses
+// the program. It has an effect only if GoMLX donates the buffers at run time, too, which it does for variables that the
+// graph changes. The go engine ignores it. The map is copied. Call it from the graph-building function, which runs right
+// before its program is compiled.
+func (e *Engine) Donate(aliases map[int]int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.donated = maps.Clone(aliases)
+}
+
+// Compiled returns how many programs were handed to the compiler so far.
+func (e *Engine) Compiled() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.count
+}
+
+// Programs returns the programs compiled by this engine, oldest first, at most the last 64. The engine owns them: a
+// program can be read until Release or Close, or until 64 newer ones exist; what was read before stays readable.
+func (e *Engine) Programs() []*Program {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]*Program(nil), e.programs...)
+}
+
+// Release forgets the programs compiled so far, so that executables that GoMLX has dropped free their memory. They go
+// on running; they just can't be read any more.
+func (e *Engine) Release() {
+	e.mu.Lock()
+	programs := e.programs
+	e.programs = nil
+	e.mu.Unlock()
+	for _, p := range programs {
+		p.release()
+	}
+}
+
+// Close frees the engine's buffers, programs and client, after running computations are done. Tensors that were inputs
+// or outputs can't be read any more: take what is needed before (tensors.Tensor.ToLocal), and do not keep slices of
+// their memory. Further use returns ErrClosed; a second Close does nothing.
+func (e *Engine) Close() {
+	e.alive.Lock()
+	defer e.alive.Unlock()
+	if e.closed {
+		return
+	}
+	e.closed = true
+	e.Release()
+	e.mu.Lock()
+	owned := e.owned
+	e.owned = nil
+	e.mu.Unlock()
+	// PJRT wants everything made by a client gone before the client; the finalizers of go-xla keep no order.
+	for _, free := range owned {
+		_ = free() // a buffer that can't be freed must not keep the rest
+	}
+	clients.Delete(e.client)
+	e.Backend.Finalize()
+	engines.Delete(e)
+}
+
+// Finalize is Close, for GoMLX.
+func (e *Engine) Finalize() { e.Close() }
+
+// IsFinalized says whether the engine is closed.
+func (e *Engine) IsFinalized() bool {
+	if e == nil {
+		return true
+	}
+	e.alive.RLock()
+	defer e.alive.RUnlock()
+	return e.closed
+}
+
+// enter must succeed before the backend is used; leave ends the use.
+func (e *Engine) enter() error {
+	e.alive.RLock()
+	if e.closed {
+		e.alive.RUnlock()
+		return fmt.Errorf("%w: %s", ErrClosed, e.name)
+	}
+	return nil
+}
+
+func (e *Engine) leave() { e.alive.RUnlock() }
+
+// own registers something that must be freed before the client and returns its id.
+func (e *Engine) own(free finalizer) uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lastID++
+	e.owned[e.lastID] = free
+	return e.lastID
+}
+
+// disown forgets an id without freeing it.
+func (e *Engine) disown(id uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.owned, id)
+}
+
+// free frees what own registered, once.
+func (e *Engine) free(id uint64) error {
+	if e.enter() != nil {
+		return nil // Close has freed it
+	}
+	defer e.leave()
+	e.mu.Lock()
+	free, ok := e.owned[id]
+	delete(e.owned, id)
+	e.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	return free()
+}

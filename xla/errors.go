@@ -1,0 +1,74 @@
+package xla
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+)
+
+// ErrNoPlugin says that the plugin of an engine is not installed (setup.ErrNotInstalled) or not where Options.Plugin has
+// it; the text says how to get it.
+var ErrNoPlugin = errors.New("xla: no plugin")
+
+// ErrClosed says that the engine was closed.
+var ErrClosed = errors.New("xla: the engine is closed")
+
+// ErrReleased says that a program's executable was given back (Engine.Release, Engine.Close, or by newer programs).
+var ErrReleased = errors.New("xla: the program was released")
+
+// An Error is a failed PJRT call with PJRT's code and its whole text.
+type Error struct {
+	Op   string // what was tried: "compile", "execute", "create client", ...
+	Code Code
+	Msg  string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("xla: %s: %s: %s", e.Op, e.Code, e.Msg) }
+
+// A Code is an error code of PJRT, which are those of absl.
+type Code int
+
+// Codes that a caller may act on.
+const (
+	Unknown            Code = 2
+	InvalidArgument    Code = 3
+	NotFound           Code = 5
+	ResourceExhausted  Code = 8 // usually out of device memory
+	FailedPrecondition Code = 9
+	Unimplemented      Code = 12
+	Internal           Code = 13
+	Unavailable        Code = 14
+)
+
+var codeNames = [...]string{
+	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+	"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL",
+	"UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+}
+
+func (c Code) String() string {
+	if c < 0 || int(c) >= len(codeNames) {
+		return "code " + strconv.Itoa(int(c))
+	}
+	return codeNames[c]
+}
+
+var pjrtError = regexp.MustCompile(`(?s)PJRT error \(code=(\d+)\): (.*)$`)
+
+// asError recovers code and text from an error of go-xla, which keeps them in its message only. Other errors are
+// returned as they are, with op in front.
+func asError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return err
+	}
+	if m := pjrtError.FindStringSubmatch(err.Error()); m != nil {
+		code, _ := strconv.Atoi(m[1])
+		return &Error{Op: op, Code: Code(code), Msg: m[2]}
+	}
+	return fmt.Errorf("xla: %s: %w", op, err)
+}

@@ -1,0 +1,31 @@
+package xla
+
+// Owned returns how many buffers and executables the engine has to free.
+func Owned(e *Engine) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.owned)
+}
+
+// Keep sets how many programs the engine keeps readable.
+func Keep(e *Engine, n int) { e.kept = n }
+
+// Admit asks whether the compiler may see a program with these serialized compile options.
+func Admit(e *Engine, options []byte) error {
+	e.compile.Lock()
+	defer e.compile.Unlock()
+	e.begin("test")
+	_, _, err := e.admit("mlir", "module {}", options)
+	return err
+}
+
+// Serialized returns the optimized program as the plugin gives it.
+func Serialized(p *Program) (format string, data []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	format, data, err := p.engine.plugin.optimized(p.executable)
+	if err != nil {
+		panic(err)
+	}
+	return format, data
+}

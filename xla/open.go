@@ -1,0 +1,138 @@
+package xla
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gomlx/compute"
+	_ "github.com/gomlx/compute/gobackend" // the go engine
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
+)
+
+// Options say how to open an engine; the zero value is right for most.
+type Options struct {
+	// Devices is how many devices to use. cpu: that many virtual devices, 0 means 1. cuda, tpu: the first that many,
+	// 0 means all. go: 0 or 1.
+	Devices int
+	// Plugin is the path of a PJRT plugin to use instead of the installed one.
+	Plugin string
+}
+
+// Open opens an engine: "go", "cpu", "cuda", "tpu", or "auto", which takes the first of tpu, cuda, cpu and go that is
+// installed, opens and has the devices asked for. It never downloads anything. Several engines may be open at a time.
+//
+// A missing plugin is an ErrNoPlugin, a failure inside the plugin an *Error.
+func Open(name string, o Options) (*Engine, error) {
+	if o.Devices < 0 {
+		return nil, fmt.Errorf("xla: %d devices, want 0 or more", o.Devices)
+	}
+	switch name {
+	case "go":
+		return openGo(o)
+	case "cpu", "cuda", "tpu":
+		return openPlugged(name, o)
+	case "auto":
+		return openAuto(o)
+	}
+	return nil, fmt.Errorf(`xla: unknown engine %q, want "go", "cpu", "cuda", "tpu" or "auto"`, name)
+}
+
+func openAuto(o Options) (*Engine, error) {
+	if o.Plugin != "" {
+		return nil, fmt.Errorf("xla: a plugin (%s) needs the name of its engine, got \"auto\"", o.Plugin)
+	}
+	var skipped []error
+	for _, name := range []string{"tpu", "cuda", "cpu", "go"} {
+		e, err := Open(name, o)
+		if err == nil {
+			e.skipped = skipped
+			return e, nil
+		}
+		skipped = append(skipped, fmt.Errorf("%s: %w", name, err))
+	}
+	return nil, fmt.Errorf("xla: no engine opens: %w", errors.Join(skipped...))
+}
+
+func openGo(o Options) (*Engine, error) {
+	switch {
+	case o.Plugin != "":
+		return nil, fmt.Errorf("xla: the go engine has no plugin, got %s", o.Plugin)
+	case o.Devices > 1:
+		return nil, fmt.Errorf("xla: the go engine has one device, got %d: use cpu", o.Devices)
+	}
+	b, err := compute.NewWithConfig("go")
+	if err != nil {
+		return nil, fmt.Errorf("xla: go: %w", err)
+	}
+	return newEngine("go", b), nil
+}
+
+// openPlugged opens an engine that is a PJRT plugin.
+func openPlugged(name string, o Options) (*Engine, error) {
+	found, err := findPlugin(name, o)
+	if err != nil {
+		return nil, err
+	}
+	if name == "tpu" {
+		if err := findTPU("/dev"); err != nil {
+			return nil, &Error{Op: "open tpu", Code: NotFound, Msg: err.Error()}
+		}
+	}
+	opening.Lock()
+	defer opening.Unlock()
+	p, err := openPlugin(name, found.Path)
+	if err != nil {
+		return nil, asError("open "+name, err)
+	}
+	b, err := p.newClient(name, o)
+	if err != nil {
+		return nil, asError("create "+name+" client", err)
+	}
+	if o.Devices > b.NumDevices() {
+		n := b.NumDevices()
+		b.Finalize()
+		return nil, fmt.Errorf("xla: %s: %d devices asked for, there are %d", name, o.Devices, n)
+	}
+	e := newEngine(name, b)
+	e.plugin, e.client = p, p.lastClient()
+	if o.Devices > 0 {
+		e.devices = o.Devices
+	}
+	e.version = fmt.Sprintf("%s (PJRT API %d.%d)", strings.TrimSpace(found.Version+" "+p.platformVersion(e.client)), p.major, p.minor)
+	clients.Store(e.client, e)
+	return e, nil
+}
+
+// newClient makes a client of the plugin, wrapped as a GoMLX backend.
+func (p *plugin) newClient(name string, o Options) (*xla.Backend, error) {
+	if name == "cpu" && !p.used {
+		restore, err := setFlag(terminateFlag, terminateSeconds)
+		if err != nil {
+			return nil, err
+		}
+		defer restore()
+	}
+	p.used = true
+	xla.EnableAutoInstall(false)
+	return xla.NewWithOptions(p.name, clientOptions(name, o))
+}
+
+// clientOptions are the options that the plugin's client is made with.
+func clientOptions(name string, o Options) pjrt.NamedValuesMap {
+	options := pjrt.NamedValuesMap{}
+	switch name {
+	case "cpu":
+		options["cpu_device_count"] = int64(max(1, o.Devices))
+	case "cuda":
+		if o.Devices > 0 {
+			visible := make([]int64, o.Devices)
+			for i := range visible {
+				visible[i] = int64(i)
+			}
+			options["visible_devices"] = visible
+		}
+	}
+	return options
+}

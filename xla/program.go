@@ -1,0 +1,186 @@
+package xla
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/mocotpu/mocotpu/xla/hlo"
+)
+
+// Memory is what one device needs to run a program, in bytes.
+type Memory struct {
+	Arguments   int64 // parameters, sharded as they are
+	Outputs     int64 // results, including those that take over an argument's memory
+	Aliased     int64 // of Outputs: memory taken over from arguments
+	Temporaries int64
+	Code        int64 // the program itself; the CPU engine says 0
+	Peak        int64 // at the worst moment, as the compiler's schedule has it; 0 where the plugin does not say
+}
+
+// A Program is what one compilation made. Its methods may be called from several goroutines.
+type Program struct {
+	Name    string   // the computation's name
+	Devices int      // partitions x replicas the program was compiled for
+	Marked  int      // arguments marked as donated
+	Ignored []string // why asked-for donations were not marked, one text each
+
+	text   string
+	engine *Engine
+
+	mu         sync.Mutex
+	executable uintptr // our reference to the PJRT_Executable, 0 if released
+	failed     *Error  // why it was not compiled
+	memory     *Memory
+	cost       map[string]float64
+	optimized  *hlo.Module
+}
+
+// StableHLO returns the text that the compiler got, after marking. It is "" for the go engine.
+func (p *Program) StableHLO() string { return p.text }
+
+// Memory returns the compiler's memory statistics per device.
+func (p *Program) Memory() (Memory, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.memory == nil {
+		executable, err := p.readable()
+		if err != nil {
+			return Memory{}, err
+		}
+		m, err := p.engine.plugin.memory(executable)
+		if err != nil {
+			return Memory{}, err
+		}
+		p.memory = &m
+	}
+	return *p.memory, nil
+}
+
+// Cost returns the compiler's cost analysis per device; keys that matter are "flops", "bytes accessed" and
+// "optimal_seconds" (TPU only; it can be negative). The caller must not change the map.
+func (p *Program) Cost() (map[string]float64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cost == nil {
+		executable, err := p.readable()
+		if err != nil {
+			return nil, err
+		}
+		if p.cost, err = p.engine.plugin.cost(executable); err != nil {
+			return nil, err
+		}
+	}
+	return p.cost, nil
+}
+
+// Optimized returns the program that the compiler made: one device's part of it, after partitioning and fusion. The
+// caller must not change it.
+func (p *Program) Optimized() (*hlo.Module, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.optimized == nil {
+		executable, err := p.readable()
+		if err != nil {
+			return nil, err
+		}
+		format, data, err := p.engine.plugin.optimized(executable)
+		if err != nil {
+			return nil, err
+		}
+		if p.optimized, err = hlo.Read(format, data); err != nil {
+			return nil, fmt.Errorf("xla: program %s: %w", p.Name, err)
+		}
+	}
+	return p.optimized, nil
+}
+
+// readable returns the executable; the caller holds p.mu.
+func (p *Program) readable() (uintptr, error) {
+	switch {
+	case p.engine.plugin == nil:
+		return 0, fmt.Errorf("xla: program %s: the go engine interprets it, there is no compiled program", p.Name)
+	case p.executable == 0:
+		return 0, fmt.Errorf("%w: %s", ErrReleased, p.Name)
+	}
+	return p.executable, nil
+}
+
+// release gives the executable back.
+func (p *Program) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.executable == 0 {
+		return
+	}
+	_ = p.engine.plugin.release(p.executable) // nobody could act on it
+	p.executable = 0
+}
+
+// begin prepares the compilation of a program; the caller holds e.compile.
+func (e *Engine) begin(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.current = &Program{Name: name, engine: e, Devices: 1}
+	if e.plugin == nil {
+		e.count++
+		e.donated = nil
+	}
+}
+
+// admit looks at a program on its way to the compiler and returns what the compiler gets instead. It is called back from
+// our table while a builder compiles.
+func (e *Engine) admit(format, text string, options []byte) (*Program, string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p, aliases := e.current, e.donated
+	e.donated = nil
+	e.count++
+	devices, err := hlo.Devices(options)
+	if err != nil {
+		return nil, "", err
+	}
+	if devices > e.devices {
+		return nil, "", fmt.Errorf("%s: the program is for %d devices, the engine has %d: open it with more, or use a smaller mesh",
+			p.Name, devices, e.devices)
+	}
+	p.Devices = devices
+	if format == "mlir" && len(aliases) > 0 {
+		if text, p.Marked, p.Ignored, err = markDonated(text, aliases); err != nil {
+			return nil, "", fmt.Errorf("%s: donate: %w", p.Name, err)
+		}
+	}
+	p.text = text
+	return p, text, nil
+}
+
+// compiled takes over our reference to the executable.
+func (p *Program) compiled(executable uintptr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.executable = executable
+}
+
+// end returns the error of a compilation with PJRT's code and text, or keeps the program; the caller holds e.compile.
+func (e *Engine) end(err error) error {
+	e.mu.Lock()
+	p := e.current
+	e.current = nil
+	var old *Program
+	if err == nil {
+		if e.programs = append(e.programs, p); len(e.programs) > e.kept {
+			old, e.programs = e.programs[0], e.programs[1:]
+		}
+	}
+	e.mu.Unlock()
+	if old != nil {
+		old.release()
+	}
+	if err == nil {
+		return nil
+	}
+	p.release()
+	if p.failed != nil {
+		return p.failed
+	}
+	return asError("compile", err)
+}

@@ -1,0 +1,45 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// ErrDiskSpace means that an installation would not fit.
+var ErrDiskSpace = errors.New("not enough disk space")
+
+// checkDisk tells whether dir, which need not exist yet, has room for this many bytes.
+func checkDisk(dir string, want int64) error {
+	at := dir
+	for {
+		if _, err := os.Stat(at); err == nil || at == filepath.Dir(at) {
+			break
+		}
+		at = filepath.Dir(at)
+	}
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(at, &s); err != nil {
+		return fmt.Errorf("%s: %w", at, err)
+	}
+	if free := int64(s.Bavail) * s.Bsize; free < want {
+		return fmt.Errorf("%w: %s has %d MB free, want %d MB; set MOCOTPU_HOME to a folder on another disk",
+			ErrDiskSpace, at, free/1e6, want/1e6)
+	}
+	return nil
+}
+
+// lock waits for this process's turn to change dir; the lock ends with the process.
+func lock(dir, engine string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, "."+engine+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	return func() { f.Close() }, nil
+}

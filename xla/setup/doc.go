@@ -1,0 +1,30 @@
+// Package setup installs the PJRT plugins of the engines cpu, cuda and tpu, finds them again, and tells what a machine
+// has.
+//
+// Find never downloads and is what programs call; Install is what `mocotpu setup` calls, Doctor what `mocotpu doctor`
+// calls.
+//
+// # Where
+//
+// Everything lies under Root: $MOCOTPU_HOME, else $XDG_DATA_HOME/mocotpu, else ~/.local/share/mocotpu. An engine has
+// one folder, plugins/<engine>, with a file installed.json that says what it holds; removing the folder uninstalls it.
+//
+// # How
+//
+// Versions are pinned, and so is the SHA-256 of every wheel; wheels come from the package index that pip is configured
+// for. An installation is made in a temporary folder beside the final one and renamed: an interrupted one leaves only
+// a folder that the next one removes. One that is up to date is left alone, without network.
+//
+//   - cpu: go-xla's prebuilt plugin where GitHub can be reached; it has no published checksum, so that the file that
+//     came is recorded, checked for the entry point and loaded once. Otherwise mocotpu's own plugin (package cpuplugin),
+//     built with g++ from the wheel tensorflow-cpu (274 MB to download, 860 MB installed).
+//   - cuda: JAX's plugin and NVIDIA's libraries, laid out as in Python's site-packages, where the plugin's own search
+//     path finds them and ptxas: no environment variable is needed. libcuda.so.1 comes with NVIDIA's driver.
+//   - tpu: libtpu.
+//
+// # Errors
+//
+// ErrNotInstalled: Find found nothing. ErrNoPython, ErrNoPip, ErrNetwork, ErrDiskSpace, cpuplugin.ErrNoCompiler: what
+// Install lacks; the text says what to do. ErrChecksum: a file is not the pinned one. ErrNotPlugin: a file has no
+// GetPjrtApi, or cannot be loaded.
+package setup

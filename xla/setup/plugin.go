@@ -1,0 +1,47 @@
+package setup
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// Engines are the engines that have a plugin. The fourth, go, is part of the program.
+var Engines = []string{"cpu", "cuda", "tpu"}
+
+var (
+	// ErrNotInstalled means that no plugin of an engine was found; the error's text has the command that gets it.
+	ErrNotInstalled = errors.New("plugin not installed")
+
+	// ErrNotPlugin means that a file is not a PJRT plugin that this machine can load.
+	ErrNotPlugin = errors.New("not a PJRT plugin")
+)
+
+// Plugin is a PJRT plugin on this machine.
+type Plugin struct {
+	Engine  string // cpu, cuda or tpu
+	Path    string // the plugin's file, absolute
+	Version string // what was installed; "" for a plugin that was found elsewhere
+	Dir     string // the folder of Path
+}
+
+// Root returns the folder under which everything is installed: $MOCOTPU_HOME, else $XDG_DATA_HOME/mocotpu, else
+// ~/.local/share/mocotpu.
+func Root() (string, error) {
+	if dir := os.Getenv("MOCOTPU_HOME"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "mocotpu"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", errors.New("setup: no home folder to install in, set MOCOTPU_HOME to a folder")
+	}
+	return filepath.Join(home, ".local", "share", "mocotpu"), nil
+}
+
+func engineDir(engine string) (string, error) {
+	root, err := Root()
+	return filepath.Join(root, "plugins", engine), err
+}

@@ -1,0 +1,143 @@
+package setup
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mocotpu/mocotpu/xla/cpuplugin"
+)
+
+const userRecipe = "user"
+
+// waysOf returns the ways to get an engine's plugin, the preferred one first.
+func waysOf(engine string) []way {
+	switch engine {
+	case "cpu":
+		return []way{prebuiltCPU(prebuiltURL), builtCPU(tensorflowWheel)}
+	case "cuda":
+		return []way{unpackedWheels(cudaWheels, cudaPath, keepCUDA)}
+	default:
+		return []way{unpackedWheels(tpuWheels, tpuPath, keepTPU)}
+	}
+}
+
+// userPlugin records a plugin where it is.
+func userPlugin(path string) way {
+	return way{
+		version: path, recipe: userRecipe,
+		fill: func(context.Context, string, func(string)) (string, map[string]string, error) {
+			path, err := filepath.Abs(path)
+			return path, nil, err
+		},
+	}
+}
+
+// builtCPU builds package cpuplugin over the TensorFlow wheel; of the wheel only two libraries stay.
+func builtCPU(w wheel) way {
+	const headers = 200e6
+	return way{
+		version: cpuplugin.Version(),
+		recipe:  cpuplugin.Version() + " " + w.sha256,
+		disk:    2*w.bytes + w.unpacked + headers,
+		fill: func(ctx context.Context, dir string, progress func(string)) (string, map[string]string, error) {
+			work := filepath.Join(dir, "wheel")
+			if err := os.Mkdir(work, 0o755); err != nil {
+				return "", nil, err
+			}
+			file, err := w.fetch(ctx, work, progress)
+			if err != nil {
+				return "", nil, err
+			}
+			progress("unpacking " + w.name)
+			if err := unpack(ctx, file, work, keepTensorFlow); err != nil {
+				return "", nil, err
+			}
+			tensorflow := filepath.Join(work, "tensorflow")
+			if _, err := cpuplugin.Build(ctx, tensorflow, dir, progress); err != nil {
+				return "", nil, err
+			}
+			for _, name := range cpuplugin.Libraries {
+				if err := os.Rename(filepath.Join(tensorflow, name), filepath.Join(dir, name)); err != nil {
+					return "", nil, err
+				}
+			}
+			return cpuplugin.FileName, map[string]string{w.file: w.sha256}, os.RemoveAll(work)
+		},
+	}
+}
+
+func keepTensorFlow(name string) string {
+	under, ok := strings.CutPrefix(name, "tensorflow/")
+	// tensorflow/include/tensorflow has a second copy of all headers of XLA.
+	if ok && (slices.Contains(cpuplugin.Libraries, under) ||
+		strings.HasPrefix(under, "include/") && !strings.HasPrefix(under, "include/tensorflow/")) {
+		return name
+	}
+	return ""
+}
+
+// unpackedWheels unpacks wheels, one after the other: of the archives only one is there at a time.
+func unpackedWheels(wheels []wheel, pluginPath string, keep func(name string) string) way {
+	all := sha256.New()
+	var largest, unpacked int64
+	for _, w := range wheels {
+		fmt.Fprintln(all, w.file, w.sha256)
+		largest, unpacked = max(largest, w.bytes), unpacked+w.unpacked
+	}
+	version := wheels[0].name + "-" + wheels[0].version
+	return way{
+		version: version,
+		recipe:  fmt.Sprintf("%s %x", version, all.Sum(nil)),
+		disk:    2*largest + unpacked, // pip downloads to a temporary file and copies it
+		fill: func(ctx context.Context, dir string, progress func(string)) (string, map[string]string, error) {
+			work := filepath.Join(dir, "wheel")
+			if err := os.Mkdir(work, 0o755); err != nil {
+				return "", nil, err
+			}
+			files := map[string]string{}
+			for _, w := range wheels {
+				file, err := w.fetch(ctx, work, progress)
+				if err != nil {
+					return "", nil, err
+				}
+				if err := unpack(ctx, file, dir, keep); err != nil {
+					return "", nil, err
+				}
+				if err := os.Remove(file); err != nil {
+					return "", nil, err
+				}
+				files[w.file] = w.sha256
+			}
+			return pluginPath, files, os.RemoveAll(work)
+		},
+	}
+}
+
+// The plugin's search path is $ORIGIN/../nvidia/..., and it looks for ptxas in ../nvidia/cu13/bin.
+const cudaPath = "plugin/pjrt_c_api_cuda_plugin.so"
+
+func keepCUDA(name string) string {
+	switch {
+	case path.Base(name) == "xla_cuda_plugin.so":
+		return cudaPath
+	case !strings.HasPrefix(name, "nvidia/"), strings.Contains(name, "/include/"), strings.HasSuffix(name, ".a"),
+		strings.HasSuffix(name, ".py"):
+		return ""
+	}
+	return name
+}
+
+const tpuPath = "pjrt_c_api_tpu_plugin.so"
+
+func keepTPU(name string) string {
+	if name == "libtpu/libtpu.so" {
+		return tpuPath
+	}
+	return ""
+}

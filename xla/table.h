@@ -1,0 +1,34 @@
+// Our table in front of a plugin's: see table.c.
+#ifndef MOCOTPU_XLA_TABLE_H
+#define MOCOTPU_XLA_TABLE_H
+#include "abi.h"
+
+enum { MT_SLOTS = 8 };  // different plugins in one process
+
+// What Go decides about a program before the compiler sees it.
+typedef struct {
+  uintptr_t token;  // names the compilation in mocotpuCompiled
+  char* code;       // malloc'ed program, NUL after its end; NULL if refused
+  size_t code_size;
+  char* refusal;    // malloc'ed text of an INVALID_ARGUMENT error, or NULL
+} mt_decision;
+
+// A failed call: code is PJRT's, text is malloc'ed; text NULL means success.
+typedef struct { int code; char* text; } mt_failure;
+
+// Opens the plugin of a slot (0 <= slot < MT_SLOTS, each once) without calling into it; afterwards major and minor say
+// what it is. Returns a malloc'ed error text or NULL.
+char* mt_open(int slot, const char* path, int* major, int* minor);
+void* mt_table(int slot);        // our PJRT_Api for go-xla
+void* mt_last_client(int slot);  // the client that the last Client_Create returned
+// The first word that no library of the process has as a string that ends there, malloc'ed; NULL if all are known.
+char* mt_unknown_word(const char* const* words, int count);
+
+mt_failure mt_platform_version_of(int slot, void* client, const char** version, size_t* size);
+mt_failure mt_memory_of(int slot, void* executable, int64_t bytes[MT_MEM_FIELDS]);
+mt_failure mt_cost_of(int slot, void* executable, const mt_named_value** values, size_t* count);
+double mt_number(const mt_named_value* value, bool* ok);
+mt_failure mt_optimized_of(int slot, void* executable, char** program, size_t* size, char format[64]);
+mt_failure mt_release(int slot, void* executable);
+
+#endif

@@ -1,0 +1,175 @@
+package xla
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/notimplemented"
+	"github.com/gomlx/compute/shapes"
+)
+
+// GoMLX compares a buffer's backend with the one it was given, so an engine wraps what its backend makes. It also owns
+// it: everything is freed before the client, in whatever order the garbage collector finds it.
+
+// buffer is a compute.Buffer of an engine.
+type buffer struct {
+	compute.Buffer
+	engine *Engine
+	id     uint64
+}
+
+func (e *Engine) wrap(b compute.Buffer) *buffer {
+	w := &buffer{Buffer: b, engine: e, id: e.own(b.Finalize)}
+	runtime.AddCleanup(w, func(id uint64) { _ = e.free(id) }, w.id) // a collected buffer has nobody to tell
+	return w
+}
+
+func (b *buffer) Backend() compute.Backend { return b.engine }
+
+func (b *buffer) Finalize() error { return b.engine.free(b.id) }
+
+func (b *buffer) Shape() (shapes.Shape, error) {
+	if err := b.engine.enter(); err != nil {
+		return shapes.Invalid(), err
+	}
+	defer b.engine.leave()
+	return b.Buffer.Shape()
+}
+
+func (b *buffer) DeviceNum() (compute.DeviceNum, error) {
+	if err := b.engine.enter(); err != nil {
+		return 0, err
+	}
+	defer b.engine.leave()
+	return b.Buffer.DeviceNum()
+}
+
+func (b *buffer) Data() (any, error) {
+	if err := b.engine.enter(); err != nil {
+		return nil, err
+	}
+	defer b.engine.leave()
+	return b.Buffer.Data()
+}
+
+func (b *buffer) ToFlatData(flat any) error {
+	if err := b.engine.enter(); err != nil {
+		return err
+	}
+	defer b.engine.leave()
+	return b.Buffer.ToFlatData(flat)
+}
+
+func (b *buffer) CopyToDevice(device compute.DeviceNum) (compute.Buffer, error) {
+	if err := b.engine.enter(); err != nil {
+		return nil, err
+	}
+	defer b.engine.leave()
+	c, err := b.Buffer.CopyToDevice(device)
+	if err != nil {
+		return nil, asError("copy to device", err)
+	}
+	return b.engine.wrap(c), nil
+}
+
+// BufferFromFlatData copies flat, a slice of shape's dtype in row-major order, to a device.
+func (e *Engine) BufferFromFlatData(device compute.DeviceNum, flat any, shape shapes.Shape) (compute.Buffer, error) {
+	if err := e.enter(); err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	b, err := e.Backend.BufferFromFlatData(device, flat, shape)
+	if err != nil {
+		return nil, asError("copy from host", err)
+	}
+	return e.wrap(b), nil
+}
+
+// NewSharedBuffer makes a buffer whose memory the host sees as the slice flat, until the buffer is finalized.
+func (e *Engine) NewSharedBuffer(device compute.DeviceNum, shape shapes.Shape) (compute.Buffer, any, error) {
+	if err := e.enter(); err != nil {
+		return nil, nil, err
+	}
+	defer e.leave()
+	b, flat, err := e.Backend.NewSharedBuffer(device, shape)
+	if err != nil {
+		return nil, nil, asError("new shared buffer", err)
+	}
+	return e.wrap(b), flat, nil
+}
+
+// builder is a compute.Builder whose program the engine counts and keeps.
+type builder struct {
+	compute.Builder
+	engine *Engine
+}
+
+// Builder starts a new program. On a closed engine everything that it is asked for fails with ErrClosed.
+func (e *Engine) Builder(name string) compute.Builder {
+	if err := e.enter(); err != nil {
+		return &builder{Builder: notimplemented.Builder{ErrFn: func(compute.OpType) error { return err }}, engine: e}
+	}
+	defer e.leave()
+	return &builder{Builder: e.Backend.Builder(name), engine: e}
+}
+
+func (b *builder) Compile() (compute.Executable, error) {
+	e := b.engine
+	if err := e.enter(); err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	e.compile.Lock()
+	defer e.compile.Unlock()
+	e.begin(b.Name())
+	inner, err := b.Builder.Compile()
+	if err := e.end(err); err != nil {
+		return nil, err
+	}
+	x := &executable{Executable: inner, engine: e}
+	x.id = e.own(func() error { inner.Finalize(); return nil })
+	runtime.AddCleanup(x, func(id uint64) { _ = e.free(id) }, x.id) // freeing an executable cannot fail
+	return x, nil
+}
+
+// executable is a compute.Executable of an engine.
+type executable struct {
+	compute.Executable
+	engine *Engine
+	id     uint64
+}
+
+func (x *executable) Finalize() { _ = x.engine.free(x.id) } // freeing an executable cannot fail
+
+func (x *executable) Execute(inputs []compute.Buffer, donate []bool, device compute.DeviceNum) ([]compute.Buffer, error) {
+	e := x.engine
+	if err := e.enter(); err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	inner := make([]compute.Buffer, len(inputs))
+	for i, in := range inputs {
+		b, ok := in.(*buffer)
+		if !ok || b.engine != e {
+			return nil, fmt.Errorf("xla: execute: input %d is a buffer of another backend, want one of this %s engine", i, e.name)
+		}
+		inner[i] = b.Buffer
+	}
+	outputs, err := x.Executable.Execute(inner, donate, device)
+	if err != nil {
+		return nil, asError("execute", err)
+	}
+	for i, d := range donate {
+		if d {
+			e.disown(inputs[i].(*buffer).id)
+		}
+	}
+	wrapped := make([]compute.Buffer, len(outputs))
+	for i, o := range outputs {
+		wrapped[i] = e.wrap(o)
+	}
+	runtime.KeepAlive(x)
+	runtime.KeepAlive(inputs)
+	return wrapped, nil
+}

@@ -1,0 +1,59 @@
+// Package xlatest opens engines for tests: the go engine always, XLA's CPU engine where its plugin is installed. In
+// continuous integration (CI=true) a missing plugin fails the test; elsewhere it is skipped with the reason.
+package xlatest
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/mocotpu/mocotpu/xla"
+)
+
+// engines are shared by the tests of a process and never closed.
+var (
+	mu      sync.Mutex
+	engines = map[int]*xla.Engine{}
+)
+
+// Go returns the process's go engine.
+func Go(t testing.TB) *xla.Engine {
+	t.Helper()
+	return open(t, "go", 0)
+}
+
+// CPU returns the process's CPU engine with that many virtual devices (at least 1). The engine is shared: do not close
+// it, do not run such a test in parallel with another that counts its programs, and count programs as a difference.
+func CPU(t testing.TB, devices int) *xla.Engine {
+	t.Helper()
+	if devices < 1 {
+		t.Fatalf("xlatest: %d devices, want 1 or more", devices)
+	}
+	return open(t, "cpu", devices)
+}
+
+// Each runs f as a subtest on the go engine and on the CPU engine with one device.
+func Each(t *testing.T, f func(t *testing.T, e *xla.Engine)) {
+	t.Run("go", func(t *testing.T) { f(t, Go(t)) })
+	t.Run("cpu", func(t *testing.T) { f(t, CPU(t, 1)) })
+}
+
+// open returns the engine for a number of devices, 0 for the go engine.
+func open(t testing.TB, name string, devices int) *xla.Engine {
+	t.Helper()
+	mu.Lock()
+	defer mu.Unlock()
+	if e, ok := engines[devices]; ok {
+		return e
+	}
+	e, err := xla.Open(name, xla.Options{Devices: devices})
+	switch {
+	case errors.Is(err, xla.ErrNoPlugin) && os.Getenv("CI") != "true":
+		t.Skipf("no XLA engine: %v", err)
+	case err != nil:
+		t.Fatalf("open %s with %d devices: %v", name, devices, err)
+	}
+	engines[devices] = e
+	return e
+}
