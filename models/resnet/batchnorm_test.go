@@ -28,9 +28,15 @@ func openGo(t testing.TB) compute.Backend {
 // returns the output and the new running mean and variance. momentum below 0 leaves the default.
 func normalise(t testing.TB, norm Norm, momentum float32, x []float32, channels int) (y, mean, variance []float32) {
 	t.Helper()
+	return normaliseFrom(t, 0, norm, momentum, x, channels)
+}
+
+// normaliseFrom is normalise with a running mean to begin with.
+func normaliseFrom(t testing.TB, runningMean float32, norm Norm, momentum float32, x []float32, channels int) (y, mean, variance []float32) {
+	t.Helper()
 	store := model.NewStore()
 	scope := store.RootScope()
-	for name, v := range map[string]float32{"weight": 1, "bias": 0, "running_mean": 0, "running_var": 1} {
+	for name, v := range map[string]float32{"weight": 1, "bias": 0, "running_mean": runningMean, "running_var": 1} {
 		values := make([]float32, channels)
 		for i := range values {
 			values[i] = v
@@ -132,20 +138,34 @@ func TestBatchNormConstantChannel(t *testing.T) {
 	}
 }
 
-// Far from zero, as near it: the one-pass variance must not cancel.
+// The one-pass variance must not cancel: not at all where the running mean is near the batch's, however far both are
+// from zero, and by rounding only in a first step, whose running mean is still 0.
 func TestBatchNormFarFromZero(t *testing.T) {
-	near := []float32{1, 2, 4, 8, 16, 32, 64, 128}
-	far := make([]float32, len(near))
-	for i := range far {
-		far[i] = near[i] + 10000
-	}
-	want, mean, variance := normalise(t, Norm{Train: true, Groups: 2}, 1, near, 1)
-	got, farMean, farVariance := normalise(t, Norm{Train: true, Groups: 2}, 1, far, 1)
-	if d := parity.Compare(got, want); !(d.MaxAbs < 1e-4) {
-		t.Errorf("output %v, want %v: %v", got, want, d)
-	}
-	if farMean[0] != mean[0]+10000 || parity.Compare(farVariance, variance).RelL2 > 1e-5 {
-		t.Errorf("statistics %v and %v, want %v above 10000 and %v", farMean, farVariance, mean, variance)
+	near := []float32{1, 2, 4, 8, 16, 32, 64, 128} // each group's mean is 1.4 of its standard deviations
+	norm := Norm{Train: true, Groups: 2}
+	want, mean, variance := normalise(t, norm, 1, near, 1)
+	for _, test := range []struct {
+		offset, runningMean float32
+		tolerance           float64
+	}{
+		{10000, 10000, 1e-6},
+		{10000, 9990, 1e-5},
+		{100, 0, 1e-3}, // the first group's mean is 40 of its standard deviations
+	} {
+		far := make([]float32, len(near))
+		for i := range far {
+			far[i] = near[i] + test.offset
+		}
+		got, farMean, farVariance := normaliseFrom(t, test.runningMean, norm, 1, far, 1)
+		if d := parity.Compare(got, want); !(d.MaxAbs < test.tolerance) {
+			t.Errorf("%v from %v: output %v, want %v: %v", test.offset, test.runningMean, got, want, d)
+		}
+		if d := parity.Compare(farMean, []float32{mean[0] + test.offset}); !(d.RelL2 < 1e-6) {
+			t.Errorf("%v from %v: running mean %v, want %v above %v", test.offset, test.runningMean, farMean, mean, test.offset)
+		}
+		if d := parity.Compare(farVariance, variance); !(d.RelL2 < test.tolerance) {
+			t.Errorf("%v from %v: running variance %v, want %v", test.offset, test.runningMean, farVariance, variance)
+		}
 	}
 }
 
