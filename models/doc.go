@@ -10,12 +10,13 @@
 //
 // Beside them stand
 //
-//	xla              opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
-//	xla/hlo          reads optimized programs: collectives, convolutions, aliased memory
-//	xla/mesh         compiles a graph function over a row of devices
-//	xla/setup        installs and finds PJRT plugins
-//	xla/cpuplugin    our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
-//	cmd/mocotpu      the command
+//	models/safetensors  named arrays in a file, as checkpoints and exports are written
+//	xla                 opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
+//	xla/hlo             reads optimized programs: collectives, convolutions, aliased memory
+//	xla/mesh            compiles a graph function over a row of devices
+//	xla/setup           installs and finds PJRT plugins
+//	xla/cpuplugin       our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
+//	cmd/mocotpu         the command
 //
 // # Words
 //

@@ -14,15 +14,16 @@ const module = "github.com/mocotpu/mocotpu/"
 
 // mayImport lists, for each package under models, its siblings that it may use; tests may use more.
 var mayImport = map[string][]string{
-	"models/data":     {},
-	"models/augment":  {},
-	"models/resnet":   {},
-	"models/moco":     {"models/resnet", "xla/mesh"},
-	"models/encoder":  {"models/augment", "models/resnet", "xla/mesh"},
-	"models/eval":     {},
-	"models/pretrain": {"models/data", "models/augment", "models/resnet", "models/moco", "models/encoder", "models/eval", "xla/mesh"},
-	"xla/mesh":        {},
-	"xla/hlo":         {},
+	"models/data":        {},
+	"models/safetensors": {},
+	"models/augment":     {},
+	"models/resnet":      {},
+	"models/moco":        {"models/resnet", "xla/mesh"},
+	"models/encoder":     {"models/augment", "models/resnet", "xla/mesh"},
+	"models/eval":        {},
+	"models/pretrain":    {"models/data", "models/augment", "models/resnet", "models/moco", "models/encoder", "models/eval", "models/safetensors", "xla/mesh"},
+	"xla/mesh":           {},
+	"xla/hlo":            {},
 }
 
 // eachImport calls see for every import of every Go file that is not a test.

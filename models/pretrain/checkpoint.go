@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
 // ErrNoCheckpoint says that a directory holds no checkpoint at all.
@@ -68,14 +70,14 @@ type TensorSum struct {
 // A checkpoint that LAST already names and that is intact is left as it is: no
 // step was done since. The tensors are read and not kept. The caller holds the
 // run directory's lock; see [OpenDir].
-func SaveCheckpoint(runDir string, step int, tensors []Tensor, state State) error {
+func SaveCheckpoint(runDir string, step int, tensors []safetensors.Tensor, state State) error {
 	if err := saveCheckpoint(disk{}, runDir, step, tensors, state); err != nil {
 		return fmt.Errorf("pretrain: save checkpoint of step %d: %w", step, err)
 	}
 	return nil
 }
 
-func saveCheckpoint(fs fileSystem, runDir string, step int, tensors []Tensor, state State) error {
+func saveCheckpoint(fs fileSystem, runDir string, step int, tensors []safetensors.Tensor, state State) error {
 	if step < 0 {
 		return errors.New("want a step from 0")
 	}
@@ -116,12 +118,12 @@ func saveCheckpoint(fs fileSystem, runDir string, step int, tensors []Tensor, st
 }
 
 // writeCheckpoint makes dir and its three files durable.
-func writeCheckpoint(fs fileSystem, dir string, tensors []Tensor, state State) error {
+func writeCheckpoint(fs fileSystem, dir string, tensors []safetensors.Tensor, state State) error {
 	if err := fs.MkdirAll(dir); err != nil {
 		return err
 	}
 	err := writeSynced(fs, filepath.Join(dir, tensorsFile), func(w io.Writer) error {
-		return writeSafetensors(w, tensors)
+		return safetensors.Write(w, tensors, nil)
 	})
 	if err != nil {
 		return err
@@ -192,7 +194,7 @@ func prune(fs fileSystem, runDir string, step, keep int) error {
 
 const defaultKeep = 3
 
-func sumTensors(tensors []Tensor) []TensorSum {
+func sumTensors(tensors []safetensors.Tensor) []TensorSum {
 	sums := make([]TensorSum, len(tensors))
 	for i, t := range tensors {
 		sums[i] = TensorSum{t.Name, t.DType, append([]int{}, t.Shape...), hexSum(t.Data)}

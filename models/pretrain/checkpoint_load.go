@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
 // Checkpoint is what [LoadCheckpoint] found; the caller owns all of it.
@@ -18,7 +20,7 @@ type Checkpoint struct {
 	Dir   string
 	State State
 	// Tensors in the order in which they were saved.
-	Tensors []Tensor
+	Tensors []safetensors.Tensor
 	// Notes tell the user, a line each, what was passed over and why. Empty when
 	// this is the newest checkpoint and all is well.
 	Notes []string
@@ -101,27 +103,18 @@ func readCheckpoint(dir string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(filepath.Join(dir, tensorsFile))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	stored, err := readSafetensors(f, info.Size())
+	stored, _, err := safetensors.ReadFile(filepath.Join(dir, tensorsFile))
 	if err != nil {
 		return nil, err
 	}
 	if len(stored) != len(state.Tensors) {
 		return nil, fmt.Errorf("%s has %d tensors, want %d", tensorsFile, len(stored), len(state.Tensors))
 	}
-	byName := make(map[string]Tensor, len(stored))
+	byName := make(map[string]safetensors.Tensor, len(stored))
 	for _, t := range stored {
 		byName[t.Name] = t
 	}
-	tensors := make([]Tensor, len(state.Tensors))
+	tensors := make([]safetensors.Tensor, len(state.Tensors))
 	for i, want := range state.Tensors {
 		t, ok := byName[want.Name]
 		if !ok {

@@ -10,11 +10,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
 // sampleTensors are recognisable by step: three types, a scalar, an empty one,
 // in an order that is not the one of the file.
-func sampleTensors(step int) []Tensor {
+func sampleTensors(step int) []safetensors.Tensor {
 	fill := func(n int) []byte {
 		data := make([]byte, n)
 		for i := range data {
@@ -22,11 +24,11 @@ func sampleTensors(step int) []Tensor {
 		}
 		return data
 	}
-	return []Tensor{
-		{"queue_ptr", "U8", []int{}, fill(1)},
-		{"encoder_q.conv1.weight", "F32", []int{2, 3, 5}, fill(120)},
-		{"empty", "BF16", []int{0, 4}, fill(0)},
-		{"count", "I64", []int{1}, fill(8)},
+	return []safetensors.Tensor{
+		{Name: "queue_ptr", DType: "U8", Shape: []int{}, Data: fill(1)},
+		{Name: "encoder_q.conv1.weight", DType: "F32", Shape: []int{2, 3, 5}, Data: fill(120)},
+		{Name: "empty", DType: "BF16", Shape: []int{0, 4}, Data: fill(0)},
+		{Name: "count", DType: "I64", Shape: []int{1}, Data: fill(8)},
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
 // ErrLocked says that another process trains in the same directory.
@@ -98,7 +100,7 @@ func (d *RunDir) SaveConfig(c Config) error {
 }
 
 // Save is [SaveCheckpoint] in this directory.
-func (d *RunDir) Save(step int, tensors []Tensor, state State) error {
+func (d *RunDir) Save(step int, tensors []safetensors.Tensor, state State) error {
 	return SaveCheckpoint(d.path, step, tensors, state)
 }
 

@@ -9,14 +9,16 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
 // dtypeNames are the types that a run's state has, by their safetensors names.
 var dtypeNames = map[dtypes.DType]string{dtypes.Float32: "F32", dtypes.Int32: "I32"}
 
 // snapshot copies every variable of the store to the host, named by its path without the leading slash.
-func snapshot(store *model.Store) ([]Tensor, error) {
-	var all []Tensor
+func snapshot(store *model.Store) ([]safetensors.Tensor, error) {
+	var all []safetensors.Tensor
 	for v := range store.IterVariables() {
 		value, err := v.Value()
 		if err != nil {
@@ -26,7 +28,7 @@ func snapshot(store *model.Store) ([]Tensor, error) {
 		if !ok {
 			return nil, fmt.Errorf("pretrain: %s has type %s, want float32 or int32", v.Path(), v.DType())
 		}
-		t := Tensor{Name: strings.TrimPrefix(v.Path(), "/"), DType: name, Shape: v.Shape().Clone().Dimensions}
+		t := safetensors.Tensor{Name: strings.TrimPrefix(v.Path(), "/"), DType: name, Shape: v.Shape().Clone().Dimensions}
 		if err := value.ConstBytes(func(data []byte) { t.Data = slices.Clone(data) }); err != nil {
 			return nil, fmt.Errorf("pretrain: reading %s: %w", v.Path(), err)
 		}
@@ -36,7 +38,7 @@ func snapshot(store *model.Store) ([]Tensor, error) {
 }
 
 // restore sets every variable of the store from the tensors, which must be just those.
-func restore(store *model.Store, all []Tensor) error {
+func restore(store *model.Store, all []safetensors.Tensor) error {
 	if len(all) != store.NumVariables() {
 		return fmt.Errorf("%w: it has %d tensors, want the %d of this configuration", ErrIncompatible, len(all), store.NumVariables())
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/gomlx/compute"
 	_ "github.com/gomlx/compute/gobackend"
 	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
 // tiny is a run of two epochs of four steps that the Go engine does in seconds.
@@ -191,7 +193,7 @@ func TestDivergedRunKeepsItsCheckpoint(t *testing.T) {
 
 // TestEvaluationLeavesTheRunAlone trains with and without looking.
 func TestEvaluationLeavesTheRunAlone(t *testing.T) {
-	var states [2][]Tensor
+	var states [2][]safetensors.Tensor
 	for i, every := range []int{0, 1} {
 		c := tiny(t.TempDir())
 		c.KNN.Every, c.Run.Epochs = every, 1

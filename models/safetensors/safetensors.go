@@ -1,4 +1,16 @@
-package pretrain
+// Package safetensors reads and writes the safetensors format: named arrays in one file, which Python's torch, JAX
+// and NumPy read, too.
+//
+// A file is 8 bytes of header length (little-endian), a JSON object padded with spaces, the data.
+//
+// # Errors
+//
+// Everything returns errors. A file that lies about itself is one, and no memory is allocated on its word.
+//
+// # Determinism
+//
+// The same tensors and metadata make the same bytes.
+package safetensors
 
 import (
 	"bufio"
@@ -8,10 +20,11 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"os"
 	"slices"
 )
 
-// Tensor is one named array of a checkpoint.
+// Tensor is one named array of a file.
 type Tensor struct {
 	// Name is unique in its file and not empty.
 	Name string
@@ -37,21 +50,22 @@ const maxHeaderBytes = 100_000_000
 // metadataKey is the one header key that is not a tensor.
 const metadataKey = "__metadata__"
 
-// tensorHeader is a tensor's entry in the header of a safetensors file: 8 bytes
-// of header length (little-endian), a JSON object padded with spaces, the data.
+// tensorHeader is a tensor's entry in the header.
 type tensorHeader struct {
 	DType   string   `json:"dtype"`
 	Shape   []int    `json:"shape"`
 	Offsets [2]int64 `json:"data_offsets"`
 }
 
-// writeSafetensors writes tensors in the safetensors format. Those of wider
-// elements come first, so that every tensor is aligned to its element, and else
-// the order is kept. It holds no copy of the data.
-func writeSafetensors(w io.Writer, tensors []Tensor) error {
+// Write writes tensors to w, with metadata in the header where there is any. Those of wider elements come first, so
+// that every tensor is aligned to its element, and else the order is kept. It holds no copy of the data.
+func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	tensors = slices.Clone(tensors)
 	slices.SortStableFunc(tensors, func(a, b Tensor) int { return dtypeBytes[b.DType] - dtypeBytes[a.DType] })
-	header := make(map[string]tensorHeader, len(tensors))
+	header := make(map[string]any, len(tensors)+1)
+	if len(metadata) > 0 {
+		header[metadataKey] = metadata
+	}
 	offset := int64(0)
 	for _, t := range tensors {
 		if err := t.check(); err != nil {
@@ -81,35 +95,42 @@ func writeSafetensors(w io.Writer, tensors []Tensor) error {
 	return buffered.Flush()
 }
 
-// readSafetensors reads a file of size bytes from r, in the order of the data.
-// It allocates no more than size, whatever the header claims.
-func readSafetensors(r io.Reader, size int64) ([]Tensor, error) {
-	var prefix [8]byte
-	if _, err := io.ReadFull(r, prefix[:]); err != nil {
-		return nil, fmt.Errorf("safetensors: header length: %w", err)
+// ReadFile is [Read] of a file.
+func ReadFile(name string) (tensors []Tensor, metadata map[string]string, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
 	}
-	length := binary.LittleEndian.Uint64(prefix[:])
-	if length > maxHeaderBytes || int64(length) > size-8 {
-		return nil, fmt.Errorf("safetensors: header of %d bytes in a file of %d", length, size)
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
 	}
-	text := make([]byte, length)
-	if _, err := io.ReadFull(r, text); err != nil {
-		return nil, fmt.Errorf("safetensors: header: %w", err)
+	return Read(f, info.Size())
+}
+
+// Read reads a file of size bytes from r: its tensors in the order of the data, which are the caller's, and the
+// metadata, nil where there is none. It allocates no more than size, whatever the header claims.
+func Read(r io.Reader, size int64) (tensors []Tensor, metadata map[string]string, err error) {
+	entries, left, err := readHeader(r, size)
+	if err != nil {
+		return nil, nil, err
 	}
-	var entries map[string]json.RawMessage
-	if err := json.Unmarshal(text, &entries); err != nil {
-		return nil, fmt.Errorf("safetensors: header: %w", err)
+	if entry, ok := entries[metadataKey]; ok {
+		if err := json.Unmarshal(entry, &metadata); err != nil {
+			return nil, nil, fmt.Errorf("safetensors: %s: %w", metadataKey, err)
+		}
+		delete(entries, metadataKey)
 	}
-	delete(entries, metadataKey)
 	headers := make(map[string]tensorHeader, len(entries))
 	names := make([]string, 0, len(entries))
 	for name, entry := range entries {
 		var h tensorHeader
 		if err := json.Unmarshal(entry, &h); err != nil {
-			return nil, fmt.Errorf("safetensors: tensor %q: %w", name, err)
+			return nil, nil, fmt.Errorf("safetensors: tensor %q: %w", name, err)
 		}
 		if h.Shape == nil {
-			return nil, fmt.Errorf("safetensors: tensor %q has no shape", name)
+			return nil, nil, fmt.Errorf("safetensors: tensor %q has no shape", name)
 		}
 		headers[name] = h
 		names = append(names, name)
@@ -118,7 +139,28 @@ func readSafetensors(r io.Reader, size int64) ([]Tensor, error) {
 		x, y := headers[a].Offsets, headers[b].Offsets
 		return cmp.Or(cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1]), cmp.Compare(a, b))
 	})
-	return readTensors(r, size-8-int64(length), names, headers)
+	tensors, err = readTensors(r, left, names, headers)
+	return tensors, metadata, err
+}
+
+// readHeader returns the entries of the header and how many bytes of data follow it.
+func readHeader(r io.Reader, size int64) (entries map[string]json.RawMessage, left int64, err error) {
+	var prefix [8]byte
+	if _, err := io.ReadFull(r, prefix[:]); err != nil {
+		return nil, 0, fmt.Errorf("safetensors: header length: %w", err)
+	}
+	length := binary.LittleEndian.Uint64(prefix[:])
+	if length > maxHeaderBytes || int64(length) > size-8 {
+		return nil, 0, fmt.Errorf("safetensors: header of %d bytes in a file of %d", length, size)
+	}
+	text := make([]byte, length)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return nil, 0, fmt.Errorf("safetensors: header: %w", err)
+	}
+	if err := json.Unmarshal(text, &entries); err != nil {
+		return nil, 0, fmt.Errorf("safetensors: header: %w", err)
+	}
+	return entries, size - 8 - int64(length), nil
 }
 
 // readTensors reads the data of all names, which must fill left bytes exactly.

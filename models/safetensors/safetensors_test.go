@@ -1,4 +1,4 @@
-package pretrain
+package safetensors
 
 import (
 	"bytes"
@@ -8,17 +8,17 @@ import (
 	"testing"
 )
 
-// TestSafetensorsBytes holds the writer to the published format, byte by byte.
-func TestSafetensorsBytes(t *testing.T) {
+// TestBytes holds the writer to the published format, byte by byte.
+func TestBytes(t *testing.T) {
 	var got bytes.Buffer
-	err := writeSafetensors(&got, []Tensor{
+	err := Write(&got, []Tensor{
 		{"flag", "BOOL", nil, []byte{1}},
 		{"w", "F32", []int{2}, []byte{1, 2, 3, 4, 5, 6, 7, 8}},
-	})
+	}, map[string]string{"format": "pt"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	header := `{"flag":{"dtype":"BOOL","shape":[],"data_offsets":[8,9]},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`
+	header := `{"__metadata__":{"format":"pt"},"flag":{"dtype":"BOOL","shape":[],"data_offsets":[8,9]},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`
 	header += strings.Repeat(" ", (8-len(header)%8)%8)
 	want := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	want = append(append(want, header...), 1, 2, 3, 4, 5, 6, 7, 8, 1)
@@ -27,7 +27,7 @@ func TestSafetensorsBytes(t *testing.T) {
 	}
 }
 
-func TestSafetensorsWriteRefuses(t *testing.T) {
+func TestWriteRefuses(t *testing.T) {
 	tests := []struct {
 		name    string
 		tensors []Tensor
@@ -43,19 +43,20 @@ func TestSafetensorsWriteRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if err := writeSafetensors(&bytes.Buffer{}, tt.tensors); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if err := Write(&bytes.Buffer{}, tt.tensors, nil); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
 		})
 	}
 }
 
-// TestSafetensorsReadRefuses: headers that lie are errors, and nothing is
+// TestReadRefuses: headers that lie are errors, and nothing is
 // allocated on their word.
-func TestSafetensorsReadRefuses(t *testing.T) {
+func TestReadRefuses(t *testing.T) {
 	tests := []struct{ name, header, data, want string }{
 		{"not JSON", `{"a"`, "", "header"},
 		{"a list", `[]`, "", "header"},
+		{"metadata that are not text", `{"__metadata__":{"format":1}}`, "", "__metadata__"},
 		{"hole", `{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, "xy", "at bytes 1 to 2, want from 0"},
 		{"overlap", `{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, "xy", "want from 2"},
 		{"backwards", `{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,-1]}}`, "", "at bytes 0 to -1"},
@@ -67,7 +68,7 @@ func TestSafetensorsReadRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			text := binary.LittleEndian.AppendUint64(nil, uint64(len(tt.header)))
 			text = append(append(text, tt.header...), tt.data...)
-			_, err := readSafetensors(bytes.NewReader(text), int64(len(text)))
+			_, _, err := Read(bytes.NewReader(text), int64(len(text)))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
@@ -75,19 +76,19 @@ func TestSafetensorsReadRefuses(t *testing.T) {
 	}
 	for _, length := range []uint64{9, 1 << 20, 1 << 63} {
 		text := binary.LittleEndian.AppendUint64(nil, length)
-		if _, err := readSafetensors(bytes.NewReader(text), 8); err == nil {
+		if _, _, err := Read(bytes.NewReader(text), 8); err == nil {
 			t.Errorf("header length %d in a file of 8 bytes: no error", length)
 		}
 	}
 }
 
-// TestSafetensorsReadsMetadata: files of other writers carry a free-form entry.
-func TestSafetensorsReadsMetadata(t *testing.T) {
+// TestReadsMetadata: files of other writers carry a free-form entry.
+func TestReadsMetadata(t *testing.T) {
 	header := `{"__metadata__":{"format":"pt"},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`
 	text := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	text = append(append(text, header...), 'x')
-	got, err := readSafetensors(bytes.NewReader(text), int64(len(text)))
-	if err != nil || len(got) != 1 || string(got[0].Data) != "x" {
-		t.Errorf("read %v, error %v", got, err)
+	got, metadata, err := Read(bytes.NewReader(text), int64(len(text)))
+	if err != nil || len(got) != 1 || string(got[0].Data) != "x" || metadata["format"] != "pt" {
+		t.Errorf("read %v, metadata %v, error %v", got, metadata, err)
 	}
 }
