@@ -35,6 +35,7 @@
 //
 // # Environment
 //
-// Open applies the environment variables that the installed plugin wants, unless the user has set them. Other uses of
-// go-xla's plugins in the same process must not run at the same time as Open: registering a plugin takes no lock.
+// Opening cpu sets TF_ENABLE_ONEDNN_OPTS to 0 unless the user has set it, which keeps the library quiet, and adds to
+// XLA_FLAGS while the first client is made. Other uses of go-xla's plugins in the same process must not run at the same
+// time as Open: registering a plugin takes no lock.
 package xla

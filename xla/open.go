@@ -3,6 +3,7 @@ package xla
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -82,6 +83,9 @@ func openPlugged(name string, o Options) (*Engine, error) {
 	}
 	opening.Lock()
 	defer opening.Unlock()
+	if err := quietLogs(name); err != nil {
+		return nil, err
+	}
 	p, err := openPlugin(name, found.Path)
 	if err != nil {
 		return nil, asError("open "+name, err)
@@ -103,6 +107,17 @@ func openPlugged(name string, o Options) (*Engine, error) {
 	e.version = fmt.Sprintf("%s (PJRT API %d.%d)", strings.TrimSpace(found.Version+" "+p.platformVersion(e.client)), p.major, p.minor)
 	clients.Store(e.client, e)
 	return e, nil
+}
+
+// quietLogs keeps TensorFlow's library, which our CPU plugin stands on, from greeting every user with two lines about
+// oneDNN as it is loaded. The variable is about TensorFlow's own operations: XLA's programs give the same numbers, bit
+// for bit, with it and without.
+func quietLogs(name string) error {
+	const variable = "TF_ENABLE_ONEDNN_OPTS"
+	if _, set := os.LookupEnv(variable); set || name != "cpu" {
+		return nil
+	}
+	return os.Setenv(variable, "0")
 }
 
 // newClient makes a client of the plugin, wrapped as a GoMLX backend.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -121,5 +122,19 @@ func TestDoctor(t *testing.T) {
 		if !strings.Contains(stdout, "\n"+engine+" ") {
 			t.Errorf("%q has no row for %s", stdout, engine)
 		}
+	}
+}
+
+// The libraries that an engine loads have their own loggers; a user reads ours.
+func TestOpeningIsQuiet(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), self, "doctor", "--probe=cpu")
+	var talk bytes.Buffer
+	child.Stderr = &talk
+	if _, err := child.Output(); err != nil || talk.Len() > 0 {
+		t.Errorf("opening the cpu engine: error %v, stderr %q, want no words", err, talk.String())
 	}
 }
