@@ -19,9 +19,10 @@ var mayImport = map[string][]string{
 	"models/augment":     {},
 	"models/resnet":      {},
 	"models/moco":        {"models/resnet", "xla/mesh"},
-	"models/encoder":     {"models/augment", "models/resnet", "xla/mesh"},
+	"models/features":    {"models/augment", "models/resnet", "xla/mesh"},
 	"models/eval":        {},
-	"models/pretrain":    {"models/data", "models/augment", "models/resnet", "models/moco", "models/encoder", "models/eval", "models/safetensors", "xla/mesh"},
+	"models/pretrain":    {"models/data", "models/augment", "models/resnet", "models/moco", "models/eval", "models/features", "models/safetensors", "xla/mesh"},
+	"models/encoder":     {"models/augment", "models/resnet", "models/moco", "models/eval", "models/features", "models/pretrain", "models/safetensors", "xla/mesh"},
 	"xla/mesh":           {},
 	"xla/hlo":            {},
 }

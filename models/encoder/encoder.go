@@ -1,120 +1,154 @@
-// Package encoder turns images into features with an encoder that was trained, or is being trained.
-//
-// # Shapes
-//
-// Images are uint8 [n, size, size, channels], flat and row-major, any n; features come back flat too, float32
-// [n, resnet.Config.Features] of the trunk and [n, resnet.Config.Dim] of the head, the latter of unit rows.
-// The program has a fixed batch: the last one is padded and cut.
-//
-// # Errors
-//
-// Everything returns errors.
-//
-// # Determinism
-//
-// BatchNorm uses its running statistics, so an image's features do not depend on the images beside it.
 package encoder
 
 import (
+	"errors"
 	"fmt"
+	"math"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/eval"
+	"github.com/mocotpu/mocotpu/models/features"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
-// Config describes what an encoder reads.
-type Config struct {
-	// Encoder is the architecture.
-	Encoder resnet.Config
-	// Views gives the normalisation; nothing random is applied.
-	Views augment.Config
-	// ImageSize is the side in pixels that the encoder sees.
-	ImageSize int
-	// Size and Channels are those of the images given.
-	Size, Channels int
-	// Batch is the number of images of one run of the program, a multiple of the mesh's devices.
+// Options say how an encoder computes. The zero value is right for most.
+type Options struct {
+	// Devices of the backend to use; 0 is one.
+	Devices int
+	// Batch is the number of images that the compiled program takes at a time, a multiple of Devices; the last batch
+	// is padded. 0 is 64, or the next multiple of Devices. For single images 1 is quicker.
 	Batch int
+	// Precision of the arithmetic, resnet.Float32 or resnet.BFloat16; "" is what the encoder was trained with.
+	Precision string
 }
 
-// Encoder embeds images. It shares the variables of the store it was made with: it always sees their
-// current values, and changes none.
+const defaultBatch = 64
+
+// Encoder is a trained encoder on an engine. It implements [eval.Embedder] by the trunk's features. It is used from
+// one goroutine.
 type Encoder struct {
-	config  Config
-	program *mesh.Program
+	manifest Manifest
+	notes    []string
+	config   features.Config // without the size of the images given
+	mesh     *mesh.Mesh
+	store    *model.Store
+	programs map[imageShape]*features.Program
 }
 
-// New compiles the encoder whose variables stand in the scope of the store.
-func New(m *mesh.Mesh, store *model.Store, scope string, c Config) (*Encoder, error) {
-	p, err := m.Compile("embed", store, c.inputs(), func(root *model.Scope, in []*graph.Node) []*graph.Node {
-		x := augment.Plain(c.Views, in[0], c.ImageSize)
-		out := resnet.Forward(root.At("%s", scope), c.Encoder, resnet.Norm{}, x)
-		return []*graph.Node{out.Features, out.Projection}
-	})
+// imageShape is what a program is compiled for.
+type imageShape struct{ size, channels int }
+
+// scope holds the variables in the store.
+const scope = "encoder"
+
+// Open is [Load] and [New].
+func Open(b compute.Backend, path string, o Options) (*Encoder, error) {
+	w, err := Load(path)
 	if err != nil {
+		return nil, err
+	}
+	return New(b, w, o)
+}
+
+// New puts an encoder on an engine, which stays the caller's and is closed last. The weights are copied. Programs are
+// compiled when they are first needed, one for each size of image.
+func New(b compute.Backend, w *Weights, o Options) (*Encoder, error) {
+	if o.Devices == 0 {
+		o.Devices = 1
+	}
+	m, err := mesh.New(b, o.Devices)
+	if err != nil {
+		return nil, err
+	}
+	if o.Batch == 0 {
+		o.Batch = (defaultBatch + o.Devices - 1) / o.Devices * o.Devices
+	}
+	if o.Batch < 1 || o.Batch%o.Devices != 0 {
+		return nil, fmt.Errorf("encoder: batch %d, want a multiple of the %d devices", o.Batch, o.Devices)
+	}
+	network := w.Manifest.Network.Config()
+	if o.Precision != "" {
+		network.Precision = o.Precision
+	}
+	if err := errors.Join(w.Manifest.Validate(), network.Validate()); err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
-	return &Encoder{config: c, program: p}, nil
-}
-
-// Embed returns the trunk's features and the head's projections of n images.
-func (e *Encoder) Embed(images []uint8, n int) (features, projections []float32, err error) {
-	if err := e.config.check(images, n); err != nil {
-		return nil, nil, err
+	e := &Encoder{
+		manifest: w.Manifest, notes: w.Notes, mesh: m, store: model.NewStore(), programs: map[imageShape]*features.Program{},
+		config: features.Config{
+			Encoder: network, Views: w.Manifest.Input.views(), ImageSize: w.Manifest.Input.ImageSize, Batch: o.Batch,
+		},
 	}
-	features = make([]float32, 0, n*e.config.Encoder.Features())
-	projections = make([]float32, 0, n*e.config.Encoder.Dim)
-	for start := 0; start < n; start += e.config.Batch {
-		count := min(e.config.Batch, n-start)
-		batch, err := e.config.batch(images, start, count)
-		if err != nil {
-			return nil, nil, err
-		}
-		out, err := e.program.Run(batch)
-		if err != nil {
-			return nil, nil, fmt.Errorf("encoder: %w", err)
-		}
-		for i, dst := range []*[]float32{&features, &projections} {
-			rows := count * out[i].Shape().Dimensions[1]
-			if err := tensors.ConstFlatData(out[i], func(flat []float32) { *dst = append(*dst, flat[:rows]...) }); err != nil {
-				return nil, nil, fmt.Errorf("encoder: reading the output: %w", err)
-			}
-			out[i].FinalizeAll()
-		}
+	if err := w.Variables(e.store.RootScope().In(scope)); err != nil {
+		return nil, err
 	}
-	return features, projections, nil
+	return e, nil
 }
 
-// Close frees the compiled program.
-func (e *Encoder) Close() { e.program.Close() }
+// Manifest says what was opened.
+func (e *Encoder) Manifest() Manifest { return e.manifest }
 
-func (c Config) inputs() []mesh.Input {
-	return []mesh.Input{{Shape: shapes.Make(dtypes.Uint8, c.Batch, c.Size, c.Size, c.Channels)}}
+// Notes tell the user, a line each, what was passed over when it was opened, and why; empty when all is well.
+func (e *Encoder) Notes() []string { return e.notes }
+
+// Embed returns the trunk's features, [n, Manifest.Network.Features], of n square images of one size.
+func (e *Encoder) Embed(images []uint8, n int) (eval.Features, error) {
+	trunk, _, err := e.Both(images, n)
+	return trunk, err
 }
 
-func (c Config) check(images []uint8, n int) error {
-	if want := n * c.Size * c.Size * c.Channels; len(images) != want {
-		return fmt.Errorf("encoder: %d bytes for %d images of %dx%dx%d, want %d",
-			len(images), n, c.Size, c.Size, c.Channels, want)
+// Project returns the head's projections, [n, Manifest.Network.Projection], rows of unit length. An encoder without a
+// head has none, which is an error.
+func (e *Encoder) Project(images []uint8, n int) (eval.Features, error) {
+	if e.manifest.Network.Head == resnet.HeadNone {
+		return eval.Features{}, errors.New("encoder: it has no head, want the trunk's features (Embed)")
 	}
-	return nil
+	_, projections, err := e.Both(images, n)
+	return projections, err
 }
 
-// batch copies count images into a tensor of a whole batch, the rest black.
-func (c Config) batch(images []uint8, start, count int) (*tensors.Tensor, error) {
-	t := tensors.FromShape(c.inputs()[0].Shape)
-	bytes := c.Size * c.Size * c.Channels
-	err := tensors.MutableFlatData(t, func(flat []uint8) {
-		copy(flat, images[start*bytes:(start+count)*bytes])
-	})
+// Both returns what Embed and Project do, for the price of one; projections are zero without a head.
+func (e *Encoder) Both(images []uint8, n int) (trunk, projections eval.Features, err error) {
+	shape, err := shapeOf(images, n)
 	if err != nil {
-		return nil, fmt.Errorf("encoder: images: %w", err)
+		return trunk, projections, err
 	}
-	return t, nil
+	p, ok := e.programs[shape]
+	if !ok {
+		c := e.config
+		c.Size, c.Channels = shape.size, shape.channels
+		if p, err = features.New(e.mesh, e.store, scope, c); err != nil {
+			return trunk, projections, err
+		}
+		e.programs[shape] = p
+	}
+	network := e.manifest.Network
+	trunk.Dim, projections.Dim = network.Features, network.Projection
+	trunk.Data, projections.Data, err = p.Embed(images, n)
+	return trunk, projections, err
+}
+
+// Close frees the compiled programs. The encoder must not be used after.
+func (e *Encoder) Close() {
+	for _, p := range e.programs {
+		p.Close()
+	}
+}
+
+// shapeOf finds size and channels from the number of bytes. There is one answer at most: three times a square is no
+// square.
+func shapeOf(images []uint8, n int) (imageShape, error) {
+	if n > 0 && len(images) > 0 && len(images)%n == 0 {
+		for _, channels := range []int{1, 3} {
+			pixels := len(images) / n / channels
+			size := int(math.Round(math.Sqrt(float64(pixels))))
+			if size*size*channels == len(images)/n {
+				return imageShape{size, channels}, nil
+			}
+		}
+	}
+	return imageShape{}, fmt.Errorf("encoder: %d bytes for %d images, want size x size x 1 or 3 bytes each", len(images), n)
 }

@@ -58,6 +58,9 @@ func (c Config) Validate() error {
 	bad := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("moco: "+format, args...))
 	}
+	if c.Encoder.Head == resnet.HeadNone {
+		bad("no head, want %q or %q: the loss compares projections", resnet.HeadLinear, resnet.HeadMLP)
+	}
 	if c.ImageSize < 1 {
 		bad("image size %d, want at least 1", c.ImageSize)
 	}

@@ -37,6 +37,7 @@ func TestValidate(t *testing.T) {
 		{"nothing to shuffle", func(c *Config) { c.Groups = 16 }, []string{"cannot be shuffled", "256"}},
 		{"nothing to shuffle, not asked to", func(c *Config) { c.Groups, c.Shuffle = 16, false }, nil},
 		{"one group", func(c *Config) { c.Groups = 1 }, nil},
+		{"no head", func(c *Config) { c.Encoder.Head, c.Encoder.Dim = resnet.HeadNone, 0 }, []string{"no head", "linear", "mlp"}},
 		{"views", func(c *Config) { c.Views = badViews{} }, []string{"views: bad"}},
 		{"everything", func(c *Config) {
 			*c = Config{Encoder: resnet.Config{}, KeyMomentum: 2, SGDMomentum: -1, WeightDecay: -1}

@@ -125,7 +125,7 @@ func formulaState(t testing.TB, c Config, pointer int) *model.Store {
 	root := store.RootScope()
 	for _, scope := range []string{QueryScope, KeyScope} {
 		for _, p := range c.Encoder.Params() {
-			values := parity.FromTorch(parity.Weights(scope, p.Name, parity.TorchDims(p.Dims)), p.Dims)
+			values := resnet.FromTorch(parity.Weights(scope, p.Name, resnet.TorchDims(p.Dims)), p.Dims)
 			set(t, root.At("%s", scope), p.Name, tensors.FromFlatDataAndDimensions(values, p.Dims...))
 		}
 	}
@@ -188,7 +188,7 @@ func torchValues(t testing.TB, store *model.Store, r parity.Record) []float32 {
 		scope, name = scope.At("%s", s), n
 	}
 	tensor := value(t, scope, name)
-	values, dims := parity.ToTorch(tensors.MustCopyFlatData[float32](tensor), tensor.Shape().Dimensions)
+	values, dims := resnet.ToTorch(tensors.MustCopyFlatData[float32](tensor), tensor.Shape().Dimensions)
 	if !slices.Equal(dims, r.Dims) {
 		t.Fatalf("%s has torch dimensions %v, want %v", r.Name, dims, r.Dims)
 	}

@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/mocotpu/mocotpu/models/data"
-	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/eval"
+	"github.com/mocotpu/mocotpu/models/features"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
@@ -21,17 +21,17 @@ const (
 type monitor struct {
 	session *session
 	mesh    *mesh.Mesh
-	config  encoder.Config
-	encoder *encoder.Encoder
+	config  features.Config
+	encoder *features.Program
 	bank    *data.Set
 }
 
 func newMonitor(s *session, m *mesh.Mesh) (*monitor, error) {
-	c := encoder.Config{
+	c := features.Config{
 		Encoder: s.moco.Encoder, Views: s.views, ImageSize: s.moco.ImageSize,
 		Size: s.train.Size, Channels: s.train.Channels, Batch: s.moco.Batch,
 	}
-	e, err := encoder.New(m, s.store, moco.QueryScope, c)
+	e, err := features.New(m, s.store, moco.QueryScope, c)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (m *monitor) current() (KNNRow, error) {
 // untrained judges the encoder before training, its BatchNorm statistics those of real images, and the raw pixels.
 func (m *monitor) untrained() (row KNNRow, err error) {
 	s := m.session
-	err = encoder.Recalibrated(m.mesh, s.store, moco.QueryScope, m.config, m.bank.Pixels, m.bank.N, recalibrationBatches,
+	err = features.Recalibrated(m.mesh, s.store, moco.QueryScope, m.config, m.bank.Pixels, m.bank.N, recalibrationBatches,
 		func() error {
 			row, err = m.current()
 			return err

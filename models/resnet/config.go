@@ -23,6 +23,8 @@ const (
 	HeadLinear = "linear"
 	// HeadMLP is MoCo v2's: linear, ReLU, linear, no BatchNorm ("fc.0", "fc.2").
 	HeadMLP = "mlp"
+	// HeadNone is a trunk alone, as it comes from elsewhere: it has features and no projection.
+	HeadNone = "none"
 )
 
 // Precisions of the trunk's computation. Parameters, statistics and the head are float32 in both.
@@ -45,9 +47,9 @@ type Config struct {
 	Width int
 	// Stem is StemImageNet or StemSmall.
 	Stem string
-	// Head is HeadLinear or HeadMLP.
+	// Head is HeadLinear, HeadMLP or HeadNone.
 	Head string
-	// Dim is the projection's dimension; 128 in both MoCo papers.
+	// Dim is the projection's dimension; 128 in both MoCo papers, 0 without a head.
 	Dim int
 	// Precision is Float32 or BFloat16.
 	Precision string
@@ -88,13 +90,16 @@ func (c Config) Validate() error {
 	}
 	bad("arch", c.Arch, Archs()...)
 	bad("stem", c.Stem, StemImageNet, StemSmall)
-	bad("head", c.Head, HeadLinear, HeadMLP)
+	bad("head", c.Head, HeadLinear, HeadMLP, HeadNone)
 	bad("precision", c.Precision, Float32, BFloat16)
 	bad("remat", c.Remat, RematNone, RematBlock)
 	if c.Width < 1 {
 		errs = append(errs, fmt.Errorf("resnet: width %d, want at least 1", c.Width))
 	}
-	if c.Dim < 1 {
+	switch {
+	case c.Head == HeadNone && c.Dim != 0:
+		errs = append(errs, fmt.Errorf("resnet: projection dimension %d without a head, want 0", c.Dim))
+	case c.Head != HeadNone && c.Dim < 1:
 		errs = append(errs, fmt.Errorf("resnet: projection dimension %d, want at least 1", c.Dim))
 	}
 	return errors.Join(errs...)

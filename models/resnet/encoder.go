@@ -12,7 +12,7 @@ import (
 type Output struct {
 	// Features are the pooled features of the trunk, [batch, Config.Features] float32.
 	Features *Node
-	// Projection is the head's output, [batch, Config.Dim] float32, each row of unit length.
+	// Projection is the head's output, [batch, Config.Dim] float32, each row of unit length; nil with HeadNone.
 	Projection *Node
 }
 
@@ -41,6 +41,9 @@ func Forward(scope *model.Scope, c Config, norm Norm, images *Node) Output {
 	}
 	features := ReduceMean(ConvertDType(x, dtypes.Float32), 1, 2)
 	features.AssertDims(images.Shape().Dimensions[0], c.Features())
+	if c.Head == HeadNone {
+		return Output{Features: features}
+	}
 	return Output{Features: features, Projection: e.head(features)}
 }
 

@@ -81,7 +81,7 @@ func TestForwardChangesOnlyStatistics(t *testing.T) {
 	for _, train := range []bool{false, true} {
 		_, _, store := encode(t, tiny(), Norm{Train: train, Groups: 2}, images)
 		for _, p := range tiny().Params() {
-			before := parity.FromTorch(parity.Weights("query", p.Name, parity.TorchDims(p.Dims)), p.Dims)
+			before := FromTorch(parity.Weights("query", p.Name, TorchDims(p.Dims)), p.Dims)
 			after := values(store.RootScope().GetVariable(p.Name).MustValue())
 			if changed := !slices.Equal(before, after); changed != (train && p.Buffer) {
 				t.Errorf("train %v: %s changed: %v, want %v", train, p.Name, changed, train && p.Buffer)
@@ -264,6 +264,18 @@ func TestValidate(t *testing.T) {
 		if err := c.Validate(); err != nil {
 			t.Errorf("%s: %v", arch, err)
 		}
+	}
+	trunk := tiny()
+	trunk.Head = HeadNone
+	if err := trunk.Validate(); err == nil || !strings.Contains(err.Error(), "without a head, want 0") {
+		t.Errorf("a dimension without a head: error %v", err)
+	}
+	trunk.Dim = 0
+	if err := trunk.Validate(); err != nil {
+		t.Errorf("no head: %v", err)
+	}
+	if n := len(trunk.Params()); n != len(tiny().Params())-4 {
+		t.Errorf("%d variables without a head, want all but the four of the head's two layers", n)
 	}
 	err := Config{Arch: "vgg"}.Validate()
 	if err == nil {

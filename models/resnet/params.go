@@ -65,10 +65,11 @@ func (c Config) Params() []Param {
 			l.norm(b.name+".downsample.1", b.out)
 		}
 	}
-	if c.Head == HeadMLP {
+	switch c.Head {
+	case HeadMLP:
 		l.linear("fc.0", c.Features(), c.Features())
 		l.linear("fc.2", c.Features(), c.Dim)
-	} else {
+	case HeadLinear:
 		l.linear("fc", c.Features(), c.Dim)
 	}
 	return l.params

@@ -105,7 +105,7 @@ func testTorchForward(t *testing.T, b compute.Backend) {
 // formulaWeights creates the encoder's variables with the values that gen_torch.py gives them.
 func formulaWeights(scope *model.Scope, c Config) {
 	for _, p := range c.Params() {
-		values := parity.FromTorch(parity.Weights("query", p.Name, parity.TorchDims(p.Dims)), p.Dims)
+		values := FromTorch(parity.Weights("query", p.Name, TorchDims(p.Dims)), p.Dims)
 		scope.VariableWithValue(p.Name, tensors.FromFlatDataAndDimensions(values, p.Dims...)).SetTrainable(!p.Buffer)
 	}
 }
@@ -131,7 +131,7 @@ func TestTorchNames(t *testing.T) {
 		trunk := 0
 		for _, p := range c.Params() {
 			names = append(names, p.Name)
-			dims = append(dims, strings.ReplaceAll(strings.Trim(fmt.Sprint(parity.TorchDims(p.Dims)), "[]"), " ", "x"))
+			dims = append(dims, strings.ReplaceAll(strings.Trim(fmt.Sprint(TorchDims(p.Dims)), "[]"), " ", "x"))
 			if !p.Buffer && !strings.HasPrefix(p.Name, "fc") {
 				trunk += p.Size()
 			}

@@ -4,5 +4,5 @@
 // projections and a few samples. The inputs of the run are not recorded at all: they are formulas over
 // (name, index), the same bits in Go (Hash, Uniform) and in the generator, models/moco/testdata/gen_torch.py.
 //
-// Tensors are recorded in torch's layout; ToTorch brings ours into it.
+// Tensors are recorded in torch's layout; resnet.ToTorch brings ours into it.
 package parity

@@ -1,4 +1,4 @@
-package encoder
+package features
 
 import (
 	"errors"
@@ -26,7 +26,7 @@ func Recalibrated(m *mesh.Mesh, store *model.Store, scope string, c Config, imag
 	}
 	batches = min(batches, n/c.Batch)
 	if batches < 1 {
-		return fmt.Errorf("encoder: recalibrating takes a batch of %d images, got %d", c.Batch, n)
+		return fmt.Errorf("features: recalibrating takes a batch of %d images, got %d", c.Batch, n)
 	}
 	restore, err := keepBuffers(store, scope, c.Encoder)
 	if err != nil {
@@ -46,10 +46,10 @@ func averageStatistics(m *mesh.Mesh, store *model.Store, scope string, c Config,
 			x := augment.Plain(c.Views, in[0], c.ImageSize)
 			norm := resnet.Norm{Train: true, Groups: 1, Momentum: in[1]}
 			out := resnet.Forward(root.At("%s", scope), c.Encoder, norm, x)
-			return []*graph.Node{graph.ReduceAllMean(graph.ConvertDType(out.Projection, dtypes.Float32))}
+			return []*graph.Node{graph.ReduceAllMean(graph.ConvertDType(out.Features, dtypes.Float32))}
 		})
 	if err != nil {
-		return fmt.Errorf("encoder: %w", err)
+		return fmt.Errorf("features: %w", err)
 	}
 	defer p.Close()
 	for i := range batches {
@@ -60,7 +60,7 @@ func averageStatistics(m *mesh.Mesh, store *model.Store, scope string, c Config,
 		// Weights 1, 1/2, 1/3, ... make the running statistics the plain mean of the batches'.
 		out, err := p.Run(batch, tensors.FromScalar(1/float32(i+1)))
 		if err != nil {
-			return fmt.Errorf("encoder: %w", err)
+			return fmt.Errorf("features: %w", err)
 		}
 		out[0].FinalizeAll()
 	}
@@ -81,21 +81,21 @@ func keepBuffers(store *model.Store, scope string, c resnet.Config) (restore fun
 		}
 		v := at.GetVariable(p.Name)
 		if v == nil {
-			return nil, fmt.Errorf("encoder: variable %q is not in scope %q", p.Name, scope)
+			return nil, fmt.Errorf("features: variable %q is not in scope %q", p.Name, scope)
 		}
 		value, err := v.Value()
 		if err == nil {
 			value, err = value.LocalClone()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("encoder: copying %s: %w", p.Name, err)
+			return nil, fmt.Errorf("features: copying %s: %w", p.Name, err)
 		}
 		all = append(all, saved{v, value})
 	}
 	return func() error {
 		for _, s := range all {
 			if err := s.v.SetValue(s.value); err != nil {
-				return fmt.Errorf("encoder: restoring %s: %w", s.v.Path(), err)
+				return fmt.Errorf("features: restoring %s: %w", s.v.Path(), err)
 			}
 		}
 		return nil

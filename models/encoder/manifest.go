@@ -1,0 +1,145 @@
+package encoder
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/resnet"
+)
+
+// manifestFormat changes when older programs must not read newer files.
+const manifestFormat = "mocotpu-encoder-1"
+
+// Manifest says what an encoder is and what it reads: all that its tensors do not say. It is plain data, in JSON.
+type Manifest struct {
+	// Format is filled in by [Manifest.Encode].
+	Format  string  `json:"format"`
+	Network Network `json:"network"`
+	Input   Input   `json:"input"`
+	Source  Source  `json:"source"`
+}
+
+// Network is the architecture, in package resnet's words.
+type Network struct {
+	Arch string `json:"arch"`
+	// Width is the number of channels after the stem; torchvision's is 64.
+	Width int    `json:"width"`
+	Stem  string `json:"stem"`
+	Head  string `json:"head"`
+	// Features is the length of the trunk's features; Projection that of the head's output, 0 without a head.
+	Features   int `json:"features"`
+	Projection int `json:"projection"`
+	// Precision of the arithmetic it was trained with: float32 or bfloat16.
+	Precision string `json:"precision"`
+}
+
+// Input says how images become what the network reads: a square RGB image of ImageSize pixels, on the scale of 0 to 1,
+// from which each channel's Mean is subtracted before it is divided by Std.
+type Input struct {
+	ImageSize int        `json:"image_size"`
+	Mean      [3]float64 `json:"mean"`
+	Std       [3]float64 `json:"std"`
+	// Resize tells a reader of the file how images of another size were brought to ImageSize.
+	Resize string `json:"resize"`
+}
+
+// resizeRule is augment.Plain in words.
+const resizeRule = "antialiased bilinear, the whole square image; 28 pixels are padded to 32; gray is repeated"
+
+// Source is where the weights came from.
+type Source struct {
+	// Preset, Data, Step and Epoch describe the run; Step is the number of steps done.
+	Preset string `json:"preset,omitempty"`
+	Data   string `json:"data,omitempty"`
+	Step   int    `json:"step,omitempty"`
+	Epoch  int    `json:"epoch,omitempty"`
+	// Imported is the name of the file that other software wrote.
+	Imported string `json:"imported,omitempty"`
+	// Versions of the program and the libraries, by name.
+	Versions map[string]string `json:"versions,omitempty"`
+}
+
+// NewNetwork is the manifest's part for an encoder.
+func NewNetwork(c resnet.Config) Network {
+	return Network{
+		Arch: c.Arch, Width: c.Width, Stem: c.Stem, Head: c.Head,
+		Features: c.Features(), Projection: c.Dim, Precision: c.Precision,
+	}
+}
+
+// NewInput is the manifest's part for images of size pixels, normalised by mean and std.
+func NewInput(size int, mean, std [3]float64) Input {
+	return Input{ImageSize: size, Mean: mean, Std: std, Resize: resizeRule}
+}
+
+// Config is the network in the words of package resnet.
+func (n Network) Config() resnet.Config {
+	return resnet.Config{
+		Arch: n.Arch, Width: n.Width, Stem: n.Stem, Head: n.Head, Dim: n.Projection,
+		Precision: n.Precision, Remat: resnet.RematNone,
+	}
+}
+
+// views is the normalisation in the words of package augment: a view that is the whole image.
+func (i Input) views() augment.Config {
+	whole := augment.Range{Min: 1, Max: 1}
+	return augment.Config{Area: whole, Ratio: whole, Mean: i.Mean, Std: i.Std}
+}
+
+// Validate lists everything that is wrong with the manifest.
+func (m Manifest) Validate() error {
+	c := m.Network.Config()
+	errs := []error{c.Validate()}
+	if errs[0] == nil && m.Network.Features != c.Features() {
+		errs = append(errs, fmt.Errorf("network.features is %d, want the %d of %s of width %d",
+			m.Network.Features, c.Features(), c.Arch, c.Width))
+	}
+	if m.Input.ImageSize < 1 {
+		errs = append(errs, fmt.Errorf("input.image_size is %d, want at least 1", m.Input.ImageSize))
+	}
+	return errors.Join(append(errs, m.Input.views().Validate())...)
+}
+
+// Encode returns the manifest as indented JSON with one newline at the end.
+func (m Manifest) Encode() ([]byte, error) {
+	m.Format = manifestFormat
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encoder: manifest: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+// DecodeManifest reads what [Manifest.Encode] wrote, refuses unknown fields and another format, and validates.
+func DecodeManifest(text []byte) (Manifest, error) {
+	m, err := decodeManifest(text)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("encoder: %w", err)
+	}
+	return m, nil
+}
+
+func decodeManifest(text []byte) (Manifest, error) {
+	var head struct {
+		Format string `json:"format"`
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		return Manifest{}, fmt.Errorf("manifest: %w", err)
+	}
+	if head.Format != manifestFormat {
+		return Manifest{}, fmt.Errorf("manifest: format %q, want %q: another version wrote it", head.Format, manifestFormat)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	var m Manifest
+	if err := decoder.Decode(&m); err != nil {
+		return Manifest{}, fmt.Errorf("manifest: %w", err)
+	}
+	if err := m.Validate(); err != nil {
+		return Manifest{}, fmt.Errorf("manifest: %w", err)
+	}
+	return m, nil
+}

@@ -1,0 +1,66 @@
+package encoder
+
+import (
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/mocotpu/mocotpu/models/resnet"
+)
+
+// Weights are a trained encoder in the host's memory.
+type Weights struct {
+	Manifest Manifest
+	// Values hold every variable of Manifest.Network by torchvision's name, in package resnet's layout.
+	Values map[string][]float32
+	// Notes tell the user, a line each, what was passed over and why; empty when all is well.
+	Notes []string
+}
+
+// check compares names and sizes with the network's.
+func (w *Weights) check() error {
+	params := w.Manifest.Network.Config().Params()
+	for _, p := range params {
+		values, ok := w.Values[p.Name]
+		if !ok {
+			return fmt.Errorf("tensor %q is missing", p.Name)
+		}
+		if len(values) != p.Size() {
+			return fmt.Errorf("tensor %q has %d values, want %d for %v", p.Name, len(values), p.Size(), p.Dims)
+		}
+	}
+	known := make(map[string]bool, len(params))
+	for _, p := range params {
+		known[p.Name] = true
+	}
+	for name := range w.Values {
+		if !known[name] {
+			return fmt.Errorf("tensor %q is not in a %s with head %q", name, w.Manifest.Network.Arch, w.Manifest.Network.Head)
+		}
+	}
+	return nil
+}
+
+// Trunk returns the weights without their head. The values are shared.
+func (w *Weights) Trunk() *Weights {
+	trunk := *w
+	trunk.Manifest.Network.Head, trunk.Manifest.Network.Projection = resnet.HeadNone, 0
+	trunk.Values = make(map[string][]float32, len(w.Values))
+	for _, p := range trunk.Manifest.Network.Config().Params() {
+		trunk.Values[p.Name] = w.Values[p.Name]
+	}
+	return &trunk
+}
+
+// Variables creates the encoder's variables in scope, for resnet.Forward; they are copies.
+func (w *Weights) Variables(scope *model.Scope) error {
+	if err := w.check(); err != nil {
+		return fmt.Errorf("encoder: %w", err)
+	}
+	for _, p := range w.Manifest.Network.Config().Params() {
+		value := tensors.FromFlatDataAndDimensions(w.Values[p.Name], p.Dims...)
+		scope.VariableWithValue(p.Name, value).SetTrainable(!p.Buffer)
+	}
+	return nil
+}
