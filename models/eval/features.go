@@ -67,8 +67,8 @@ func (f Features) normalized() (Features, error) {
 	return Features{Data: out, Dim: f.Dim}, nil
 }
 
-// check tells whether f is a matrix with one label a row, each below classes.
-func (f Features) check(labels []int32, classes int) error {
+// Check tells whether f is a matrix with one label a row, each below classes.
+func (f Features) Check(labels []int32, classes int) error {
 	switch {
 	case f.Dim < 1 || len(f.Data)%f.Dim != 0:
 		return fmt.Errorf("%d values in rows of %d, want whole rows", len(f.Data), f.Dim)

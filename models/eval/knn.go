@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/gomlx/compute"
 )
@@ -21,12 +22,8 @@ type Options struct {
 // Result is the outcome for one number of neighbours.
 type Result struct {
 	K int
-	// Correct of Queries queries were given their own label.
-	Correct, Queries int
+	*Tally
 }
-
-// Top1 is the accuracy in percent.
-func (r Result) Top1() float64 { return 100 * float64(r.Correct) / float64(r.Queries) }
 
 // KNN classifies each query by its nearest rows of the bank and compares with
 // its label. It returns one [Result] for each of options.Ks, in their order. A
@@ -49,10 +46,10 @@ func KNN(backend compute.Backend, bank Features, bankLabels []int32, queries Fea
 func knn(backend compute.Backend, bank Features, bankLabels []int32, queries Features, queryLabels []int32,
 	classes int, options Options,
 ) ([]Result, error) {
-	if err := bank.check(bankLabels, classes); err != nil {
+	if err := bank.Check(bankLabels, classes); err != nil {
 		return nil, fmt.Errorf("bank: %w", err)
 	}
-	if err := queries.check(queryLabels, classes); err != nil {
+	if err := queries.Check(queryLabels, classes); err != nil {
 		return nil, fmt.Errorf("queries: %w", err)
 	}
 	if bank.Dim != queries.Dim {
@@ -72,24 +69,31 @@ func knn(backend compute.Backend, bank Features, bankLabels []int32, queries Fea
 	if err != nil {
 		return nil, err
 	}
-	// hits has a row for each query: which of Ks gave it its label.
-	hits := make([][]bool, len(found))
-	eachInParallel(len(found), func(q int) {
-		hits[q] = make([]bool, len(options.Ks))
-		for i, winner := range winners(found[q], bankLabels, classes, options) {
-			hits[q][i] = winner == queryLabels[q]
-		}
-	})
+	return elect(found, bankLabels, queryLabels, classes, options), nil
+}
+
+// elect lets every query's neighbours vote, and counts.
+func elect(found [][]neighbour, bankLabels, queryLabels []int32, classes int, options Options) []Result {
 	results := make([]Result, len(options.Ks))
 	for i, k := range options.Ks {
-		results[i] = Result{K: k, Queries: len(found)}
-		for _, hit := range hits {
-			if hit[i] {
-				results[i].Correct++
-			}
-		}
+		results[i] = Result{K: k, Tally: NewTally(classes)}
 	}
-	return results, nil
+	var mu sync.Mutex
+	eachInParallel(len(found), func(q int) {
+		scores := make([][]float64, len(options.Ks)) // by k
+		sum, asked := make([]float64, classes), 0
+		for i, k := range options.Ks {
+			votes(sum, found[q][asked:k], bankLabels, found[q][0].similarity, options.Temperature)
+			asked = k
+			scores[i] = slices.Clone(sum)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for i := range results {
+			count(results[i].Tally, queryLabels[q], scores[i])
+		}
+	})
+	return results
 }
 
 func (o Options) check(bankRows int) error {
@@ -108,18 +112,4 @@ func (o Options) check(bankRows int) error {
 		}
 	}
 	return nil
-}
-
-// winners returns the class that one query's neighbours elect, for each of Ks.
-func winners(neighbours []neighbour, labels []int32, classes int, options Options) []int32 {
-	elected := make([]int32, len(options.Ks))
-	scores := make([]float64, classes)
-	asked := 0
-	for i, k := range options.Ks {
-		votes(scores, neighbours[asked:k], labels, neighbours[0].similarity, options.Temperature)
-		asked = k
-		// slices.Index finds the first, and so the lowest, class of a tie.
-		elected[i] = int32(slices.Index(scores, slices.Max(scores)))
-	}
-	return elected
 }

@@ -4,6 +4,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/mocotpu/mocotpu/models/sgd"
 )
 
 // updateKey moves the key parameters towards the query's: k = m*k + (1-m)*q. BatchNorm's buffers are left
@@ -15,17 +17,15 @@ func updateKey(g *Graph, query, key []*model.Variable, momentum float64) {
 	}
 }
 
-// sgd is torch.optim.SGD with momentum and weight decay, without dampening or Nesterov: the decay is added
-// to the gradient, the momentum buffer starts at zero. It returns the gradients' norm before the decay.
-func sgd(g *Graph, params, buffers []*model.Variable, gradients []*Node, lr *Node, momentum, decay float64) *Node {
+// descend takes one step of SGD on every parameter, and returns the gradients' norm before the decay.
+func descend(g *Graph, params, buffers []*model.Variable, gradients []*Node, lr *Node, momentum, decay float64) *Node {
 	norm := ScalarZero(g, dtypes.Float32)
 	for i, p := range params {
 		w, gradient := p.NodeValue(g), ConvertDType(gradients[i], dtypes.Float32)
 		norm = Add(norm, ReduceAllSum(Square(gradient)))
-		gradient = Add(gradient, MulScalar(w, decay))
-		buffer := Add(MulScalar(buffers[i].NodeValue(g), momentum), gradient)
+		w, buffer := sgd.Update(w, buffers[i].NodeValue(g), gradient, lr, momentum, decay)
+		p.SetNodeValue(w)
 		buffers[i].SetNodeValue(buffer)
-		p.SetNodeValue(Sub(w, Mul(buffer, lr)))
 	}
 	return Sqrt(norm)
 }

@@ -16,7 +16,7 @@ func TestSGD(t *testing.T) {
 	exec, err := model.NewExec(openGo(t), store, func(_ *model.Scope, lr *Node) *Node {
 		x := w.NodeValue(lr.Graph())
 		gradients := Gradient(Square(x), x)
-		return sgd(lr.Graph(), []*model.Variable{w}, []*model.Variable{buffer}, gradients, lr, 0.9, 1e-4)
+		return descend(lr.Graph(), []*model.Variable{w}, []*model.Variable{buffer}, gradients, lr, 0.9, 1e-4)
 	})
 	if err != nil {
 		t.Fatal(err)

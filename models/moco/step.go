@@ -82,7 +82,7 @@ func (c Config) Step(root *model.Scope, inputs []*Node) []*Node {
 		params[i] = p.NodeValue(g)
 	}
 	gradients := Gradient(loss, params...)
-	norm := sgd(g, queryParams, variables(root, MomentumScope, c.Encoder), gradients, lr, c.SGDMomentum, c.WeightDecay)
+	norm := descend(g, queryParams, variables(root, MomentumScope, c.Encoder), gradients, lr, c.SGDMomentum, c.WeightDecay)
 	return []*Node{figures(terms, spread(keys), norm)}
 }
 
