@@ -5,22 +5,14 @@
 //	models/resnet    the encoder: ResNet, BatchNorm over groups of the batch, projection head
 //	models/moco      one training step: query, momentum update, shuffle, key, loss, enqueue, SGD
 //	models/pretrain  a run: configuration and presets, the loop, checkpoints, metrics, diagnosis
-<<<<<<< HEAD
 //	models/encoder   opens a trained encoder, and turns images into features
-//	models/eval      what the features are worth: nearest neighbours
-//
-// Beside them stand
-//
-//	models/features     the compiled program from images to features, of trained encoders and of those in training
-=======
-//	models/encoder   features of images from an encoder that was or is being trained
 //	models/eval      what the features are worth: nearest neighbours, accuracies and their intervals
 //	models/classify  what they are worth with labels: linear probes, finetuning
 //
 // Beside them stand
 //
-//	models/sgd       torch's SGD as graph code
->>>>>>> 87ecdac (models/classify: add linear probes and finetuning; models/eval: count top-5, classes and confusion)
+//	models/features     the compiled program from images to features, of trained encoders and of those in training
+//	models/sgd          torch's SGD as graph code
 //	models/safetensors  named arrays in a file, as checkpoints and exports are written
 //	xla                 opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
 //	xla/hlo             reads optimized programs: collectives, convolutions, aliased memory
