@@ -47,13 +47,11 @@ func (s *session) openData() error {
 		return err
 	}
 	s.report.Stage("reading " + c.Data.setName())
-	options := data.Options{N: c.Data.TrainImages, Seed: c.Data.Seed}
-	if s.train, err = data.Open(c.Data.setName(), c.Data.DataDir(), "train", options); err != nil {
+	if s.train, err = c.Data.Open("train"); err != nil {
 		return err
 	}
 	if c.KNN.Every > 0 {
-		options.N = c.Data.TestImages
-		if s.test, err = data.Open(c.Data.setName(), c.Data.DataDir(), "test", options); err != nil {
+		if s.test, err = c.Data.Open("test"); err != nil {
 			return err
 		}
 	}
