@@ -14,6 +14,7 @@
 //	models/features     the compiled program from images to features, of trained encoders and of those in training
 //	models/sgd          torch's SGD as graph code
 //	models/safetensors  named arrays in a file, as checkpoints and exports are written
+//	models/npy          arrays as NumPy files
 //	xla                 opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
 //	xla/hlo             reads optimized programs: collectives, convolutions, aliased memory
 //	xla/mesh            compiles a graph function over a row of devices

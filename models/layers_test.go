@@ -16,6 +16,7 @@ const module = "github.com/mocotpu/mocotpu/"
 var mayImport = map[string][]string{
 	"models/data":        {},
 	"models/safetensors": {},
+	"models/npy":         {},
 	"models/augment":     {},
 	"models/resnet":      {},
 	"models/sgd":         {},

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
+)
+
+// readNPY returns the header's description and the elements' bits of a file of version 1.0.
+func readNPY(t *testing.T, path string) (header string, bits []uint32) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := 10 + int(binary.LittleEndian.Uint16(content[8:]))
+	bits = make([]uint32, (len(content)-start)/4)
+	for i := range bits {
+		bits[i] = binary.LittleEndian.Uint32(content[start+4*i:])
+	}
+	return string(content[10:start]), bits
+}
+
+// What embed writes are the encoder's features of the run's own test images, in their order, and their labels.
+func TestEmbed(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if code, _, stderr := call(t, append(tinyRun, "--dir", "run", "--epochs", "1", "--knn-every", "0")...); code != 0 {
+		t.Fatalf("training: exit code %d, %s", code, stderr)
+	}
+	code, stdout, stderr := call(t, strings.Fields("embed run --backend go --images 70 --labels labels.npy --batch 4")...)
+	if code != 0 || !strings.Contains(stdout, "features.npy: float32 [70, 16], test of glyphs") {
+		t.Fatalf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	set, err := data.Open("glyphs", "", "test", data.Options{N: 70})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := encoder.Open(xlatest.Go(t), "run", encoder.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	features, projections, err := e.Both(set.Pixels, set.N)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(path, shape string, want []float32) {
+		t.Helper()
+		header, bits := readNPY(t, path)
+		if !strings.Contains(header, "'<f4'") || !strings.Contains(header, shape) || len(bits) != len(want) {
+			t.Fatalf("%s: header %q and %d elements, want shape %s", path, header, len(bits), shape)
+		}
+		for i, w := range want {
+			if got := math.Float32frombits(bits[i]); math.Abs(float64(got-w)) > 1e-5*(1+math.Abs(float64(w))) {
+				t.Fatalf("%s: element %d is %v, want %v", path, i, got, w)
+			}
+		}
+	}
+	check("features.npy", "(70, 16)", features.Data)
+	header, bits := readNPY(t, "labels.npy")
+	if !strings.Contains(header, "'<i4'") || len(bits) != 70 {
+		t.Fatalf("labels: header %q, %d elements", header, len(bits))
+	}
+	for i, label := range set.Labels {
+		if bits[i] != uint32(label) {
+			t.Fatalf("label %d is %d, want %d", i, bits[i], label)
+		}
+	}
+
+	before, err := os.ReadFile("features.npy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr = call(t, strings.Fields("embed run --backend go --projection")...)
+	if after, _ := os.ReadFile("features.npy"); code != 2 || !strings.Contains(stderr, "--force") || !bytes.Equal(before, after) {
+		t.Errorf("exit code %d, stderr %q, want the file kept", code, stderr)
+	}
+	code, _, stderr = call(t, strings.Fields("embed run --backend go --images 70 --projection --force --batch 7")...)
+	if code != 0 {
+		t.Fatalf("exit code %d, stderr %q", code, stderr)
+	}
+	check("features.npy", "(70, 8)", projections.Data)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, talk bytes.Buffer
+	code = run(ctx, strings.Fields("embed run --backend go --out late.npy"), &out, &talk)
+	if files, err := os.ReadDir("."); code != exitInterrupted || err != nil || len(files) != 3 {
+		t.Errorf("exit code %d, files %v, want %d and nothing new", code, files, exitInterrupted)
+	}
+}
+
+func TestEmbedRefuses(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("notes.txt", []byte("this is not an encoder"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ args, want string }{
+		{"embed", "0 arguments, want one"},
+		{"embed a b", "2 arguments, want one"},
+		{"embed nowhere", "no such file"},
+		{"embed .", "no checkpoint"},
+		{"embed notes.txt", "not an encoder"},
+	} {
+		if code, _, stderr := call(t, strings.Fields(test.args)...); code != 2 || !strings.Contains(stderr, test.want) {
+			t.Errorf("%s: exit code %d, stderr %q, want 2 and %q", test.args, code, stderr, test.want)
+		}
+	}
+}
