@@ -61,7 +61,19 @@ typedef struct {
   void *kv_get, *kv_get_arg, *kv_put, *kv_put_arg;
   void* client;
 } mt_client_create;
+typedef struct { size_t struct_size; void* extension; void* client; } mt_client_destroy;
+typedef struct { size_t struct_size; void* extension; void* client; const char* name; size_t name_size; } mt_platform_name;
 typedef struct { size_t struct_size; void* extension; void* client; const char* version; size_t version_size; } mt_platform_version;
+typedef struct { size_t struct_size; void* extension; void* client; int process; } mt_process_index;
+typedef struct { size_t struct_size; void* extension; void* client; void* const* devices; size_t count; } mt_client_devices;
+typedef struct {
+  size_t struct_size; void* extension;
+  void* client; int replicas, partitions; size_t size; int* ids;
+} mt_default_assignment;
+typedef struct { size_t struct_size; void* extension; void* description; int id; } mt_description_id;
+typedef struct { size_t struct_size; void* extension; void* device; void* description; } mt_device_description;
+typedef struct { size_t struct_size; void* extension; void* device; bool addressable; } mt_device_addressable;
+typedef struct { size_t struct_size; void* extension; void* device; int id; } mt_device_id;
 typedef struct { size_t struct_size; void* extension; char* code; size_t code_size; const char* format; size_t format_size; } mt_program;
 typedef struct {
   size_t struct_size; void* extension;
@@ -69,6 +81,7 @@ typedef struct {
   void* loaded;
 } mt_client_compile;
 typedef struct { size_t struct_size; void* extension; void* loaded; void* executable; } mt_get_executable;
+typedef struct { size_t struct_size; void* extension; void* loaded; } mt_loaded_destroy;
 typedef struct { size_t struct_size; void* extension; void* executable; } mt_executable_destroy;
 typedef struct { size_t struct_size; void* extension; void* executable; mt_program* program; } mt_optimized_program;
 typedef struct {
@@ -79,6 +92,19 @@ typedef struct {
 } mt_named_value;
 enum { MT_STRING, MT_INT64, MT_INT64_LIST, MT_FLOAT, MT_BOOL };
 typedef struct { size_t struct_size; void* extension; void* executable; size_t count; const mt_named_value* values; } mt_cost_analysis;
+typedef struct {
+  size_t struct_size; void* extension;
+  const char* name; size_t name_size; const void* options; size_t num_options;
+  void* topology;
+} mt_topology_create;
+typedef struct { size_t struct_size; void* extension; void* topology; } mt_topology_destroy;
+typedef struct { size_t struct_size; void* extension; const void* topology; const char* name; size_t name_size; } mt_topology_platform;
+typedef struct { size_t struct_size; void* extension; const void* topology; void* const* descriptions; size_t count; } mt_topology_devices;
+typedef struct {
+  size_t struct_size; void* extension;
+  const void* topology; const mt_program* program; const char* options; size_t options_size; void* client;
+  void* executable;
+} mt_compile;
 // Plugins refuse a struct that is shorter than theirs and take a longer one: room for fields to come.
 enum { MT_MEM_CODE, MT_MEM_ARGUMENTS, MT_MEM_OUTPUTS, MT_MEM_ALIASED, MT_MEM_TEMPORARIES, MT_MEM_PEAK = 10, MT_MEM_FIELDS = 32 };
 typedef struct { size_t struct_size; void* extension; void* executable; int64_t bytes[MT_MEM_FIELDS]; } mt_memory_stats;

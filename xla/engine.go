@@ -36,6 +36,7 @@ type Engine struct {
 	count    int
 	programs []*Program
 	current  *Program // the last program admitted to the compiler
+	before   func(*Program) error
 }
 
 // finalizer releases one buffer or executable of the backend.
@@ -73,6 +74,14 @@ func (e *Engine) Donate(aliases map[int]int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.donated = maps.Clone(aliases)
+}
+
+// BeforeCompile has f see each program just before the compiler gets it: its text is there (Program.StableHLO), the rest
+// is not. An error of f's refuses the program and is the error of the compilation. f must not use the engine; nil ends it.
+func (e *Engine) BeforeCompile(f func(*Program) error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.before = f
 }
 
 // Compiled returns how many programs were handed to the compiler so far.

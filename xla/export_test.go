@@ -18,14 +18,3 @@ func Admit(e *Engine, options []byte) error {
 	_, _, err := e.admit("mlir", "module {}", options)
 	return err
 }
-
-// Serialized returns the optimized program as the plugin gives it.
-func Serialized(p *Program) (format string, data []byte) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	format, data, err := p.engine.plugin.optimized(p.executable)
-	if err != nil {
-		panic(err)
-	}
-	return format, data
-}

@@ -7,17 +7,20 @@ import (
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
+// foundPlugin is a plugin's file that is there.
+type foundPlugin setup.Plugin
+
 // findPlugin returns the plugin that was asked for, or the installed one.
-func findPlugin(name string, o Options) (setup.Plugin, error) {
+func findPlugin(name string, o Options) (foundPlugin, error) {
 	if o.Plugin != "" {
 		if _, err := os.Stat(o.Plugin); err != nil {
-			return setup.Plugin{}, fmt.Errorf("%w for %s: %w", ErrNoPlugin, name, err)
+			return foundPlugin{}, fmt.Errorf("%w for %s: %w", ErrNoPlugin, name, err)
 		}
-		return setup.Plugin{Engine: name, Path: o.Plugin}, nil
+		return foundPlugin{Engine: name, Path: o.Plugin}, nil
 	}
 	p, err := setup.Find(name)
 	if err != nil {
-		return setup.Plugin{}, fmt.Errorf("%w: %w", ErrNoPlugin, err)
+		return foundPlugin{}, fmt.Errorf("%w: %w", ErrNoPlugin, err)
 	}
-	return p, nil
+	return foundPlugin(p), nil
 }

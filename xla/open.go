@@ -81,28 +81,33 @@ func openPlugged(name string, o Options) (*Engine, error) {
 			return nil, &Error{Op: "open tpu", Code: NotFound, Msg: err.Error()}
 		}
 	}
+	return found.open(name, false, clientOptions(name, o), o.Devices)
+}
+
+// open makes an engine of a client of the plugin; devices is 0 for all of them.
+func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedValuesMap, devices int) (*Engine, error) {
 	opening.Lock()
 	defer opening.Unlock()
 	if err := quietLogs(name); err != nil {
 		return nil, err
 	}
-	p, err := openPlugin(name, found.Path)
+	p, err := openPlugin(name, found.Path, compileOnly)
 	if err != nil {
 		return nil, asError("open "+name, err)
 	}
-	b, err := p.newClient(name, o)
+	b, err := p.newClient(name, options)
 	if err != nil {
 		return nil, asError("create "+name+" client", err)
 	}
-	if o.Devices > b.NumDevices() {
+	if devices > b.NumDevices() {
 		n := b.NumDevices()
 		b.Finalize()
-		return nil, fmt.Errorf("xla: %s: %d devices asked for, there are %d", name, o.Devices, n)
+		return nil, fmt.Errorf("xla: %s: %d devices asked for, there are %d", name, devices, n)
 	}
 	e := newEngine(name, b)
 	e.plugin, e.client = p, p.lastClient()
-	if o.Devices > 0 {
-		e.devices = o.Devices
+	if devices > 0 {
+		e.devices = devices
 	}
 	e.version = fmt.Sprintf("%s (PJRT API %d.%d)", strings.TrimSpace(found.Version+" "+p.platformVersion(e.client)), p.major, p.minor)
 	clients.Store(e.client, e)
@@ -121,7 +126,7 @@ func quietLogs(name string) error {
 }
 
 // newClient makes a client of the plugin, wrapped as a GoMLX backend.
-func (p *plugin) newClient(name string, o Options) (*xla.Backend, error) {
+func (p *plugin) newClient(name string, options pjrt.NamedValuesMap) (*xla.Backend, error) {
 	if name == "cpu" && !p.used {
 		restore, err := setFlag(terminateFlag, terminateSeconds)
 		if err != nil {
@@ -131,7 +136,7 @@ func (p *plugin) newClient(name string, o Options) (*xla.Backend, error) {
 	}
 	p.used = true
 	xla.EnableAutoInstall(false)
-	return xla.NewWithOptions(p.name, clientOptions(name, o))
+	return xla.NewWithOptions(p.name, options)
 }
 
 // clientOptions are the options that the plugin's client is made with.

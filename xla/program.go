@@ -30,12 +30,13 @@ type Program struct {
 	mu         sync.Mutex
 	executable uintptr // our reference to the PJRT_Executable, 0 if released
 	failed     *Error  // why it was not compiled
+	refused    error   // by BeforeCompile
 	memory     *Memory
 	cost       map[string]float64
 	optimized  *hlo.Module
 }
 
-// StableHLO returns the text that the compiler got, after marking. It is "" for the go engine.
+// StableHLO returns the text that the compiler got, with the donations marked and every operation named by its layer. It is "" for the go engine.
 func (p *Program) StableHLO() string { return p.text }
 
 // Memory returns the compiler's memory statistics per device.
@@ -94,6 +95,18 @@ func (p *Program) Optimized() (*hlo.Module, error) {
 	return p.optimized, nil
 }
 
+// Serialized returns the optimized program as the plugin gives it, for hlo.Read and XLA's own tools: format "hlo" is an
+// HloModuleProto, "hlo_with_config" an HloModuleProtoWithConfig.
+func (p *Program) Serialized() (format string, data []byte, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	executable, err := p.readable()
+	if err != nil {
+		return "", nil, err
+	}
+	return p.engine.plugin.optimized(executable)
+}
+
 // readable returns the executable; the caller holds p.mu.
 func (p *Program) readable() (uintptr, error) {
 	switch {
@@ -149,8 +162,14 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 			return nil, "", fmt.Errorf("%s: donate: %w", p.Name, err)
 		}
 	}
+	if format == "mlir" {
+		text = locate(text)
+	}
 	p.text = text
-	return p, text, nil
+	if e.before != nil {
+		p.refused = e.before(p)
+	}
+	return p, text, p.refused
 }
 
 // compiled takes over our reference to the executable.
@@ -179,7 +198,10 @@ func (e *Engine) end(err error) error {
 		return nil
 	}
 	p.release()
-	if p.failed != nil {
+	switch {
+	case p.refused != nil:
+		return p.refused
+	case p.failed != nil:
 		return p.failed
 	}
 	return asError("compile", err)

@@ -103,7 +103,10 @@ func TestProgramTextIsDeterministic(t *testing.T) {
 }
 
 func record(t *testing.T, p *xla.Program) {
-	format, data := xla.Serialized(p)
+	format, data, err := p.Serialized()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if format != "hlo_with_config" {
 		t.Fatalf("format %q", format)
 	}

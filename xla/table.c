@@ -2,7 +2,7 @@
 // and the error functions are replaced. go-xla gets our copy. The replaced functions have no argument that says which
 // table they were called through, hence one set of trampolines per slot.
 #define _GNU_SOURCE
-#include "table.h"
+#include "slot.h"
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
@@ -12,23 +12,14 @@
 #include <string.h>
 #include "_cgo_export.h"
 
-typedef void* (*mt_call)(void* args);  // every function but the two of errors: returns an error or NULL
-
-typedef struct {
-  const mt_api* real;
-  mt_api table;
-  void* client;
-} slot;
 static slot slots[MT_SLOTS];
-
-static void* call(const slot* s, int function, void* args) { return ((mt_call)s->real->fn[function])(args); }
 
 // ---- Errors: ours travel through the same handle as the plugin's, told apart by address.
 typedef struct own_error { struct own_error* next; int code; char text[]; } own_error;
 static own_error* own_errors;
 static pthread_mutex_t own_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static void* fail(int code, const char* text) {
+void* mt_fail(int code, const char* text) {
   size_t n = strlen(text);
   own_error* e = malloc(sizeof *e + n + 1);
   e->code = code;
@@ -91,12 +82,12 @@ static mt_failure failure(const slot* s, void* error, bool destroy) {
 
 static void* missing(void* args) {
   (void)args;
-  return fail(12, "the plugin lacks this function: its PJRT API is older than the one go-xla was built with");
+  return mt_fail(12, "the plugin lacks this function: its PJRT API is older than the one go-xla was built with");
 }
 
 // ---- The client.
 static void* client_create(slot* s, mt_client_create* a) {
-  void* error = call(s, MT_Client_Create, a);
+  void* error = s->compile_only ? mt_topology_client(s, a) : call(s, MT_Client_Create, a);
   s->client = error ? NULL : a->client;
   return error;
 }
@@ -106,7 +97,7 @@ static void* client_compile(slot* s, mt_client_compile* a) {
   mt_program* p = a->program;
   mocotpuProgram(a->client, (char*)p->format, p->format_size, p->code, p->code_size, (char*)a->options, a->options_size, &d);
   if (d.refusal) {
-    void* error = fail(3, d.refusal);  // INVALID_ARGUMENT
+    void* error = mt_fail(3, d.refusal);  // INVALID_ARGUMENT
     free(d.refusal);
     return error;
   }
@@ -115,7 +106,7 @@ static void* client_compile(slot* s, mt_client_compile* a) {
   size_t size = p->code_size;
   p->code = d.code;
   p->code_size = d.code_size;
-  void* error = call(s, MT_Client_Compile, a);
+  void* error = s->compile_only ? mt_topology_compile(s, a) : call(s, MT_Client_Compile, a);
   p->code = code;
   p->code_size = size;
   free(d.code);
@@ -123,7 +114,7 @@ static void* client_compile(slot* s, mt_client_compile* a) {
   mt_failure f = failure(s, error, false);
   if (!error) {  // a reference of our own: go-xla may destroy its own at any time
     mt_get_executable g = {.struct_size = sizeof g, .loaded = a->loaded};
-    f = failure(s, call(s, MT_LoadedExecutable_GetExecutable, &g), true);
+    f = failure(s, ((mt_call)s->table.fn[MT_LoadedExecutable_GetExecutable])(&g), true);
     if (!f.text) executable = g.executable;
   }
   mocotpuCompiled(d.token, executable, f.code, f.text);
@@ -176,6 +167,11 @@ char* mt_open(int index, const char* path, int* major, int* minor) {
   return NULL;
 }
 
+void mt_compile_only(int index) {
+  slots[index].compile_only = true;
+  mt_topology_table(&slots[index]);
+}
+
 void* mt_table(int index) { return &slots[index].table; }
 void* mt_last_client(int index) { return slots[index].client; }
 
@@ -211,7 +207,7 @@ char* mt_unknown_word(const char* const* words, int count) {
 // ---- Reading a client and a compiled program.
 mt_failure mt_platform_version_of(int index, void* client, const char** version, size_t* size) {
   mt_platform_version a = {.struct_size = sizeof a, .client = client};
-  mt_failure f = failure(&slots[index], call(&slots[index], MT_Client_PlatformVersion, &a), true);
+  mt_failure f = failure(&slots[index], ((mt_call)slots[index].table.fn[MT_Client_PlatformVersion])(&a), true);
   *version = a.version;
   *size = a.version_size;
   return f;
@@ -258,5 +254,5 @@ mt_failure mt_optimized_of(int index, void* executable, char** program, size_t* 
 
 mt_failure mt_release(int index, void* executable) {
   mt_executable_destroy a = {.struct_size = sizeof a, .executable = executable};
-  return failure(&slots[index], call(&slots[index], MT_Executable_Destroy, &a), true);
+  return failure(&slots[index], ((mt_call)slots[index].table.fn[MT_Executable_Destroy])(&a), true);
 }

@@ -32,8 +32,9 @@ type plugin struct {
 	used         bool   // a client was asked for
 }
 
-// openPlugin opens the plugin at path, or finds it opened. The caller holds opening.
-func openPlugin(engine, path string) (*plugin, error) {
+// openPlugin opens the plugin at path, or finds it opened; compileOnly makes clients of it that are topologies, apart
+// from other uses of the same file. The caller holds opening.
+func openPlugin(engine, path string, compileOnly bool) (*plugin, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -41,7 +42,11 @@ func openPlugin(engine, path string) (*plugin, error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
-	if p, ok := plugins[path]; ok {
+	key := path
+	if compileOnly {
+		key += " without hardware"
+	}
+	if p, ok := plugins[key]; ok {
 		return p, nil
 	}
 	if len(plugins) == int(C.MT_SLOTS) {
@@ -59,13 +64,16 @@ func openPlugin(engine, path string) (*plugin, error) {
 	if err := checkFlags(); err != nil {
 		return nil, err
 	}
+	if compileOnly {
+		C.mt_compile_only(C.int(p.slot))
+	}
 	// go-xla looks for a plugin file unless the name is an absolute path, and caches what it finds. It knows cpu and
 	// cuda by the name.
 	p.name = fmt.Sprintf("/mocotpu/%s/%d", engine, p.slot)
 	if err := pjrt.RegisterPreloadedPlugin(p.name, uintptr(C.mt_table(C.int(p.slot)))); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, asError("initialize plugin", err))
 	}
-	plugins[path] = p
+	plugins[key] = p
 	return p, nil
 }
 

@@ -19,6 +19,8 @@ typedef struct { int code; char* text; } mt_failure;
 // Opens the plugin of a slot (0 <= slot < MT_SLOTS, each once) without calling into it; afterwards major and minor say
 // what it is. Returns a malloc'ed error text or NULL.
 char* mt_open(int slot, const char* path, int* major, int* minor);
+// Makes the table of an opened slot, before anyone uses it, that of a compiler without hardware: see topology.c.
+void mt_compile_only(int slot);
 void* mt_table(int slot);        // our PJRT_Api for go-xla
 void* mt_last_client(int slot);  // the client that the last Client_Create returned
 // The first word that no library of the process has as a string that ends there, malloc'ed; NULL if all are known.

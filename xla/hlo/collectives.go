@@ -38,7 +38,8 @@ var collectiveOps = map[string]bool{
 //   - 8-bit integers only: images;
 //   - all-reduce and reduce-scatter: gradients if an array has three or more axes longer than 1, or two and all arrays
 //     together 16 KiB; else statistics (BatchNorm's, the loss);
-//   - else an array with three or more axes longer than 1: images;
+//   - else what the program says comes straight from an input (its name begins with "input/", as package xla names
+//     operations), or, where it names no layer, an array with three or more axes longer than 1: images;
 //   - else all-to-all and collective-permute: features;
 //   - else keys.
 func (m *Module) Collectives() []Collective {
@@ -62,7 +63,7 @@ func (m *Module) Collectives() []Collective {
 				shapes := received(op, i)
 				found = append(found, Collective{
 					Op: op, Shapes: shapes, Bytes: sum(shapes), Groups: i.Groups, Channel: i.Channel,
-					Purpose: purpose(op, shapes),
+					Purpose: purpose(op, i.OpName, shapes),
 				})
 			}
 			f := &found[n]
@@ -93,7 +94,7 @@ func sum(shapes []Shape) int64 {
 	return n
 }
 
-func purpose(op string, shapes []Shape) string {
+func purpose(op, opName string, shapes []Shape) string {
 	bytesOnly, axes := len(shapes) > 0, 0
 	for _, s := range shapes {
 		bytesOnly = bytesOnly && (s.DType == "u8" || s.DType == "s8")
@@ -114,7 +115,7 @@ func purpose(op string, shapes []Shape) string {
 			return Gradients
 		}
 		return Statistics
-	case axes >= 3:
+	case strings.HasPrefix(opName, "input/"), !strings.Contains(opName, "/") && axes >= 3:
 		return Images
 	case op == "all-to-all" || op == "collective-permute":
 		return Features

@@ -1,6 +1,9 @@
 package hlo
 
-import "strings"
+import (
+	"path"
+	"strings"
+)
 
 // A Convolution is one convolution that a device computes.
 type Convolution struct {
@@ -55,7 +58,7 @@ func (m *Module) Convolutions() []Convolution {
 				} else {
 					v.Batch = axis(v.InputShape, 0)
 				}
-			case i.Opcode == "dot" && strings.HasPrefix(i.OpName, "convolution"):
+			case i.Opcode == "dot" && strings.HasPrefix(path.Base(i.OpName), "convolution"):
 				v.Batch = imagesOfDot(c, i, callers)
 			default:
 				continue

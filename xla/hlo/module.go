@@ -11,6 +11,7 @@ type Module struct {
 	Entry        int64 // id of the entry computation
 	Computations []*Computation
 	Aliases      []Alias
+	Schedule     []int64 // ids of the entry's instructions in the order they run, empty if the program has none
 }
 
 // A Computation is a list of instructions, operands before users.
@@ -64,8 +65,22 @@ type Alias struct {
 // Read reads a serialized program as PJRT gives it: format "hlo" is an HloModuleProto, "hlo_with_config" an
 // HloModuleProtoWithConfig.
 func Read(format string, data []byte) (*Module, error) {
+	data, err := Proto(format, data)
+	if err != nil {
+		return nil, err
+	}
+	m, err := readModule(data)
+	if err != nil {
+		return nil, fmt.Errorf("hlo: %w", err)
+	}
+	return m, nil
+}
+
+// Proto returns the HloModuleProto of a program in one of the formats that Read takes, for XLA's own tools.
+func Proto(format string, data []byte) ([]byte, error) {
 	switch format {
 	case "hlo":
+		return data, nil
 	case "hlo_with_config":
 		var module []byte
 		if err := fields(data, func(f field) error {
@@ -76,15 +91,9 @@ func Read(format string, data []byte) (*Module, error) {
 		}); err != nil {
 			return nil, fmt.Errorf("hlo: %w", err)
 		}
-		data = module
-	default:
-		return nil, fmt.Errorf("hlo: program format %q, want hlo or hlo_with_config", format)
+		return module, nil
 	}
-	m, err := readModule(data)
-	if err != nil {
-		return nil, fmt.Errorf("hlo: %w", err)
-	}
-	return m, nil
+	return nil, fmt.Errorf("hlo: program format %q, want hlo or hlo_with_config", format)
 }
 
 // Opcodes counts the instructions of all computations by opcode.
@@ -134,6 +143,7 @@ func (m *Module) computation(id int64) *Computation {
 
 func readModule(b []byte) (*Module, error) {
 	m := &Module{}
+	schedules := map[int64][]int64{}
 	err := fields(b, func(f field) (err error) {
 		switch f.num {
 		case 1:
@@ -144,6 +154,8 @@ func readModule(b []byte) (*Module, error) {
 			m.Computations = append(m.Computations, c)
 		case 6:
 			m.Entry = int64(f.varint)
+		case 7:
+			err = readSchedules(f.bytes, schedules)
 		case 8:
 			err = fields(f.bytes, func(f field) error {
 				a, err := readAlias(f.bytes)
@@ -156,7 +168,30 @@ func readModule(b []byte) (*Module, error) {
 	if err == nil && len(m.Computations) == 0 {
 		err = errors.New("a module without computations")
 	}
+	m.Schedule = schedules[m.Entry]
 	return m, within("module", err)
+}
+
+// readSchedules reads an HloScheduleProto, a map from computations to their instructions.
+func readSchedules(b []byte, to map[int64][]int64) error {
+	return within("schedule", fields(b, func(f field) error {
+		var computation int64
+		var order []int64
+		err := fields(f.bytes, func(f field) error {
+			switch f.num {
+			case 1:
+				computation = int64(f.varint)
+			case 2:
+				return fields(f.bytes, func(f field) (err error) {
+					order, err = appendInts(order, f)
+					return err
+				})
+			}
+			return nil
+		})
+		to[computation] = order
+		return err
+	}))
 }
 
 func readAlias(b []byte) (Alias, error) {

@@ -10,6 +10,14 @@ type Shape struct {
 	DType string // as XLA writes it: "f32", "bf16", "u8", "pred", "token"; "" for a tuple
 	Dims  []int64
 	Tuple []Shape // the elements if DType is ""
+	Layout
+}
+
+// Layout is how an array lies in memory.
+type Layout struct {
+	Order []int64   // axes, the one that varies fastest first
+	Tiles [][]int64 // blocks that the array is cut into: padded to whole ones, each cut again by the next
+	Space int64     // 0: the device's main memory; a TPU has smaller ones on the chip
 }
 
 // XLA's PrimitiveType by number, with the bits of an element.
@@ -56,6 +64,55 @@ func (s Shape) Bytes() int64 {
 	return total
 }
 
+// Stored returns the bytes that the array takes in memory, with its tiles' padding; for a tuple, its arrays together.
+func (s Shape) Stored() int64 {
+	if s.DType == "" {
+		var total int64
+		for _, t := range s.Tuple {
+			total += t.Stored()
+		}
+		return total
+	}
+	dims := make([]int64, len(s.Dims))
+	for i := range dims { // slowest first
+		dims[i] = s.Dims[i]
+		if len(s.Order) == len(dims) {
+			dims[i] = s.Dims[s.Order[len(dims)-1-i]]
+		}
+	}
+	for _, tile := range s.Tiles {
+		dims = tiled(dims, tile)
+	}
+	n := int64(1)
+	for _, d := range dims {
+		n *= d
+	}
+	return (n*bits[s.DType] + 7) / 8
+}
+
+// tiled returns the dimensions after cutting the last of them into tiles: those of the grid of tiles, then a tile's.
+func tiled(dims, tile []int64) []int64 {
+	for len(dims) < len(tile) {
+		dims = append([]int64{1}, dims...)
+	}
+	first := len(dims) - len(tile)
+	grid := append([]int64(nil), dims...)
+	for i, t := range tile {
+		if t > 0 {
+			grid[first+i] = (dims[first+i] + t - 1) / t
+		} else { // the whole axis
+			grid[first+i], tile = 1, replaced(tile, i, dims[first+i])
+		}
+	}
+	return append(grid, tile...)
+}
+
+func replaced(values []int64, at int, by int64) []int64 {
+	values = append([]int64(nil), values...)
+	values[at] = by
+	return values
+}
+
 // Leaves returns the arrays of the shape: itself, or those of the tuple, nested tuples included.
 func (s Shape) Leaves() []Shape {
 	if s.DType != "" {
@@ -97,6 +154,8 @@ func readShape(b []byte) (Shape, error) {
 			var t Shape
 			t, err = readShape(f.bytes)
 			s.Tuple = append(s.Tuple, t)
+		case 5:
+			s.Layout, err = readLayout(f.bytes)
 		}
 		return err
 	})
@@ -106,4 +165,28 @@ func readShape(b []byte) (Shape, error) {
 		}
 	}
 	return s, within("shape", err)
+}
+
+// readLayout reads a LayoutProto.
+func readLayout(b []byte) (Layout, error) {
+	var l Layout
+	err := fields(b, func(f field) (err error) {
+		switch f.num {
+		case 1:
+			l.Order, err = appendInts(l.Order, f)
+		case 6:
+			var tile []int64
+			err = fields(f.bytes, func(f field) (err error) {
+				if f.num == 1 {
+					tile, err = appendInts(tile, f)
+				}
+				return err
+			})
+			l.Tiles = append(l.Tiles, tile)
+		case 8:
+			l.Space = int64(f.varint)
+		}
+		return err
+	})
+	return l, within("layout", err)
 }

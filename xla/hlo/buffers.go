@@ -1,0 +1,151 @@
+package hlo
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// A Buffer is memory that a program takes for a value on its way.
+type Buffer struct {
+	Name   string // of the instruction that makes the value
+	Opcode string
+	OpName string // where it came from, "" if the program does not say
+	Shape  Shape
+	Bytes  int64 // with padding
+}
+
+// Temporaries lists the values in the device's main memory at the moment of the entry computation's schedule when they
+// take most, the largest first, and the sum of their bytes. Parameters and outputs are not among them.
+//
+// It is an estimate by the lifetimes of values: the compiler packs buffers with gaps, lets some operations work in place,
+// and fusions may hold more. Without a schedule it takes the module's order.
+func (m *Module) Temporaries() ([]Buffer, int64) {
+	entry := m.computation(m.Entry)
+	if entry == nil {
+		return nil, 0
+	}
+	values := lifetimes(entry, m.scheduled(entry))
+	moment, most := 0, int64(0)
+	change := make([]int64, len(entry.Instructions)+2)
+	for _, v := range values {
+		change[v.from] += v.Bytes
+		change[v.to+1] -= v.Bytes
+	}
+	var now int64
+	for at, c := range change {
+		if now += c; now > most {
+			moment, most = at, now
+		}
+	}
+	var live []Buffer
+	for _, v := range values {
+		if v.from <= moment && moment <= v.to {
+			live = append(live, v.Buffer)
+		}
+	}
+	slices.SortStableFunc(live, func(a, b Buffer) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	return live, most
+}
+
+// lifetime is a buffer and when it is in use, by instruction.
+type lifetime struct {
+	Buffer
+	from, to int
+	output   bool
+}
+
+// scheduled returns the entry's instructions in the order they run.
+func (m *Module) scheduled(entry *Computation) []*Instruction {
+	byID := map[int64]*Instruction{}
+	for _, i := range entry.Instructions {
+		byID[i.ID] = i
+	}
+	order := make([]*Instruction, 0, len(entry.Instructions))
+	for _, id := range m.Schedule {
+		if i := byID[id]; i != nil {
+			order = append(order, i)
+		}
+	}
+	if len(order) != len(entry.Instructions) {
+		return entry.Instructions
+	}
+	return order
+}
+
+// lifetimes lists the buffers that the instructions of a computation make, run in the given order.
+func lifetimes(c *Computation, order []*Instruction) []*lifetime {
+	holders := map[int64][]*lifetime{} // instruction -> the buffers its value lies in, one a leaf; nil for none
+	var all []*lifetime
+	for at, i := range order {
+		for _, id := range i.Operands {
+			for _, l := range holders[id] {
+				if l != nil {
+					l.to = at
+				}
+			}
+		}
+		held := forwarded(i, holders)
+		if held == nil {
+			for _, leaf := range i.Shape.Leaves() {
+				var l *lifetime
+				if makesBuffer(i) && leaf.Space == 0 && leaf.Stored() > 0 {
+					l = &lifetime{
+						Buffer: Buffer{Name: i.Name, Opcode: i.Opcode, OpName: i.OpName, Shape: leaf, Bytes: leaf.Stored()},
+						from:   at, to: at,
+					}
+					all = append(all, l)
+				}
+				held = append(held, l)
+			}
+		}
+		holders[i.ID] = held
+	}
+	for _, l := range holders[c.Root] {
+		if l != nil {
+			l.output = true
+		}
+	}
+	return slices.DeleteFunc(all, func(l *lifetime) bool { return l.output })
+}
+
+// makesBuffer tells whether an instruction's value needs memory of its own, beside parameters and constants.
+func makesBuffer(i *Instruction) bool {
+	switch i.Opcode {
+	case "parameter", "constant", "partition-id", "replica-id", "after-all", "token":
+		return false
+	}
+	return true
+}
+
+// forwarded returns the buffers of an instruction whose value lies where its operands' do, nil if it makes its own.
+func forwarded(i *Instruction, holders map[int64][]*lifetime) []*lifetime {
+	if len(i.Operands) == 0 {
+		return nil
+	}
+	first := holders[i.Operands[0]]
+	switch {
+	case i.Opcode == "tuple":
+		held := []*lifetime{}
+		for _, id := range i.Operands {
+			held = append(held, holders[id]...)
+		}
+		return held
+	case i.Opcode == "get-tuple-element":
+		if len(i.Shape.Leaves()) == 1 && int(i.TupleIndex) < len(first) {
+			return first[i.TupleIndex : i.TupleIndex+1]
+		}
+		return first
+	case i.Opcode == "bitcast" || i.Opcode == "while" || i.Opcode == "optimization-barrier" || i.Opcode == "dynamic-update-slice":
+		if len(first) >= len(i.Shape.Leaves()) {
+			return first
+		}
+	case strings.HasSuffix(i.Opcode, "-done"):
+		// An asynchronous start holds (operands, results, ...); what is left of it is its result.
+		if n := len(i.Shape.Leaves()); len(first) >= 2*n {
+			return first[n : 2*n]
+		}
+		return first
+	}
+	return nil
+}

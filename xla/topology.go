@@ -1,0 +1,46 @@
+package xla
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/gomlx/go-xla/pjrt"
+)
+
+// topologyEnvironment is what libtpu wants on a host without TPU: without the first it asks a metadata server for
+// minutes; without the second a process aborts while another has libtpu open; the third keeps it from writing logs; the
+// others it would warn about.
+var topologyEnvironment = [][2]string{
+	{"TPU_SKIP_MDS_QUERY", "1"},
+	{"ALLOW_MULTIPLE_LIBTPU_LOAD", "1"},
+	{"TPU_LOG_DIR", "disabled"},
+	{"TPU_ACCELERATOR_TYPE", "v5litepod-8"},
+	{"TPU_WORKER_HOSTNAMES", "localhost"},
+	{"TPU_WORKER_ID", "0"},
+}
+
+// OpenTopology opens libtpu's compiler for a TPU that need not be there: a topology in libtpu's words, such as
+// "v3:2x2x1" (package tpu knows the names that people use). The engine is called "tpu"; it builds and compiles programs
+// for the topology's devices and reads them, and whatever needs a device fails with Unimplemented. Options.Devices uses
+// the first that many, 0 all; Options.Plugin is the path of a libtpu.so.
+//
+// A program that does not fit the device's memory fails to compile with ResourceExhausted. libtpu can't be told to stop
+// compiling, and a fault in it ends the process: use a process of its own. It sets environment variables that a TPU
+// host's own libtpu would take for true (TPU_*), unless they are set: don't Open("tpu") in the same process.
+func OpenTopology(topology string, o Options) (*Engine, error) {
+	if o.Devices < 0 {
+		return nil, fmt.Errorf("xla: %d devices, want 0 or more", o.Devices)
+	}
+	found, err := findPlugin("tpu", o)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range topologyEnvironment {
+		if _, set := os.LookupEnv(v[0]); !set {
+			if err := os.Setenv(v[0], v[1]); err != nil {
+				return nil, fmt.Errorf("xla: topology %s: %w", topology, err)
+			}
+		}
+	}
+	return found.open("tpu", true, pjrt.NamedValuesMap{"topology": topology}, o.Devices)
+}
