@@ -13,10 +13,12 @@ help: ## print this help
 build: ## build bin/mocotpu
 	$(GO) build -o $(MOCOTPU) ./cmd/mocotpu
 
-setup: build ## install the CPU engine (a no-op the second time)
+setup: build ## install the CPU engine and libtpu, the compiler for TPUs (a no-op the second time)
 	$(MOCOTPU) setup cpu
+	$(MOCOTPU) setup tpu
 
-demo: setup ## train on drawn characters and watch the kNN accuracy rise (about 10 minutes)
+demo: build ## train on drawn characters and watch the kNN accuracy rise (about 10 minutes)
+	$(MOCOTPU) setup cpu
 	$(MOCOTPU) train --preset=glyphs --backend=cpu
 
 test: setup ## run every test but the slow ones

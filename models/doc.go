@@ -18,8 +18,10 @@
 //	xla                 opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
 //	xla/hlo             reads optimized programs: collectives, convolutions, aliased memory
 //	xla/mesh            compiles a graph function over a row of devices
+//	xla/aot             compiles a program ahead of time and keeps what the compiler said
 //	xla/setup           installs and finds PJRT plugins
 //	xla/cpuplugin       our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
+//	tpu                 Cloud TPUs by name, and a compiler for those that are not there
 //	cmd/mocotpu         the command
 //
 // # Words

@@ -28,6 +28,8 @@ var mayImport = map[string][]string{
 	"models/encoder":     {"models/augment", "models/resnet", "models/moco", "models/eval", "models/features", "models/pretrain", "models/safetensors", "xla/mesh"},
 	"xla/mesh":           {},
 	"xla/hlo":            {},
+	"xla/aot":            {"xla", "xla/hlo"},
+	"tpu":                {"xla"},
 }
 
 // eachImport calls see for every import of every Go file that is not a test.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
 // engines are shared by the tests of a process and never closed.
@@ -31,6 +32,18 @@ func CPU(t testing.TB, devices int) *xla.Engine {
 		t.Fatalf("xlatest: %d devices, want 1 or more", devices)
 	}
 	return open(t, "cpu", devices)
+}
+
+// LibTPU needs libtpu to be installed; no TPU is needed.
+func LibTPU(t testing.TB) {
+	t.Helper()
+	_, err := setup.Find("tpu")
+	switch {
+	case errors.Is(err, setup.ErrNotInstalled) && os.Getenv("CI") != "true":
+		t.Skipf("no libtpu: %v", err)
+	case err != nil:
+		t.Fatal(err)
+	}
 }
 
 // Each runs f as a subtest on the go engine and on the CPU engine with one device.
