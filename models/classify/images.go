@@ -37,6 +37,8 @@ type Result struct {
 	*eval.Tally
 	// Losses are the mean cross-entropies of each epoch.
 	Losses []float64
+	// Trunk holds the trunk's variables after the training, by their names in package resnet; nil where it was frozen.
+	Trunk map[string][]float32
 	// Images is the number of training images, Steps that of the steps, Batch that of the images in one.
 	Images, Steps, Batch int
 }
@@ -78,6 +80,11 @@ func run(ctx context.Context, m *mesh.Mesh, net Network, train, test *data.Set, 
 	}
 	if o.Frozen {
 		if err := sameTrunk(net, t.store); err != nil {
+			return r, err
+		}
+	}
+	if !o.Frozen {
+		if r.Trunk, err = t.trunk(); err != nil {
 			return r, err
 		}
 	}

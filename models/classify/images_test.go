@@ -132,6 +132,9 @@ func TestNetworkStaysAsItIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if _, changed := got.Trunk["conv1.weight"]; changed == frozen || got.Trunk["fc.0.weight"] != nil {
+			t.Errorf("frozen %t: a trunk of %d tensors", frozen, len(got.Trunk))
+		}
 		if !frozen && got.Losses[11] > 0.5*got.Losses[0] {
 			t.Errorf("losses %v, want a fall on 50 images", got.Losses)
 		}

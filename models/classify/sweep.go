@@ -42,10 +42,10 @@ type SweepOptions struct {
 }
 
 // FastProbe is the linear probe over features that were computed once: 100 epochs as in the papers, and, since no
-// augmentation and no single rate of 30 suits all features, standardised ones and eight rates to choose from.
+// augmentation and no single rate of 30 suits all features, standardised ones and ten rates to choose from.
 func FastProbe() SweepOptions {
 	return SweepOptions{
-		LRs:    []float64{0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10},
+		LRs:    []float64{0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10},
 		Epochs: 100, Batch: 256, Momentum: 0.9, Standardize: true,
 	}
 }

@@ -95,8 +95,11 @@ func (t *trainer) copyNetwork() error {
 
 // trains tells whether SGD changes the variable.
 func (t *trainer) trains(p resnet.Param) bool {
-	return !t.options.Frozen && !p.Buffer && !strings.HasPrefix(p.Name, "fc.")
+	return !t.options.Frozen && !p.Buffer && !isHead(p)
 }
+
+// isHead tells whether the variable is one of the projection's, which takes no part.
+func isHead(p resnet.Param) bool { return strings.HasPrefix(p.Name, "fc.") }
 
 // inputs are images, view parameters, labels, weights of the rows, and the rates of the classifier and the trunk.
 func (t *trainer) inputs() []mesh.Input {
@@ -219,6 +222,24 @@ func (t *trainer) images(set *data.Set, rows []int) (*tensors.Tensor, error) {
 	return tensorOf(dtypes.Uint8, func(flat []uint8) {
 		set.Gather(flat[:len(rows)*set.ImageLen()], rows)
 	}, t.batch, t.size, t.size, t.channel)
+}
+
+// trunk copies the trunk's variables.
+func (t *trainer) trunk() (map[string][]float32, error) {
+	all := map[string][]float32{}
+	for _, p := range t.net.Encoder.Params() {
+		if isHead(p) {
+			continue
+		}
+		value, err := valueOf(t.store, trunkScope, p.Name)
+		if err != nil {
+			return nil, err
+		}
+		if err := tensors.ConstFlatData(value, func(flat []float32) { all[p.Name] = slices.Clone(flat) }); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", p.Name, err)
+		}
+	}
+	return all, nil
 }
 
 // judge classifies the images of a set as they are, without augmentation.

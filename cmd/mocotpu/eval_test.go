@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mocotpu/mocotpu/models/eval"
+)
+
+// folderHash is every file of a folder with its content.
+func folderHash(t *testing.T, dir string) map[string][32]byte {
+	t.Helper()
+	all := map[string][32]byte{}
+	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		all[name] = sha256.Sum256(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// Every protocol judges every subject, the report says what the table does, and the run stays as it was, byte for byte.
+func TestEval(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if code, _, stderr := call(t, append(tinyRun, "--dir", "run", "--knn-every", "0")...); code != 0 {
+		t.Fatalf("train: %s", stderr)
+	}
+	before := folderHash(t, "run")
+	code, stdout, stderr := call(t, strings.Fields("eval run --backend go --test-images 30 --protocols knn,linear-fast,linear,finetune "+
+		"--baselines pixels,untrained,supervised --knn-ks 1,5 --epochs 2 --batch 24 --labels 50,100")...)
+	if code != 0 {
+		t.Fatalf("exit code %d, stderr %q", code, stderr)
+	}
+	after := folderHash(t, "run")
+	if len(after) != len(before) {
+		t.Errorf("%d files in the run, %d before", len(after), len(before))
+	}
+	for name, sum := range before {
+		if after[name] != sum {
+			t.Errorf("eval changed %s", name)
+		}
+	}
+	r, err := eval.ReadReport("run.report.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]int{}
+	for _, row := range r.Rows {
+		rows[row.Subject+" "+row.Protocol+" "+row.Features]++
+		if row.N != 30 || row.Low > row.Top1 || row.High < row.Top1 || row.Top5 < row.Top1 || len(row.Confusion) != 62 {
+			t.Errorf("row %+v makes no sense for 30 images", row)
+		}
+		if !strings.Contains(stdout, protocolOf(row)) {
+			t.Errorf("the table lacks %q:\n%s", protocolOf(row), stdout)
+		}
+	}
+	want := map[string]int{
+		"pixels knn backbone": 2, "pixels linear-fast backbone": 1,
+		"untrained knn backbone": 2, "untrained linear-fast backbone": 1, "untrained linear backbone": 1, "untrained finetune backbone": 2,
+		"supervised knn backbone": 2, "supervised linear-fast backbone": 1, "supervised linear backbone": 1, "supervised finetune backbone": 2,
+		"supervised supervised backbone": 1,
+		"encoder knn backbone":           2, "encoder knn projection": 2, "encoder linear-fast backbone": 1, "encoder linear backbone": 1,
+		"encoder finetune backbone": 2,
+	}
+	for name, n := range want {
+		if rows[name] != n {
+			t.Errorf("%d rows of %s, want %d", rows[name], name, n)
+		}
+	}
+	if len(rows) != len(want) || r.Step != 8 || r.Train != 64 || r.Data != "glyphs" || r.Engine != "go" {
+		t.Errorf("rows %v of %+v", rows, r.Source)
+	}
+	// A report is not written over unless told so.
+	again := strings.Fields("eval run --backend go --test-images 30 --protocols knn --baselines= --knn-ks 1 --json")
+	if code, _, stderr := call(t, again...); code != 2 || !strings.Contains(stderr, "run.report.json is there already") {
+		t.Errorf("exit code %d, stderr %q, want the report kept", code, stderr)
+	}
+	code, stdout, stderr = call(t, append(again, "--force")...)
+	text, _ := os.ReadFile("run.report.json")
+	if code != 0 || stdout != string(text) || bytes.Count(text, []byte(`"subject"`)) != 2 {
+		t.Errorf("exit code %d, stderr %q, --json printed %q, want the report of backbone and projection", code, stderr, stdout)
+	}
+}
+
+func TestEvalExitCodes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("text", []byte("no encoder"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := call(t, append(tinyRun, "--dir", "run", "--knn-every", "0", "--steps", "1")...); code != 0 {
+		t.Fatalf("train: %s", stderr)
+	}
+	for _, test := range []struct{ args, want string }{
+		{"eval", "takes one run directory or file"},
+		{"eval a b", "got 2"},
+		{"eval nowhere", "no such file"},
+		{"eval .", "no checkpoint"},
+		{"eval text", "not an encoder"},
+		{"eval run --protocols knn,guess", `--protocols: "guess"`},
+		{"eval run --protocols=", "--protocols: none"},
+		{"eval run --baselines best", `--baselines: "best"`},
+		{"eval run --knn-ks 5,1", "want ascending"},
+		{"eval run --knn-temperature 0", "--knn-temperature: 0"},
+		{"eval run --labels 0", "--labels: 0"},
+		{"eval run --epochs -1", "--epochs: -1"},
+		{"eval run --data nowhere", "a folder goes to --data-dir"},
+		{"eval run --data mnist --backend go", "mocotpu data get mnist"},
+		{"eval run --backend go --out none/report.json", "there is no folder none"},
+		{"eval run --backend go", "want at most the 64 training images"},
+	} {
+		code, stdout, stderr := call(t, strings.Fields(test.args)...)
+		if code != 2 || !strings.Contains(stderr, test.want) || stdout != "" {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want 2 and %q", test.args, code, stdout, stderr, test.want)
+		}
+	}
+}
