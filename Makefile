@@ -5,7 +5,7 @@ MOCOTPU := bin/mocotpu
 GOFUMPT := mvdan.cc/gofumpt@v0.9.2
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: help build setup demo test check bench slow
+.PHONY: help build setup demo test check bench slow fuzz
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,3 +38,7 @@ bench: setup ## time the training step on this machine, beside PyTorch where it 
 
 slow: setup ## the tests that take longer than CI's 20 minutes
 	$(GO) test -timeout 3h -tags slow -run Slow ./...
+
+fuzz: ## look for files that break a reader, 30 seconds each
+	@for target in data:FuzzIDX data:FuzzCIFAR data/files:FuzzTar npy:FuzzReadHeader data/picture:FuzzSqueeze; do \
+		$(GO) test -run XXX -fuzz "$${target#*:}\$$" -fuzztime 30s -fuzzminimizetime 10x "./models/$${target%:*}" || exit 1; done

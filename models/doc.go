@@ -1,6 +1,8 @@
 // Package models is the map of mocotpu: it holds no code, its subpackages do, in the order an image travels.
 //
 //	models/data      reads data sets: images uint8 [N, size, size, channels], labels int32 [N]
+//	models/data/...  image files: files lists them, picture decodes them, stream does so on the way,
+//	                 packed keeps them as arrays mapped into memory
 //	models/augment   draws two random views per image on the host, and makes them inside the compiled step
 //	models/resnet    the encoder: ResNet, BatchNorm over groups of the batch, projection head
 //	models/moco      one training step: query, momentum update, shuffle, key, loss, enqueue, SGD

@@ -14,7 +14,13 @@ const module = "github.com/mocotpu/mocotpu/"
 
 // mayImport lists, for each package under models, its siblings that it may use; tests may use more.
 var mayImport = map[string][]string{
-	"models/data":        {},
+	"models/data": {},
+
+	"models/data/picture": {},
+	"models/data/files":   {"models/data"},
+	"models/data/stream":  {"models/data", "models/data/files", "models/data/picture"},
+	"models/data/packed":  {"models/data", "models/data/files", "models/data/picture", "models/npy"},
+
 	"models/safetensors": {},
 	"models/npy":         {},
 	"models/augment":     {},

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/pretrain"
 	"github.com/mocotpu/mocotpu/xla"
 )
@@ -47,6 +48,7 @@ func exitCode(err error) int {
 	}
 	for _, usage := range []error{
 		data.ErrMissing, data.ErrCorrupt, pretrain.ErrInvalid, pretrain.ErrIncompatible, xla.ErrNoPlugin,
+		packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace,
 	} {
 		if errors.Is(err, usage) {
 			return exitUsage

@@ -55,6 +55,12 @@ func TestExitCodes(t *testing.T) {
 		{"setup gpu", 2, "", "want one of cpu, cuda, tpu"},
 		{"data get", 2, "", "want one data set"},
 		{"data get imagenet", 2, "", "imagenet"},
+		{"data pack", 2, "", "0 arguments, want a folder of images and the folder to make"},
+		{"data pack nowhere out", 2, "", "nowhere: no such folder"},
+		{"data pack --decoder vlc nowhere out", 2, "", "want go or turbojpeg"},
+		{"data pack --canvas 0 nowhere out", 2, "", "--canvas 0"},
+		{"data pack --split dev nowhere out", 2, "", "want both, train or test"},
+		{"data verify nowhere", 2, "", "mocotpu data pack makes a packed set"},
 		{"bench step --counts 3 --backend go", 2, "", ""},
 	} {
 		t.Run(test.args, func(t *testing.T) {

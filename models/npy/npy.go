@@ -1,15 +1,16 @@
-// Package npy writes arrays in NumPy's .npy format, row by row: a data set's features may be larger than memory.
+// Package npy has NumPy's .npy format: a [Writer] of arrays that may be larger than memory, row by row, and the [Header] alone for those that are mapped.
+//
+// A file is a magic string, a version, the length of the header, and the header: a Python dictionary of descr, fortran_order and shape, padded so that the elements start at a multiple of 64 bytes.
 //
 // # Errors
 //
-// Everything returns errors.
+// Everything returns errors. A header that is not one never panics, and never takes more than [MaxHeader] bytes.
 package npy
 
 import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"strings"
 )
 
 // Element is what an array can hold.
@@ -26,34 +27,21 @@ type Writer[T Element] struct {
 // [Writer.Write]. The format is version 1.0, little-endian.
 func NewWriter[T Element](w io.Writer, shape ...int) (*Writer[T], error) {
 	size := 1
-	var dims strings.Builder
 	for _, n := range shape {
 		if n < 0 {
 			return nil, fmt.Errorf("npy: shape %v, want no negative number", shape)
 		}
 		size *= n
-		fmt.Fprintf(&dims, "%d, ", n)
 	}
-	tuple := strings.TrimSuffix(dims.String(), " ")
-	if len(shape) > 1 {
-		tuple = strings.TrimSuffix(tuple, ",") // only a tuple of one keeps its comma
-	}
-	descr := "<f4"
+	kind := Float32
 	if _, ok := any(T(0)).(int32); ok {
-		descr = "<i4"
+		kind = Int32
 	}
-	dict := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, tuple)
-	const prefix = 10 // the magic, the version, the length
-	dict += strings.Repeat(" ", (alignment-(prefix+len(dict)+1)%alignment)%alignment) + "\n"
-	header := binary.LittleEndian.AppendUint16([]byte("\x93NUMPY\x01\x00"), uint16(len(dict)))
-	if _, err := w.Write(append(header, dict...)); err != nil {
+	if _, err := w.Write(Header{Type: kind, Shape: shape}.Encode()); err != nil {
 		return nil, fmt.Errorf("npy: %w", err)
 	}
 	return &Writer[T]{w: w, shape: shape, left: size}, nil
 }
-
-// alignment is where the data begins.
-const alignment = 64
 
 // Write writes the next elements. More than the shape has are an error.
 func (w *Writer[T]) Write(values []T) error {

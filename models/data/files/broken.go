@@ -1,0 +1,66 @@
+package files
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/mocotpu/mocotpu/models/data"
+)
+
+// Broken is an image that could not be read or decoded.
+type Broken struct {
+	Name    string `json:"name"`
+	Problem string `json:"problem"`
+}
+
+// tooMany is the share of images, one in so many, above which a set is taken to be damaged.
+const tooMany = 100
+
+// Tally counts the broken images of a list, each once. It is safe for concurrent use.
+type Tally struct {
+	list   *List
+	report func(Broken)
+	mu     sync.Mutex
+	found  map[int]string
+}
+
+// NewTally starts to count. report, where it is not nil, is told each broken image once, from the goroutine that found it.
+func NewTally(l *List, report func(Broken)) *Tally {
+	return &Tally{list: l, report: report, found: map[int]string{}}
+}
+
+// Add notes that image i is broken. It returns an error, [data.ErrCorrupt], when more than one image in a hundred is.
+func (t *Tally) Add(i int, problem string) error {
+	t.mu.Lock()
+	_, known := t.found[i]
+	t.found[i] = problem
+	n := len(t.found)
+	t.mu.Unlock()
+	b := Broken{t.list.Name(i), problem}
+	if !known && t.report != nil {
+		t.report(b)
+	}
+	if n*tooMany > t.list.Len() {
+		return fmt.Errorf("files: %s: %d of %d images are broken, more than one in %d; the last is %s (%s): repair or remove them: %w",
+			t.list.Dir, n, t.list.Len(), tooMany, b.Name, problem, data.ErrCorrupt)
+	}
+	return nil
+}
+
+// Broken returns what was found so far, in the list's order.
+func (t *Tally) Broken() []Broken {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	numbers := make([]int, 0, len(t.found))
+	for i := range t.found {
+		numbers = append(numbers, i)
+	}
+	slices.SortFunc(numbers, cmp.Compare[int])
+	all := make([]Broken, len(numbers))
+	for at, i := range numbers {
+		all[at] = Broken{t.list.Name(i), t.found[i]}
+	}
+	return all
+}

@@ -1,0 +1,18 @@
+// Package files lists the image files of a data set and reads them by number, without looking into them.
+//
+// [Open] takes what it finds:
+//
+//   - a folder for each class (torchvision's ImageFolder): ImageNet's and ImageNet-mini's train/n01440764/*.JPEG and val/...;
+//   - a folder of images without classes;
+//   - WebDataset shards, *.tar or *.tar.gz: the files of a sample have a name in common up to its first dot, and its class is the number in the .cls file.
+//
+// The splits are folders, train and val (or validation, valid, test), or part of the shards' names; without them everything is "train". Names that start with a dot are passed over, and so is what has no image's extension.
+//
+// # Order
+//
+// Folders are walked in the order of the names' bytes, which is torchvision's; shards are read in that order, too. The order decides the numbers of the images and of the classes, and so everything that is drawn for an image.
+//
+// # Errors
+//
+// [data.ErrMissing] where there is no image, [data.ErrCorrupt] for shards that break their format and for folders that cannot be meant: empty classes, links in a circle, images beside folders of images. What is wrong with a single image is for its reader to find.
+package files

@@ -1,0 +1,138 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mocotpu/mocotpu/models/data"
+)
+
+// Options vary what is listed. The zero value is right for most.
+type Options struct {
+	// Unlabeled takes every image below the folder, and no classes.
+	Unlabeled bool
+	// TempDir is where compressed shards are unpacked, into files that have no name and end with the list. Default: os.TempDir.
+	TempDir string
+}
+
+// extensions are torchvision's, and gif: files that are meant as images. Those that are neither JPEG nor PNG will be reported as broken rather than passed over.
+var extensions = []string{".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif"}
+
+func isImage(name string) bool {
+	return slices.Contains(extensions, strings.ToLower(filepath.Ext(name)))
+}
+
+// roots are the folders below the given one in which published archives keep train and val.
+var roots = []string{"", "imagenet-mini", "ILSVRC/Data/CLS-LOC"}
+
+// splitNames are the names of each split, the usual one first.
+var splitNames = map[string][]string{"train": {"train"}, "test": {"val", "validation", "valid", "test"}}
+
+// Open lists the images of split "train" or "test" in a folder, or of a single shard. Test's classes are numbered as train's.
+func Open(dir, split string, o Options) (*List, error) {
+	if splitNames[split] == nil {
+		return nil, fmt.Errorf("files: split %q, want train or test", split)
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, missing(dir, "no such folder")
+	case err != nil:
+		return nil, fmt.Errorf("files: %w", err)
+	case !info.IsDir() && isShard(dir) && split == "train":
+		return openShards(filepath.Dir(dir), []string{filepath.Base(dir)}, o)
+	case !info.IsDir():
+		return nil, missing(dir, "it is a file: want a folder, or for train a .tar")
+	}
+	for _, root := range roots {
+		at := filepath.Join(dir, filepath.FromSlash(root))
+		if isDir(filepath.Join(at, "train")) {
+			return openSplit(at, split, o)
+		}
+	}
+	shards, err := shardsIn(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(shards) > 0 {
+		chosen := slices.DeleteFunc(shards, func(name string) bool { return splitOf(name) != split })
+		if len(chosen) == 0 {
+			return nil, missing(dir, "no shards of split "+split)
+		}
+		return openShards(dir, chosen, o)
+	}
+	if split != "train" {
+		return nil, missing(dir, "no folder "+strings.Join(splitNames[split], ", ")+" beside a folder train")
+	}
+	return openFolder(dir, nil, o)
+}
+
+// openSplit opens a folder in which the splits have folders.
+func openSplit(at, split string, o Options) (*List, error) {
+	for _, name := range splitNames[split] {
+		folder := filepath.Join(at, name)
+		if !isDir(folder) {
+			continue
+		}
+		shards, err := shardsIn(folder)
+		if err != nil {
+			return nil, err
+		}
+		if len(shards) > 0 {
+			return openShards(folder, shards, o)
+		}
+		var classes []string
+		if split != "train" && !o.Unlabeled {
+			if classes, err = classFolders(filepath.Join(at, "train")); err != nil {
+				return nil, err
+			}
+		}
+		return openFolder(folder, classes, o)
+	}
+	return nil, missing(at, "no folder "+strings.Join(splitNames[split], ", "))
+}
+
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
+// shardsIn returns the names of the shards in a folder, in order.
+func shardsIn(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("files: %w", err)
+	}
+	var shards []string
+	for _, e := range entries {
+		if isShard(e.Name()) && !strings.HasPrefix(e.Name(), ".") && !isDir(filepath.Join(dir, e.Name())) {
+			shards = append(shards, e.Name())
+		}
+	}
+	return shards, nil
+}
+
+func isShard(name string) bool {
+	return slices.ContainsFunc([]string{".tar", ".tar.gz", ".tgz"}, func(end string) bool { return strings.HasSuffix(name, end) })
+}
+
+// splitOf tells the split by a shard's name: imagenet-val-000012.tar is test.
+func splitOf(name string) string {
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r < 'a' || r > 'z' })
+	if slices.ContainsFunc(words, func(w string) bool { return slices.Contains(splitNames["test"], w) }) {
+		return "test"
+	}
+	return "train"
+}
+
+func missing(dir, what string) error {
+	return fmt.Errorf("files: %s: %s: %w", dir, what, data.ErrMissing)
+}
+
+func corrupt(name, format string, args ...any) error {
+	return fmt.Errorf("files: %s: %s: %w", name, fmt.Sprintf(format, args...), data.ErrCorrupt)
+}

@@ -1,0 +1,72 @@
+package packed
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/mocotpu/mocotpu/models/data/files"
+)
+
+// The files of a packed set.
+const (
+	imagesFile = "images.npy"
+	aspectFile = "aspect.npy"
+	labelsFile = "labels.npy"
+	metaFile   = "meta.json"
+)
+
+// format changes when older programs must not read newer sets.
+const format = 1
+
+// Meta is meta.json: what a packed set knows beside its arrays.
+type Meta struct {
+	Format int `json:"format"`
+	// Count is N; Canvas is S, in pixels.
+	Count  int `json:"count"`
+	Canvas int `json:"canvas"`
+	// Source is the folder that was packed, as it was given, and Fingerprint that of its files (files.List.Fingerprint).
+	Source      string `json:"source"`
+	Fingerprint string `json:"fingerprint"`
+	// Decoder is the library that decoded the JPEGs.
+	Decoder string `json:"decoder"`
+	// Files holds the size and checksum of each array's file, by its name.
+	Files map[string]Sum `json:"files"`
+	// Broken are the images that were left out.
+	Broken []files.Broken `json:"broken"`
+	// Classes names the classes; empty where the images have none.
+	Classes []string `json:"classes"`
+}
+
+// Sum is the size and the SHA-256, in hex, of a file.
+type Sum struct {
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// ReadMeta reads a packed set's meta.json, which is there once the set is whole.
+func ReadMeta(dir string) (Meta, error) {
+	name := filepath.Join(dir, metaFile)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return Meta{}, fmt.Errorf("packed: %w", err)
+	}
+	var m Meta
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&m); err != nil {
+		return m, corrupt(name, "%v", err)
+	}
+	if m.Format != format {
+		return m, corrupt(name, "format %d, want %d: pack it again", m.Format, format)
+	}
+	return m, nil
+}
+
+// Is tells whether a folder holds a packed set.
+func Is(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, metaFile))
+	return err == nil
+}

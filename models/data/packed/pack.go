@@ -1,0 +1,186 @@
+package packed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/data/picture"
+)
+
+var (
+	// ErrDiskSpace is wrapped by the error for a set that would not fit.
+	ErrDiskSpace = errors.New("not enough disk space")
+	// ErrExists is wrapped by the error for a folder in which something else stands.
+	ErrExists = errors.New("the folder is taken")
+	// ErrBusy is wrapped by the error for a set that another process is packing.
+	ErrBusy = errors.New("another process packs into this folder")
+)
+
+// Options say how a set is packed.
+type Options struct {
+	// Canvas is the side of the canvas in pixels; at least 1. 256 suits views of 224 pixels.
+	Canvas int
+	// Library decodes JPEGs. Default: picture.Best.
+	Library picture.Library
+	// Workers is how many images are decoded at a time. Default: the CPUs that Go uses.
+	Workers int
+	// Progress, where it is not nil, is told the images done and all of them, from the goroutine that called Pack.
+	Progress func(done, total int)
+	// Note, where it is not nil, is told what a user should know, from the same goroutine: where an earlier run is taken up.
+	Note func(string)
+	// Broken, where it is not nil, is told each broken image once, from any goroutine.
+	Broken func(files.Broken)
+
+	// Tests set these: the images of a chunk, and what is called before each change of the disk.
+	perChunk int
+	before   func(change string)
+}
+
+// about announces a change of the disk.
+func (o Options) about(change string) {
+	if o.before != nil {
+		o.before(change)
+	}
+}
+
+// partSuffix names the folder beside the packed set in which it is made.
+const partSuffix = ".part"
+
+// setFolder is the folder in that one which becomes the packed set.
+const setFolder = "set"
+
+// Pack makes a packed set of the list's images in the folder out, which must not be there yet. Broken images are left out, and named in Meta.
+//
+// The set is made in out.part and takes its name when it is complete, on the disk and verified. Whatever ends Pack before, a second call goes on where the first one was, and gives the bytes of an undisturbed one; after the set is complete, it only returns its Meta. Disk space is checked first.
+//
+// The error wraps [ErrDiskSpace], [ErrExists], [ErrBusy], [ErrChecksum], data.ErrCorrupt for too many broken images, or is the context's.
+func Pack(ctx context.Context, l *files.List, out string, o Options) (Meta, error) {
+	if o.Library == "" {
+		o.Library = picture.Best()
+	}
+	if o.Canvas < 1 {
+		return Meta{}, fmt.Errorf("packed: canvas of %d pixels, want at least 1", o.Canvas)
+	}
+	out = filepath.Clean(out)
+	fingerprint, err := l.Fingerprint()
+	if err != nil {
+		return Meta{}, fmt.Errorf("packed: %w", err)
+	}
+	want := Meta{
+		Format: format, Canvas: o.Canvas, Source: l.Dir, Fingerprint: fingerprint, Decoder: string(o.Library),
+		Files: map[string]Sum{}, Broken: []files.Broken{}, Classes: l.Classes,
+	}
+	if _, err := os.Stat(out); err == nil {
+		return finished(out, want)
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return Meta{}, fmt.Errorf("packed: %w", err)
+	}
+	part := out + partSuffix
+	unlock, err := lock(part)
+	if err != nil {
+		return Meta{}, err
+	}
+	defer unlock()
+	p, err := begin(part, want, l, o)
+	if err != nil {
+		return Meta{}, err
+	}
+	if err := p.run(ctx); err != nil {
+		return Meta{}, errors.Join(err, p.close())
+	}
+	if err := p.close(); err != nil {
+		return Meta{}, err
+	}
+	meta, err := p.finish()
+	if err != nil {
+		return Meta{}, err
+	}
+	o.about("rename")
+	if err := os.Rename(filepath.Join(part, setFolder), out); err != nil {
+		return Meta{}, fmt.Errorf("packed: %w", err)
+	}
+	if err := syncDir(filepath.Dir(out)); err != nil {
+		return Meta{}, err
+	}
+	o.about("remove")
+	return meta, removeAll(part)
+}
+
+// finished answers for a folder that is there: the same set, whole, is what was asked for.
+func finished(out string, want Meta) (Meta, error) {
+	if !Is(out) {
+		return Meta{}, fmt.Errorf("packed: %s: %w: it holds no packed set: choose another, or move it away", out, ErrExists)
+	}
+	have, err := ReadMeta(out)
+	if err != nil {
+		return have, err
+	}
+	if have.Fingerprint != want.Fingerprint || have.Canvas != want.Canvas || have.Decoder != want.Decoder {
+		return have, fmt.Errorf("packed: %s: %w: it holds %s with canvas %d by decoder %s, want %s with canvas %d by %s as its files are now: "+
+			"choose another, or move it away", out, ErrExists, have.Source, have.Canvas, have.Decoder, want.Source, want.Canvas, want.Decoder)
+	}
+	return have, removeAll(out + partSuffix) // what a process killed at the very end left
+}
+
+// lock keeps other processes out until unlock, or the end of this one. The file is out.part/LOCK, which goes with the folder: whoever waits for its removal finds the finished set.
+func lock(part string) (unlock func(), err error) {
+	if err := os.MkdirAll(part, 0o755); err != nil {
+		return nil, fmt.Errorf("packed: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(part, "LOCK"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("packed: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("packed: %s: %w", part, ErrBusy)
+		}
+		return nil, fmt.Errorf("packed: lock %s: %w", f.Name(), err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// checkDisk tells whether dir has room for so many bytes more.
+func checkDisk(dir string, want int64) error {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return fmt.Errorf("packed: %s: %w", dir, err)
+	}
+	if free := int64(s.Bavail) * int64(s.Bsize); free < want {
+		return fmt.Errorf("packed: %s: %w: %d MB free, want %d MB: choose a folder on another disk, or a smaller canvas",
+			dir, ErrDiskSpace, free/1e6, want/1e6)
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("packed: %w", err)
+	}
+	defer f.Close()
+	// Some network file systems cannot sync a folder and say so this way.
+	if err := f.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("packed: %w", err)
+	}
+	return nil
+}
+
+func removeAll(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("packed: %w", err)
+	}
+	return nil
+}
+
+// interrupted is what ended a run that can be taken up.
+func interrupted(ctx context.Context, done, total int) error {
+	return fmt.Errorf("packed: %w after %d of %d images: the same command goes on from there", context.Cause(ctx), done, total)
+}

@@ -1,0 +1,155 @@
+package picture
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"sync"
+)
+
+// MaxPixels is the largest image that is decoded: the size from which Pillow suspects a decompression bomb.
+const MaxPixels = 89478485
+
+// largePixels is the size from which only one image at a time is decoded, so that the memory of all decoders together stays bounded.
+const largePixels = 1 << 24
+
+var large sync.Mutex
+
+// A Library decodes JPEGs.
+type Library string
+
+const (
+	// Go is the standard library's image/jpeg.
+	Go Library = "go"
+	// Turbo is libjpeg-turbo's TurboJPEG.
+	Turbo Library = "turbojpeg"
+)
+
+// Best is the fastest library that this machine has.
+func Best() Library {
+	if loadTurbo() == nil {
+		return Turbo
+	}
+	return Go
+}
+
+// Decoder makes canvases of one size. It keeps its memory from image to image, and is used by one goroutine at a time.
+type Decoder struct {
+	size  int
+	turbo *turbo // nil for Go
+	pix   []uint8
+	resizer
+}
+
+// NewDecoder returns a decoder for canvases of size pixels a side, at least 1. It fails where the library is not there. The caller closes it.
+func NewDecoder(size int, l Library) (*Decoder, error) {
+	if size < 1 {
+		return nil, fmt.Errorf("picture: canvas of %d pixels, want at least 1", size)
+	}
+	d := &Decoder{size: size}
+	switch l {
+	case Go:
+	case Turbo:
+		if err := loadTurbo(); err != nil {
+			return nil, err
+		}
+		var err error
+		if d.turbo, err = newTurbo(); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("picture: library %q, want %s or %s", l, Go, Turbo)
+	}
+	return d, nil
+}
+
+// Close frees what the decoder holds outside Go's memory.
+func (d *Decoder) Close() {
+	if d.turbo != nil {
+		d.turbo.close()
+	}
+}
+
+// Squeeze decodes an image file into dst, uint8 [size, size, 3], the caller's, and returns the original's width over its height. Where it returns an error, dst holds nothing of use.
+func (d *Decoder) Squeeze(dst []uint8, file []byte) (aspect float32, err error) {
+	if want := 3 * d.size * d.size; len(dst) != want {
+		return 0, fmt.Errorf("picture: dst has %d bytes, want %d", len(dst), want)
+	}
+	width, height, decode, err := d.open(file)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case width < 1 || height < 1:
+		return 0, fmt.Errorf("picture: %dx%d pixels, want some", width, height)
+	case height > MaxPixels/width:
+		return 0, fmt.Errorf("picture: %dx%d pixels, want at most %d", width, height, MaxPixels)
+	case width*height >= largePixels:
+		large.Lock()
+		defer large.Unlock()
+	}
+	r, err := decode()
+	if err != nil {
+		return 0, err
+	}
+	d.resize(dst, r, d.size)
+	if width*height >= largePixels {
+		d.release()
+	}
+	return float32(width) / float32(height), nil
+}
+
+// release gives the memory of a large image back.
+func (d *Decoder) release() { d.pix, d.rows = nil, nil }
+
+// open reads a file's header and returns the original's size and what decodes it, possibly at a fraction of that size.
+func (d *Decoder) open(file []byte) (width, height int, decode func() (raster, error), err error) {
+	switch kind := sniff(file); kind {
+	case "JPEG":
+		return d.openJPEG(file)
+	case "PNG":
+		c, err := png.DecodeConfig(bytes.NewReader(file))
+		if err != nil {
+			return 0, 0, nil, fmt.Errorf("picture: %w", err)
+		}
+		return c.Width, c.Height, func() (raster, error) {
+			m, err := png.Decode(bytes.NewReader(file))
+			if err != nil {
+				return nil, fmt.Errorf("picture: %w", err)
+			}
+			return newRaster(m)
+		}, nil
+	case "":
+		if len(file) == 0 {
+			return 0, 0, nil, errors.New("picture: the file is empty")
+		}
+		return 0, 0, nil, fmt.Errorf("picture: no image: %d bytes that start with %q", len(file), file[:min(len(file), 8)])
+	default:
+		return 0, 0, nil, fmt.Errorf("picture: a %s file, want JPEG or PNG: convert it", kind)
+	}
+}
+
+// signatures are the first bytes of formats; those that are not read are here to be named in the message.
+var signatures = []struct{ kind, start string }{
+	{"JPEG", "\xff\xd8"},
+	{"PNG", "\x89PNG\r\n\x1a\n"},
+	{"GIF", "GIF8"},
+	{"WebP", "RIFF"},
+	{"BMP", "BM"},
+	{"TIFF", "II*\x00"},
+	{"TIFF", "MM\x00*"},
+}
+
+func sniff(file []byte) string {
+	for _, s := range signatures {
+		if bytes.HasPrefix(file, []byte(s.start)) {
+			return s.kind
+		}
+	}
+	return ""
+}
+
+// boundsOf is an image's size.
+func boundsOf(m image.Image) (width, height int) { return m.Bounds().Dx(), m.Bounds().Dy() }

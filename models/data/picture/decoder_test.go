@@ -1,0 +1,155 @@
+package picture
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/janpfeifer/must"
+)
+
+// photograph is a JPEG of width x height pixels with the detail of a photograph, roughly, as ImageNet's are compressed.
+func photograph(width, height int) []byte {
+	noise := rand.New(rand.NewPCG(1, 2))
+	m := image.NewYCbCr(image.Rect(0, 0, width, height), image.YCbCrSubsampleRatio420)
+	value := 128.0
+	for i := range m.Y {
+		value += 12*noise.NormFloat64() - 0.05*(value-128)
+		m.Y[i] = uint8(min(max(value, 0), 255))
+	}
+	for i := range m.Cb {
+		m.Cb[i], m.Cr[i] = uint8(100+i%50), uint8(150-i%40)
+	}
+	var b bytes.Buffer
+	must.M(jpeg.Encode(&b, m, &jpeg.Options{Quality: 90}))
+	return b.Bytes()
+}
+
+func TestBrokenFiles(t *testing.T) {
+	whole := photograph(64, 48)
+	var huge bytes.Buffer
+	must.M(png.Encode(&huge, image.NewGray(image.Rect(0, 0, 4, 4))))
+	claims := bytes.Clone(huge.Bytes())
+	copy(claims[16:], "\x00\x01\x00\x00\x00\x01\x00\x00") // 65536x65536, with the checksum of 4x4
+	for _, test := range []struct {
+		name string
+		file []byte
+		want string
+	}{
+		{"empty", nil, "the file is empty"},
+		{"text", []byte("<html>not found</html>"), `start with "<html>no"`},
+		{"gif", []byte("GIF89a and so on"), "a GIF file, want JPEG or PNG"},
+		{"start only", whole[:2], ""},
+		{"header only", whole[:200], ""},
+		{"cut", whole[:len(whole)/2], ""},
+		{"png cut", huge.Bytes()[:len(huge.Bytes())-20], ""},
+		{"png size", claims, ""},
+	} {
+		for _, library := range libraries(t) {
+			t.Run(string(library)+"/"+test.name, func(t *testing.T) {
+				d := must.M1(NewDecoder(8, library))
+				defer d.Close()
+				_, err := d.Squeeze(make([]uint8, 3*8*8), test.file)
+				if err == nil || !strings.HasPrefix(err.Error(), "picture: ") || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("error %v, want one of picture that says %q", err, test.want)
+				}
+			})
+		}
+	}
+}
+
+// TestMaxPixels holds back a small file that would take gigabytes.
+func TestMaxPixels(t *testing.T) {
+	var b bytes.Buffer
+	must.M(png.Encode(&b, &uniform{image.Rect(0, 0, 20000, 5000)}))
+	d := must.M1(NewDecoder(8, Go))
+	if _, err := d.Squeeze(make([]uint8, 3*8*8), b.Bytes()); err == nil || !strings.Contains(err.Error(), "20000x5000 pixels, want at most") {
+		t.Errorf("error %v, want the size refused", err)
+	}
+}
+
+// uniform is black and takes no memory.
+type uniform struct{ bounds image.Rectangle }
+
+func (u *uniform) ColorModel() color.Model { return color.GrayModel }
+func (u *uniform) Bounds() image.Rectangle { return u.bounds }
+func (u *uniform) At(int, int) color.Color { return color.Gray{} }
+
+// TestDecoderKeepsNothing alternates sizes and kinds on one decoder: no image leaves a trace in the next.
+func TestDecoderKeepsNothing(t *testing.T) {
+	r := recorded(t)
+	for _, library := range libraries(t) {
+		used := must.M1(NewDecoder(r.Size, library))
+		defer used.Close()
+		got, want := make([]uint8, 3*r.Size*r.Size), make([]uint8, 3*r.Size*r.Size)
+		for range 2 {
+			for _, c := range r.Cases {
+				fresh := must.M1(NewDecoder(r.Size, library))
+				must.M1(fresh.Squeeze(want, c.File))
+				fresh.Close()
+				must.M1(used.Squeeze(got, c.File))
+				if !bytes.Equal(got, want) {
+					t.Errorf("%s: %s differs on a decoder that was used before", library, c.Name)
+				}
+			}
+		}
+	}
+}
+
+func TestNewDecoderRefuses(t *testing.T) {
+	if _, err := NewDecoder(0, Go); err == nil {
+		t.Error("no error for a canvas of 0 pixels")
+	}
+	if _, err := NewDecoder(8, "vlc"); err == nil || !strings.Contains(err.Error(), "want go or turbojpeg") {
+		t.Errorf("error %v, want the libraries there are", err)
+	}
+	d := must.M1(NewDecoder(8, Go))
+	if _, err := d.Squeeze(make([]uint8, 5), photograph(8, 8)); err == nil {
+		t.Error("no error for a short buffer")
+	}
+}
+
+// FuzzSqueeze looks for files that panic a decoder, or make the libraries write outside their memory.
+func FuzzSqueeze(f *testing.F) {
+	for _, c := range recorded(f).Cases {
+		f.Add(c.File)
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		for _, library := range libraries(t) {
+			d := must.M1(NewDecoder(4, library))
+			defer d.Close()
+			aspect, err := d.Squeeze(make([]uint8, 3*4*4), file)
+			if err == nil && !(aspect > 0) {
+				t.Errorf("%s: aspect %v of a decoded image, want above 0", library, aspect)
+			}
+		}
+	})
+}
+
+// BenchmarkSqueeze decodes and squeezes a photograph of ImageNet's average size to a canvas of 256 pixels.
+func BenchmarkSqueeze(b *testing.B) {
+	file := photograph(500, 375)
+	for _, library := range []Library{Go, Turbo} {
+		b.Run("library="+string(library), func(b *testing.B) {
+			d, err := NewDecoder(256, library)
+			if err != nil {
+				b.Skip(err)
+			}
+			defer d.Close()
+			dst := make([]uint8, 3*256*256)
+			b.SetBytes(int64(len(file)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := d.Squeeze(dst, file); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "images/s")
+		})
+	}
+}

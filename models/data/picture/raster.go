@@ -1,0 +1,192 @@
+package picture
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+)
+
+// A raster gives an image's rows as RGB.
+type raster interface {
+	bounds() (width, height int)
+	// row returns row y, uint8 [width, 3]: in buf, which has room for it, or the raster's own memory.
+	row(y int, buf []uint8) []uint8
+}
+
+// newRaster takes what image/jpeg and image/png decode to.
+func newRaster(m image.Image) (raster, error) {
+	w, h := boundsOf(m)
+	switch m := m.(type) {
+	case *image.RGBA: // of an opaque PNG: nothing is premultiplied
+		return rgb{m.Pix, w, h, 4}, nil
+	case *image.NRGBA:
+		return rgb{m.Pix, w, h, 4}, nil
+	case *image.RGBA64:
+		return rgb16{m.Pix, w, h}, nil
+	case *image.NRGBA64:
+		return rgb16{m.Pix, w, h}, nil
+	case *image.Gray:
+		return gray{m}, nil
+	case *image.Gray16:
+		return gray16{m}, nil
+	case *image.Paletted:
+		return newPaletted(m)
+	case *image.YCbCr:
+		return ycbcr{m}, nil
+	case *image.CMYK:
+		return cmyk{m}, nil
+	}
+	return nil, fmt.Errorf("picture: pixels are %T, want one of the kinds of JPEG and PNG", m)
+}
+
+// rgb holds step bytes a pixel, of which the first three are red, green and blue.
+type rgb struct {
+	pix                 []uint8
+	width, height, step int
+}
+
+func (r rgb) bounds() (int, int) { return r.width, r.height }
+
+func (r rgb) row(y int, buf []uint8) []uint8 {
+	row := r.pix[y*r.width*r.step : (y+1)*r.width*r.step]
+	if r.step == 3 {
+		return row
+	}
+	for x := range r.width {
+		copy(buf[3*x:3*x+3], row[x*r.step:])
+	}
+	return buf[:3*r.width]
+}
+
+// rgb16 holds four big-endian words a pixel.
+type rgb16 struct {
+	pix           []uint8
+	width, height int
+}
+
+func (r rgb16) bounds() (int, int) { return r.width, r.height }
+
+func (r rgb16) row(y int, buf []uint8) []uint8 {
+	row := r.pix[y*r.width*8 : (y+1)*r.width*8]
+	for x := range r.width {
+		buf[3*x], buf[3*x+1], buf[3*x+2] = row[8*x], row[8*x+2], row[8*x+4]
+	}
+	return buf[:3*r.width]
+}
+
+type gray struct{ *image.Gray }
+
+func (g gray) bounds() (int, int) { return boundsOf(g) }
+
+func (g gray) row(y int, buf []uint8) []uint8 {
+	w, _ := boundsOf(g)
+	for x, v := range g.Pix[y*g.Stride : y*g.Stride+w] {
+		buf[3*x], buf[3*x+1], buf[3*x+2] = v, v, v
+	}
+	return buf[:3*w]
+}
+
+// gray16 clips at 255, as Pillow does.
+type gray16 struct{ *image.Gray16 }
+
+func (g gray16) bounds() (int, int) { return boundsOf(g) }
+
+func (g gray16) row(y int, buf []uint8) []uint8 {
+	w, _ := boundsOf(g)
+	row := g.Pix[y*g.Stride : y*g.Stride+2*w]
+	for x := range w {
+		v := row[2*x+1]
+		if row[2*x] > 0 {
+			v = 255
+		}
+		buf[3*x], buf[3*x+1], buf[3*x+2] = v, v, v
+	}
+	return buf[:3*w]
+}
+
+type paletted struct {
+	*image.Paletted
+	colours [256][3]uint8 // black where the palette ends
+}
+
+// newPaletted keeps the colours of transparent entries: it knows the palettes of image/png.
+func newPaletted(m *image.Paletted) (raster, error) {
+	p := paletted{Paletted: m}
+	for i, c := range m.Palette {
+		switch c := c.(type) {
+		case color.RGBA:
+			p.colours[i] = [3]uint8{c.R, c.G, c.B}
+		case color.NRGBA:
+			p.colours[i] = [3]uint8{c.R, c.G, c.B}
+		default:
+			return nil, fmt.Errorf("picture: palette of %T, want RGBA or NRGBA", c)
+		}
+	}
+	return p, nil
+}
+
+func (p paletted) bounds() (int, int) { return boundsOf(p) }
+
+func (p paletted) row(y int, buf []uint8) []uint8 {
+	w, _ := boundsOf(p)
+	for x, i := range p.Pix[y*p.Stride : y*p.Stride+w] {
+		copy(buf[3*x:3*x+3], p.colours[i][:])
+	}
+	return buf[:3*w]
+}
+
+type ycbcr struct{ *image.YCbCr }
+
+func (m ycbcr) bounds() (int, int) { return boundsOf(m) }
+
+func (m ycbcr) row(y int, buf []uint8) []uint8 {
+	w, _ := boundsOf(m)
+	at, chroma := m.YOffset(0, y), m.COffset(0, y)
+	shift := 0
+	switch m.SubsampleRatio {
+	case image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420:
+		shift = 1
+	case image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410:
+		shift = 2
+	}
+	for x, luma := range m.Y[at : at+w] {
+		c := chroma + x>>shift
+		buf[3*x], buf[3*x+1], buf[3*x+2] = color.YCbCrToRGB(luma, m.Cb[c], m.Cr[c])
+	}
+	return buf[:3*w]
+}
+
+// cmyk is image/jpeg's: 255 is full ink.
+type cmyk struct{ *image.CMYK }
+
+func (m cmyk) bounds() (int, int) { return boundsOf(m) }
+
+func (m cmyk) row(y int, buf []uint8) []uint8 {
+	w, _ := boundsOf(m)
+	return inksToRGB(buf, m.Pix[y*m.Stride:y*m.Stride+4*w], 255)
+}
+
+// inverted is TurboJPEG's, as the file has it: 0 is full ink.
+type inverted struct {
+	pix           []uint8
+	width, height int
+}
+
+func (m inverted) bounds() (int, int) { return m.width, m.height }
+
+func (m inverted) row(y int, buf []uint8) []uint8 {
+	return inksToRGB(buf, m.pix[4*y*m.width:4*(y+1)*m.width], 0)
+}
+
+// inksToRGB converts CMYK as Pillow does; xor 255 where 255 is full ink, 0 where 0 is.
+func inksToRGB(buf, inks []uint8, xor uint8) []uint8 {
+	n := len(inks) / 4
+	for x := range n {
+		left := uint32(inks[4*x+3] ^ xor) // what black leaves of the light
+		for c := range 3 {
+			t := uint32(^(inks[4*x+c]^xor))*left + 128
+			buf[3*x+c] = uint8(left - (t+t>>8)>>8)
+		}
+	}
+	return buf[:3*n]
+}

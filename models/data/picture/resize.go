@@ -1,0 +1,145 @@
+package picture
+
+import "math"
+
+// Pillow's fixed point: weights have so many bits behind the point, and a sum of 8-bit pixels still fits 32 bits.
+const (
+	weightBits = 32 - 8 - 2
+	oneHalf    = 1 << (weightBits - 1)
+)
+
+// resizer resizes images to squares: Pillow's resize with BILINEAR, antialiased, of 8-bit RGB.
+type resizer struct {
+	across, down axis
+	line         []uint8 // one row of the original
+	rows         []uint8 // what is between the passes: all rows resized across, or one resized down
+	sums         []int32
+}
+
+// axis is the weights of the pixels of an axis: taps of them for each pixel of the result, from first on.
+type axis struct {
+	from, size int // what it was made for
+	taps       int
+	first      []int
+	count      []int
+	weights    []int32 // [size, taps]
+}
+
+// prepare computes the weights where from or size are new.
+func (a *axis) prepare(from, size int) {
+	if a.from == from && a.size == size {
+		return
+	}
+	scale := float64(from) / float64(size)
+	support := max(scale, 1)
+	a.from, a.size = from, size
+	a.taps = int(math.Ceil(support))*2 + 1
+	a.first, a.count = make([]int, size), make([]int, size)
+	a.weights = make([]int32, size*a.taps)
+	exact := make([]float64, a.taps)
+	for i := range size {
+		centre := (float64(i) + 0.5) * scale
+		first := max(int(centre-support+0.5), 0)
+		count := min(int(centre+support+0.5), from) - first
+		sum := 0.0
+		for k := range count {
+			exact[k] = max(0, 1-math.Abs((float64(k+first)-centre+0.5)/support))
+			sum += exact[k]
+		}
+		for k := range count {
+			a.weights[i*a.taps+k] = int32(0.5 + exact[k]/sum*(1<<weightBits))
+		}
+		a.first[i], a.count[i] = first, count
+	}
+}
+
+// at returns the weights of pixel i of the result.
+func (a *axis) at(i int) []int32 { return a.weights[i*a.taps : i*a.taps+a.count[i]] }
+
+// resize squeezes r into dst, uint8 [size, size, 3]. The order of the two passes shows in the rounding: like Pillow 13, it goes down first where that makes the image between them smaller, else across.
+func (s *resizer) resize(dst []uint8, r raster, size int) {
+	width, height := r.bounds()
+	s.across.prepare(width, size)
+	s.down.prepare(height, size)
+	s.line = grown(s.line, 3*width)
+	if height > width && height > size {
+		s.downFirst(dst, r, width)
+		return
+	}
+	s.rows = grown(s.rows, 3*size*height)
+	row := func(y int) []uint8 { return s.rows[3*size*y:][:3*size] }
+	for y := range height {
+		s.across.apply(row(y), r.row(y, s.line))
+	}
+	if height == size {
+		copy(dst, s.rows)
+		return
+	}
+	for y := range size {
+		s.column(dst[3*size*y:][:3*size], y, row)
+	}
+}
+
+func (s *resizer) downFirst(dst []uint8, r raster, width int) {
+	size := s.down.size
+	s.rows = grown(s.rows, 3*width)
+	row := func(y int) []uint8 { return r.row(y, s.line) }
+	for y := range size {
+		s.column(s.rows, y, row)
+		s.across.apply(dst[3*size*y:][:3*size], s.rows)
+	}
+}
+
+// apply resizes one row, [from, 3] to [size, 3].
+func (a *axis) apply(dst, src []uint8) {
+	if a.from == a.size {
+		copy(dst, src)
+		return
+	}
+	for x := range a.size {
+		weights := a.at(x)
+		pixels := src[3*a.first[x]:]
+		pixels = pixels[:3*len(weights)]
+		red, green, blue := int32(oneHalf), int32(oneHalf), int32(oneHalf)
+		for _, w := range weights {
+			p := pixels[:3:3]
+			red += w * int32(p[0])
+			green += w * int32(p[1])
+			blue += w * int32(p[2])
+			pixels = pixels[3:]
+		}
+		out := dst[3*x : 3*x+3 : 3*x+3]
+		out[0], out[1], out[2] = narrow(red), narrow(green), narrow(blue)
+	}
+}
+
+// column makes row y of the result of an image's rows, each as long as dst.
+func (s *resizer) column(dst []uint8, y int, row func(y int) []uint8) {
+	if cap(s.sums) < len(dst) {
+		s.sums = make([]int32, len(dst))
+	}
+	sums := s.sums[:len(dst)]
+	for i := range sums {
+		sums[i] = oneHalf
+	}
+	for k, w := range s.down.at(y) {
+		pixels := row(s.down.first[y] + k)[:len(sums)]
+		for i, v := range pixels {
+			sums[i] += w * int32(v)
+		}
+	}
+	for i, v := range sums {
+		dst[i] = narrow(v)
+	}
+}
+
+// narrow takes a sum back to 8 bits. The weights are not negative and their sum is 1 up to rounding.
+func narrow(sum int32) uint8 { return uint8(min(sum>>weightBits, 255)) }
+
+// grown returns a slice of n bytes, b's memory where that suffices.
+func grown(b []uint8, n int) []uint8 {
+	if cap(b) < n {
+		return make([]uint8, n)
+	}
+	return b[:n]
+}

@@ -1,0 +1,100 @@
+package data
+
+// Source gives images by their number, all on canvases of one size. A [Set] is one in memory; the packages below this one have those on the disk.
+type Source interface {
+	// Info describes the images. Its slices are the source's: read them only.
+	Info() Info
+	// Fill puts the images at indices into dst, uint8 [len(indices), Size, Size, Channels], and what belongs to each into rows, as long as indices; dst and rows are the caller's. An index may repeat. It is safe for concurrent use, and what it gives for an index is always the same.
+	Fill(dst []uint8, rows []Row, indices []int) error
+	// Prefetch says that the images at indices will be wanted soon. It does not wait.
+	Prefetch(indices []int)
+	// Close frees what the source holds. Nothing else of it may be used after, or during.
+	Close() error
+}
+
+// Info describes the images of a [Source], as the fields of [Set] of the same names do.
+type Info struct {
+	Name              string
+	N, Size, Channels int
+	// Labels is nil for images without classes.
+	Labels  []int32
+	Classes []string
+}
+
+// ImageLen returns the bytes of one image, Size*Size*Channels.
+func (i Info) ImageLen() int { return i.Size * i.Size * i.Channels }
+
+// Row is what belongs to an image beside its pixels.
+type Row struct {
+	// Aspect is the original's width over its height, before it was squeezed to a square; above 0.
+	Aspect float32
+	// Label is the number of the class, or -1.
+	Label int32
+}
+
+// Info describes the set.
+func (s *Set) Info() Info {
+	return Info{Name: s.Name, N: s.N, Size: s.Size, Channels: s.Channels, Labels: s.Labels, Classes: s.Classes}
+}
+
+// Fill is [Set.Gather], with rows: a set in memory holds images that were always square.
+func (s *Set) Fill(dst []uint8, rows []Row, indices []int) error {
+	s.Gather(dst, indices)
+	for i, index := range indices {
+		rows[i] = Row{Aspect: 1, Label: -1}
+		if s.Labels != nil {
+			rows[i].Label = s.Labels[index]
+		}
+	}
+	return nil
+}
+
+// Prefetch does nothing: the images are there.
+func (s *Set) Prefetch([]int) {}
+
+// Close does nothing.
+func (s *Set) Close() error { return nil }
+
+// Spread returns the source cut to n images, evenly spread over it, so that a set in the order of its classes keeps them all; or s itself where n is 0 or no less than its images. Closing it closes s.
+func Spread(s Source, n int) Source {
+	info := s.Info()
+	if n <= 0 || n >= info.N {
+		return s
+	}
+	all := info
+	info.N = n
+	sp := &spread{Source: s, of: all.N}
+	if all.Labels != nil {
+		info.Labels = make([]int32, n)
+		for i := range info.Labels {
+			info.Labels[i] = all.Labels[sp.at(i, n)]
+		}
+	}
+	sp.info = info
+	return sp
+}
+
+// spread is image i*of/N of another source for image i.
+type spread struct {
+	Source
+	info Info
+	of   int
+}
+
+func (s *spread) at(i, n int) int { return int(int64(i) * int64(s.of) / int64(n)) }
+
+func (s *spread) Info() Info { return s.info }
+
+func (s *spread) Fill(dst []uint8, rows []Row, indices []int) error {
+	return s.Source.Fill(dst, rows, s.translate(indices))
+}
+
+func (s *spread) Prefetch(indices []int) { s.Source.Prefetch(s.translate(indices)) }
+
+func (s *spread) translate(indices []int) []int {
+	translated := make([]int, len(indices))
+	for i, index := range indices {
+		translated[i] = s.at(index, s.info.N)
+	}
+	return translated
+}

@@ -1,0 +1,143 @@
+// Package stream decodes image files when they are asked for: a data.Source that needs no packing, for sets that are read a few times.
+//
+// # Memory
+//
+// A worker holds one file and one decoded image; nothing is kept between images, so memory does not grow with the set.
+//
+// # Broken images
+//
+// The next image in the list that can be decoded stands in for a broken one, under its number, so that what an index gives depends on the files alone. Each is reported once; from one in a hundred on, Fill fails.
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/data/picture"
+)
+
+// Options say how images are decoded.
+type Options struct {
+	// Size of the canvas in pixels a side; at least 1.
+	Size int
+	// Library decodes JPEGs. Default: picture.Best.
+	Library picture.Library
+	// Workers is how many images are decoded at a time. Default: the CPUs that Go uses.
+	Workers int
+	// Report, where it is not nil, is told each broken image once, from any goroutine.
+	Report func(files.Broken)
+}
+
+// Stream is image files as a data.Source.
+type Stream struct {
+	list  *files.List
+	info  data.Info
+	tally *files.Tally
+	// workers holds those that are idle, all of them when no Fill is under way.
+	workers chan *worker
+}
+
+type worker struct {
+	decoder *picture.Decoder
+	file    []byte
+}
+
+// New returns a source of the list's images, and takes the list over.
+func New(l *files.List, o Options) (*Stream, error) {
+	if o.Library == "" {
+		o.Library = picture.Best()
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Workers < 0 {
+		return nil, fmt.Errorf("stream: %d workers, want 1 or more, or 0 for the default", o.Workers)
+	}
+	s := &Stream{
+		list: l, tally: files.NewTally(l, o.Report), workers: make(chan *worker, o.Workers),
+		info: data.Info{Name: l.Dir, N: l.Len(), Size: o.Size, Channels: 3, Labels: l.Labels(), Classes: l.Classes},
+	}
+	for range o.Workers {
+		d, err := picture.NewDecoder(o.Size, o.Library)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("stream: %w", err), s.Close())
+		}
+		s.workers <- &worker{decoder: d}
+	}
+	return s, nil
+}
+
+// Info describes the images; N counts the broken ones.
+func (s *Stream) Info() data.Info { return s.info }
+
+// Broken returns the broken images met so far, in the list's order.
+func (s *Stream) Broken() []files.Broken { return s.tally.Broken() }
+
+// Prefetch does nothing: reading a file takes little of the time that decoding it does.
+func (s *Stream) Prefetch([]int) {}
+
+// Close frees the decoders and closes the list.
+func (s *Stream) Close() error {
+	for len(s.workers) > 0 {
+		(<-s.workers).decoder.Close()
+	}
+	return s.list.Close()
+}
+
+// Fill decodes the images, as many at a time as there are workers that no other Fill uses.
+func (s *Stream) Fill(dst []uint8, rows []data.Row, indices []int) error {
+	var next atomic.Int64
+	var failure error
+	var once sync.Once
+	var wg sync.WaitGroup
+	for range min(cap(s.workers), len(indices)) {
+		wg.Go(func() {
+			w := <-s.workers
+			defer func() { s.workers <- w }()
+			n := s.info.ImageLen()
+			for {
+				at := int(next.Add(1)) - 1
+				if at >= len(indices) {
+					return
+				}
+				row, err := s.one(w, dst[at*n:(at+1)*n], indices[at])
+				if err != nil {
+					once.Do(func() { failure = err })
+					next.Store(int64(len(indices))) // the others need not go on
+					return
+				}
+				rows[at] = row
+			}
+		})
+	}
+	wg.Wait()
+	return failure
+}
+
+// one decodes image i or, where it is broken, the next that is not.
+func (s *Stream) one(w *worker, dst []uint8, i int) (data.Row, error) {
+	for {
+		aspect, err := w.decode(s.list, dst, i)
+		if err == nil {
+			return data.Row{Aspect: aspect, Label: s.list.Label(i)}, nil
+		}
+		if err := s.tally.Add(i, err.Error()); err != nil {
+			return data.Row{}, err
+		}
+		i = (i + 1) % s.info.N
+	}
+}
+
+func (w *worker) decode(l *files.List, dst []uint8, i int) (float32, error) {
+	file, err := l.Read(i, w.file)
+	if err != nil {
+		return 0, err
+	}
+	w.file = file
+	return w.decoder.Squeeze(dst, file)
+}
