@@ -15,6 +15,8 @@
 //
 //	models/features     the compiled program from images to features, of trained encoders and of those in training
 //	models/sgd          torch's SGD as graph code
+//	models/checkpoint   the checkpoints of a run: written whole or not at all, verified when read
+//	models/durable      files that survive a crash, and the file system that a test breaks
 //	models/safetensors  named arrays in a file, as checkpoints and exports are written
 //	models/npy          arrays as NumPy files
 //	xla                 opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled

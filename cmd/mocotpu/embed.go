@@ -109,9 +109,9 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice pretrain.Engi
 // open reads the images: the run's own unless --data says otherwise.
 func (o embedOptions) open(path string, w *encoder.Weights) (*data.Set, error) {
 	var d pretrain.Data
-	switch c, err := pretrain.ReadConfig(path); {
+	switch record, err := pretrain.ReadRecord(path); {
 	case err == nil:
-		d = c.Data
+		d = record.Data
 	case w.Manifest.Source.Data != "":
 		setData(&d, w.Manifest.Source.Data)
 	case o.data == "":

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/models/checkpoint"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/pretrain"
 )
@@ -155,19 +156,19 @@ type source struct {
 func openSource(path string, f evalFlags) (*source, error) {
 	w, err := encoder.Load(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, encoder.ErrNotEncoder), errors.Is(err, pretrain.ErrNoCheckpoint),
-		errors.Is(err, pretrain.ErrDamaged):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, encoder.ErrNotEncoder), errors.Is(err, checkpoint.ErrNone),
+		errors.Is(err, checkpoint.ErrDamaged):
 		return nil, usageError{err}
 	case err != nil:
 		return nil, err
 	}
 	s := &source{path: filepath.Clean(path), weights: w}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		c, err := pretrain.ReadConfig(path)
+		record, err := pretrain.ReadRecord(path)
 		if err != nil {
 			return nil, err
 		}
-		s.run, s.data = &c, c.Data
+		s.run, s.data = &record.Config, record.Data
 	}
 	if f.data == "" && s.run == nil && w.Manifest.Source.Data == "" {
 		return nil, usageError{fmt.Errorf("%s does not say which data it was trained on: want --data", path)}

@@ -66,6 +66,7 @@ func bindConfig(flags *pflag.FlagSet, c *pretrain.Config) {
 	choice(&c.Encoder.Remat, "remat", "remat", "what the backward pass computes again to save memory")
 	flags.Uint64Var(&c.Run.Seed, "seed", c.Run.Seed, "seed of everything random")
 	flags.IntVar(&c.Run.CheckpointEvery, "checkpoint-every", c.Run.CheckpointEvery, "steps between checkpoints (0: an epoch)")
+	flags.Var((*keepValue)(&c.Run.Keep), "keep", "checkpoints to keep: the last n, those of every so many steps, that of the best kNN")
 	flags.IntVar(&c.Run.LogEvery, "log-every", c.Run.LogEvery, "steps between rows of metrics.jsonl")
 	flags.IntSliceVar(&c.KNN.Ks, "knn-ks", c.KNN.Ks, "numbers of neighbours, ascending; the last is the headline")
 	flags.IntVar(&c.KNN.Every, "knn-every", c.KNN.Every, "epochs between nearest-neighbour evaluations (0: never)")
@@ -105,9 +106,9 @@ func (f *configFlags) resolve(flags *pflag.FlagSet) (pretrain.Config, error) {
 
 func (f *configFlags) base(presetGiven bool) (pretrain.Config, error) {
 	if f.dir != "" && !presetGiven {
-		c, err := pretrain.ReadConfig(f.dir)
+		record, err := pretrain.ReadRecord(f.dir)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return c, err
+			return record.Config, err
 		}
 	}
 	if !presetGiven && f.config.Engine.Backend == "go" {

@@ -19,10 +19,11 @@ type reporter struct {
 	watched   bool // a person looks at talk
 	bar       *progressbar.ProgressBar
 	last      pretrain.Row
+	began     time.Time
 }
 
 func newReporter(out, talk io.Writer, json bool) *reporter {
-	return &reporter{out: out, talk: talk, json: json, watched: isTerminal(talk)}
+	return &reporter{out: out, talk: talk, json: json, watched: isTerminal(talk), began: time.Now()}
 }
 
 func (r *reporter) start(c pretrain.Config, e *xla.Engine) {
@@ -97,6 +98,10 @@ func (r *reporter) KNN(row pretrain.KNNRow) {
 // end sums the run up.
 func (r *reporter) end(c pretrain.Config, result pretrain.Result) {
 	r.clear()
+	if s := result.Saving; s.Checkpoints > 0 {
+		fmt.Fprintf(r.talk, "%d checkpoint(s) of %.1f MB: training waited %.2f s for them, %.2f %% of the time; written beside it in %.2f s\n",
+			s.Checkpoints, float64(s.Bytes)/1e6, s.Waited.Seconds(), 100*s.Waited.Seconds()/time.Since(r.began).Seconds(), s.Written.Seconds())
+	}
 	if r.json || len(result.KNN) < 2 {
 		return
 	}

@@ -38,16 +38,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	fmt.Fprintln(stderr, "mocotpu:", err)
-	return exitCode(err)
+	return exitCode(ctx, err)
 }
 
 // exitCode tells wrong input from failure.
-func exitCode(err error) int {
+func exitCode(ctx context.Context, err error) int {
 	if errors.Is(err, pretrain.ErrInterrupted) || errors.Is(err, context.Canceled) {
-		return exitInterrupted
+		return interruptedCode(ctx)
 	}
 	for _, usage := range []error{
-		data.ErrMissing, data.ErrCorrupt, pretrain.ErrInvalid, pretrain.ErrIncompatible, xla.ErrNoPlugin,
+		data.ErrMissing, data.ErrCorrupt, pretrain.ErrInvalid, pretrain.ErrIncompatible, pretrain.ErrDirectory, xla.ErrNoPlugin,
 		packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace,
 	} {
 		if errors.Is(err, usage) {

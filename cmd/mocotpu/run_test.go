@@ -13,10 +13,11 @@ import (
 	"github.com/mocotpu/mocotpu/models/pretrain"
 )
 
-// TestMain lets the test binary be the command: doctor probes engines in a child process of itself.
+// TestMain lets the test binary be the command: doctor probes engines in a child process of itself, and tests send
+// signals to train.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "doctor" {
-		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	if len(os.Args) > 1 && (os.Args[1] == "doctor" || os.Args[1] == "train") {
+		main()
 	}
 	os.Exit(m.Run())
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/checkpoint"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/pretrain"
 )
@@ -15,8 +16,8 @@ import (
 var ErrNotEncoder = errors.New("not an encoder")
 
 // Load reads a trained encoder from a run directory or a file; see the package comment. A run directory is not locked:
-// its trainer may be at work. The error is [ErrNotEncoder] for a file of another kind, pretrain.ErrNoCheckpoint or
-// pretrain.ErrDamaged for a directory.
+// its trainer may be at work. The error is [ErrNotEncoder] for a file of another kind, checkpoint.ErrNone or
+// checkpoint.ErrDamaged for a directory.
 func Load(path string) (*Weights, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -34,11 +35,14 @@ func Load(path string) (*Weights, error) {
 
 // loadRun takes the query encoder of the newest good checkpoint.
 func loadRun(dir string) (*Weights, error) {
-	checkpoint, err := pretrain.LoadCheckpoint(dir)
+	saved, err := checkpoint.Load(dir)
 	if err != nil {
 		return nil, err
 	}
-	run := checkpoint.State.Config
+	run, err := pretrain.ConfigOf(saved.State)
+	if err != nil {
+		return nil, err
+	}
 	step, err := run.Step()
 	if err != nil {
 		return nil, err
@@ -53,23 +57,23 @@ func loadRun(dir string) (*Weights, error) {
 			Input:   NewInput(run.Views.ImageSize, views.Mean, views.Std),
 			Source: Source{
 				Preset: run.Preset, Data: strings.TrimSuffix(run.Data.Kind+"/"+run.Data.Split, "/"),
-				Step: checkpoint.State.Step, Epoch: checkpoint.State.Epoch, Versions: checkpoint.State.Versions,
+				Step: saved.State.Step, Epoch: saved.State.Epoch, Versions: saved.State.Versions,
 			},
 		},
 		Values: map[string][]float32{},
-		Notes:  checkpoint.Notes,
+		Notes:  saved.Notes,
 	}
-	for _, t := range checkpoint.Tensors {
+	for _, t := range saved.Tensors {
 		name, ok := strings.CutPrefix(t.Name, moco.QueryScope+"/")
 		if !ok {
 			continue
 		}
 		if w.Values[name], err = decode(t); err != nil {
-			return nil, fmt.Errorf("encoder: %s: %w", checkpoint.Dir, err)
+			return nil, fmt.Errorf("encoder: %s: %w", saved.Dir, err)
 		}
 	}
 	if err := errors.Join(w.Manifest.Validate(), w.check()); err != nil {
-		return nil, fmt.Errorf("encoder: %s: %w", checkpoint.Dir, err)
+		return nil, fmt.Errorf("encoder: %s: %w", saved.Dir, err)
 	}
 	return w, nil
 }

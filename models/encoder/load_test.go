@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mocotpu/mocotpu/models/checkpoint"
 	"github.com/mocotpu/mocotpu/models/pretrain"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/safetensors"
@@ -51,15 +52,15 @@ func TestLoadRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkpoint, err := pretrain.LoadCheckpoint(dir)
+		saved, err := checkpoint.Load(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if w.Manifest.Source.Step != step || checkpoint.State.Step != step || len(w.Notes) != notes {
-			t.Fatalf("step %d of %d, notes %q, want step %d and %d notes", w.Manifest.Source.Step, checkpoint.State.Step, w.Notes, step, notes)
+		if w.Manifest.Source.Step != step || saved.State.Step != step || len(w.Notes) != notes {
+			t.Fatalf("step %d of %d, notes %q, want step %d and %d notes", w.Manifest.Source.Step, saved.State.Step, w.Notes, step, notes)
 		}
 		found := 0
-		for _, tensor := range checkpoint.Tensors {
+		for _, tensor := range saved.Tensors {
 			name, ok := strings.CutPrefix(tensor.Name, "query/")
 			if !ok {
 				continue
@@ -92,8 +93,8 @@ func TestLoadRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(2, 2)
-	if _, err := Load(t.TempDir()); !errors.Is(err, pretrain.ErrNoCheckpoint) {
-		t.Errorf("an empty folder: error %v, want ErrNoCheckpoint", err)
+	if _, err := Load(t.TempDir()); !errors.Is(err, checkpoint.ErrNone) {
+		t.Errorf("an empty folder: error %v, want ErrNone", err)
 	}
 }
 

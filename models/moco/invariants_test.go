@@ -189,7 +189,7 @@ func TestCollapsedStateIsAtChance(t *testing.T) {
 			queue = append(queue, b/float32(math.Sqrt(norm)))
 		}
 	}
-	set(t, store.RootScope(), queueName, matrix(queue, c.QueueLen, c.Encoder.Dim))
+	set(t, store.RootScope(), QueueName, matrix(queue, c.QueueLen, c.Encoder.Dim))
 	figures := runSteps(t, openGo(t), store, c, []float32{0.01})[0]
 	if got, want := float64(figures[FigureLoss]), math.Log(float64(c.QueueLen+1)); math.Abs(got-want) > 1e-5 {
 		t.Errorf("loss %v, want log(K+1) = %v", got, want)

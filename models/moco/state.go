@@ -12,12 +12,12 @@ import (
 	"github.com/mocotpu/mocotpu/models/resnet"
 )
 
-// Scopes of the state's variables in a store.
+// Scopes of the state's variables in a store, and its variables beside them.
 const (
 	QueryScope    = "query"    // the query encoder: parameters and BatchNorm buffers
 	KeyScope      = "key"      // the key encoder
 	MomentumScope = "momentum" // SGD's buffer of each query parameter
-	queueName     = "queue"    // [K,D] float32
+	QueueName     = "queue"    // a variable, not a scope: the queue, [K,D] float32
 	pointerName   = "queue_ptr"
 )
 
@@ -48,7 +48,7 @@ func Init(store *model.Store, c Config, seed uint64) error {
 	if err != nil {
 		return fmt.Errorf("moco: queue: %w", err)
 	}
-	root.VariableWithValue(queueName, queue).SetTrainable(false)
+	root.VariableWithValue(QueueName, queue).SetTrainable(false)
 	root.VariableWithValue(pointerName, int32(0)).SetTrainable(false)
 	return nil
 }

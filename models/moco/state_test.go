@@ -33,7 +33,7 @@ func TestInit(t *testing.T) {
 			t.Errorf("momentum buffer %s is not zero", name)
 		}
 	}
-	queue := s["/"+queueName]
+	queue := s["/"+QueueName]
 	if len(queue) != c.QueueLen*c.Encoder.Dim {
 		t.Fatalf("queue of %d values, want %d", len(queue), c.QueueLen*c.Encoder.Dim)
 	}
@@ -56,7 +56,7 @@ func TestInit(t *testing.T) {
 			t.Errorf("%s differs between two states of one seed", path)
 		}
 	}
-	for _, path := range []string{"/" + queueName, "/query/conv1.weight", "/query/fc.bias"} {
+	for _, path := range []string{"/" + QueueName, "/query/conv1.weight", "/query/fc.bias"} {
 		if slices.Equal(s[path], other[path]) {
 			t.Errorf("%s is the same for two seeds", path)
 		}

@@ -130,7 +130,7 @@ func formulaState(t testing.TB, c Config, pointer int) *model.Store {
 		}
 	}
 	queue := parity.UnitRows("queue", c.QueueLen, c.Encoder.Dim)
-	set(t, root, queueName, tensors.FromFlatDataAndDimensions(queue, c.QueueLen, c.Encoder.Dim))
+	set(t, root, QueueName, tensors.FromFlatDataAndDimensions(queue, c.QueueLen, c.Encoder.Dim))
 	set(t, root, pointerName, tensors.FromValue(int32(pointer)))
 	return store
 }

@@ -4,8 +4,8 @@
 // # Errors
 //
 // Everything returns errors. [Config.Validate] lists every problem at once,
-// before anything is read or compiled. Callers may act on [ErrNoCheckpoint],
-// [ErrDamaged], [ErrIncompatible] and [ErrLocked].
+// before anything is read or compiled. Callers may act on [ErrIncompatible],
+// [ErrLocked], [ErrInterrupted], [ErrDiverged] and those of package checkpoint.
 //
 // # Determinism
 //
@@ -13,6 +13,8 @@
 // groups; [Row] keeps what the clock decides (images per second, waiting) apart
 // from what it does not.
 package pretrain
+
+import "github.com/mocotpu/mocotpu/models/checkpoint"
 
 // Config says everything about a run. It is plain data: a preset fills it (see
 // [Preset]), flags change it, [Config.Validate] checks it, and config.json in
@@ -160,9 +162,9 @@ type Run struct {
 	// CheckpointEvery is the number of steps between checkpoints; 0 writes one
 	// at the end of each epoch. One is always written at the end.
 	CheckpointEvery int `json:"checkpoint_every"`
-	// Keep is the number of checkpoints kept; at least 1. With one, a damaged
-	// file leaves nothing to fall back on.
-	Keep int `json:"keep"`
+	// Keep says which checkpoints stay. With Best, an evaluation that is better
+	// than all before it makes a checkpoint, too.
+	Keep checkpoint.Keep `json:"keep"`
 	// LogEvery is the number of steps between rows of metrics.jsonl.
 	LogEvery int `json:"log_every"`
 	// Dir is the run directory. It is not saved: a directory may be moved.

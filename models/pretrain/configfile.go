@@ -18,29 +18,8 @@ var ErrIncompatible = errors.New("not the configuration of the saved run")
 // it, beyond rounding. A longer or shorter run redraws its schedule, which the
 // notice lets the user see.
 var harmless = []string{
-	"preset", "data.dir", "data.test_images", "knn", "engine",
+	"preset", "data.dir", "data.test_images", "encoder.remat", "knn", "engine",
 	"run.epochs", "run.steps", "run.checkpoint_every", "run.keep", "run.log_every",
-}
-
-// Encode returns c as config.json has it: indented JSON, every field present,
-// one newline at the end.
-func (c Config) Encode() ([]byte, error) {
-	text, err := json.MarshalIndent(c, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("pretrain: config: encode: %w", err)
-	}
-	return append(text, '\n'), nil
-}
-
-// DecodeConfig reads what [Config.Encode] wrote. Every field must be there and
-// no other, spelled exactly: a missing "shuffle" must not read as false. It
-// does not validate the values.
-func DecodeConfig(text []byte) (Config, error) {
-	var c Config
-	if err := decodeExactly(text, &c); err != nil {
-		return Config{}, fmt.Errorf("pretrain: config: %w", err)
-	}
-	return c, nil
 }
 
 // Diff names the fields in which b differs from a, one per string, in the order
@@ -52,25 +31,6 @@ func Diff(a, b Config) []string {
 		lines = append(lines, d.line)
 	}
 	return lines
-}
-
-// CheckResume compares the saved configuration of a run with the one asked for.
-// The notices name harmless changes, which the caller may take over. If another
-// field differs, the error is [ErrIncompatible] and names all of those.
-func CheckResume(saved, asked Config) (notices []string, err error) {
-	var refused []string
-	for _, d := range differences(saved, asked) {
-		if isHarmless(d.field) {
-			notices = append(notices, d.line)
-		} else {
-			refused = append(refused, d.line)
-		}
-	}
-	if len(refused) > 0 {
-		err = fmt.Errorf("pretrain: resume: %w; start a new directory, or set back:\n%s",
-			ErrIncompatible, strings.Join(refused, "\n"))
-	}
-	return notices, err
 }
 
 func isHarmless(field string) bool {
@@ -157,7 +117,7 @@ func sameKeys(path string, got, want any) error {
 	return errors.Join(errs...)
 }
 
-func sortedKeys(m map[string]any) []string {
+func sortedKeys[T any](m map[string]T) []string {
 	keys := make([]string, 0, len(m))
 	for key := range m {
 		keys = append(keys, key)

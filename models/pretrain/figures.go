@@ -1,7 +1,8 @@
 package pretrain
 
 import (
-	"math"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/mocotpu/mocotpu/models/moco"
@@ -21,6 +22,37 @@ func (f *figures) add(values []float32, waited time.Duration) {
 	}
 	f.steps++
 	f.waiting += waited
+}
+
+// savedFigures is what a checkpoint keeps of figures.
+type savedFigures struct {
+	Steps int     `json:"steps"`
+	Sums  []Float `json:"sums"`
+}
+
+// MarshalJSON implements [json.Marshaler]. The times belong to the process and stay out.
+func (f figures) MarshalJSON() ([]byte, error) {
+	saved := savedFigures{Steps: f.steps, Sums: make([]Float, len(f.sums))}
+	for i, sum := range f.sums {
+		saved.Sums[i] = Float(sum)
+	}
+	return json.Marshal(saved)
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (f *figures) UnmarshalJSON(text []byte) error {
+	var saved savedFigures
+	if err := json.Unmarshal(text, &saved); err != nil {
+		return err
+	}
+	if len(saved.Sums) != len(f.sums) {
+		return fmt.Errorf("%d sums, want %d", len(saved.Sums), len(f.sums))
+	}
+	*f = figures{steps: saved.Steps}
+	for i, sum := range saved.Sums {
+		f.sums[i] = float64(sum)
+	}
+	return nil
 }
 
 // row turns the sums into means and starts over. The caller fills in where the run is.
@@ -46,17 +78,4 @@ func (f *figures) row(c Config, now time.Time) Row {
 	}
 	*f = figures{begin: now}
 	return r
-}
-
-// figureNames are what a user calls the figures that must stay finite.
-var figureNames = map[int]string{moco.FigureLoss: "the loss", moco.FigureGradientNorm: "the gradient's norm"}
-
-// notFinite names the first figure that is NaN or infinite, or is "".
-func notFinite(values []float32) string {
-	for _, i := range []int{moco.FigureLoss, moco.FigureGradientNorm} {
-		if x := float64(values[i]); math.IsNaN(x) || math.IsInf(x, 0) {
-			return figureNames[i]
-		}
-	}
-	return ""
 }

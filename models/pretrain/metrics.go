@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"github.com/mocotpu/mocotpu/models/durable"
 )
 
 // Float is a number in a row. JSON has no NaN and no infinities: they are
@@ -144,20 +146,20 @@ func (r Row) Line() ([]byte, error) { return json.Marshal(trainLine{kindTrain, r
 func (r KNNRow) Line() ([]byte, error) { return json.Marshal(knnLine{kindKNN, r}) }
 
 // Metrics appends rows to metrics.jsonl, each as soon as it is given.
-type Metrics struct{ f *os.File }
+type Metrics struct{ f durable.File }
 
 // Metrics opens metrics.jsonl for rows after step: those of later steps, which
 // a resumed run will write again, and a last line that a crash cut short are
 // dropped first. A crash while doing so leaves the old file.
 func (d *RunDir) Metrics(step int) (*Metrics, error) {
-	m, err := openMetrics(filepath.Join(d.path, metricsFile), step)
+	m, err := openMetrics(d.fs, filepath.Join(d.path, metricsFile), step)
 	if err != nil {
 		return nil, fmt.Errorf("pretrain: metrics: %w", err)
 	}
 	return m, nil
 }
 
-func openMetrics(name string, step int) (*Metrics, error) {
+func openMetrics(disk durable.FileSystem, name string, step int) (*Metrics, error) {
 	text, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -167,11 +169,11 @@ func openMetrics(name string, step int) (*Metrics, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if !bytes.Equal(kept, text) {
-		if err := replaceFile(disk{}, name, kept); err != nil {
+		if err := durable.Replace(disk, name, kept); err != nil {
 			return nil, err
 		}
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := disk.Append(name)
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +224,7 @@ func (m *Metrics) Write(row interface{ Line() ([]byte, error) }) error {
 }
 
 // Sync makes the rows durable; call it before a checkpoint, which promises the
-// rows up to its step.
+// rows up to its step. It may run beside Write.
 func (m *Metrics) Sync() error { return m.f.Sync() }
 
 // Close closes the file.

@@ -1,6 +1,7 @@
 package pretrain
 
 import (
+	"context"
 	"time"
 
 	"github.com/mocotpu/mocotpu/models/data"
@@ -15,6 +16,8 @@ const (
 	recalibrationBatches = 10
 	// pixelBytes is the size of an image up to which raw pixels are judged beside the encoder.
 	pixelBytes = 3 * 64 * 64
+	// embedBatches is how many batches are embedded before the context is looked at again.
+	embedBatches = 8
 )
 
 // monitor judges the query encoder by nearest neighbours, and changes nothing of the run.
@@ -46,16 +49,16 @@ func newMonitor(s *session, m *mesh.Mesh) (*monitor, error) {
 
 func (m *monitor) close() { m.encoder.Close() }
 
-// current judges the encoder as it is.
-func (m *monitor) current() (KNNRow, error) {
+// current judges the encoder as it is. It gives up with the context.
+func (m *monitor) current(ctx context.Context) (KNNRow, error) {
 	start := time.Now()
 	test := m.session.test
 	row := KNNRow{K: m.session.config.KNN.Ks, Queries: test.N, Bank: m.bank.N}
-	bankFeatures, bankProjections, err := m.encoder.Embed(m.bank.Pixels, m.bank.N)
+	bankFeatures, bankProjections, err := m.embed(ctx, m.bank)
 	if err != nil {
 		return row, err
 	}
-	features, projections, err := m.encoder.Embed(test.Pixels, test.N)
+	features, projections, err := m.embed(ctx, test)
 	if err != nil {
 		return row, err
 	}
@@ -70,12 +73,29 @@ func (m *monitor) current() (KNNRow, error) {
 	return row, nil
 }
 
+// embed is what the encoder makes of a set. Its errors are those of the device, or the context's.
+func (m *monitor) embed(ctx context.Context, set *data.Set) (features, projections []float32, err error) {
+	n := embedBatches * m.config.Batch
+	for start := 0; start < set.N; start += n {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		end := min(start+n, set.N)
+		f, p, err := m.encoder.Embed(set.Pixels[start*set.ImageLen():end*set.ImageLen()], end-start)
+		if err != nil {
+			return nil, nil, deviceError{err}
+		}
+		features, projections = append(features, f...), append(projections, p...)
+	}
+	return features, projections, nil
+}
+
 // untrained judges the encoder before training, its BatchNorm statistics those of real images, and the raw pixels.
-func (m *monitor) untrained() (row KNNRow, err error) {
+func (m *monitor) untrained(ctx context.Context) (row KNNRow, err error) {
 	s := m.session
 	err = features.Recalibrated(m.mesh, s.store, moco.QueryScope, m.config, m.bank.Pixels, m.bank.N, recalibrationBatches,
 		func() error {
-			row, err = m.current()
+			row, err = m.current(ctx)
 			return err
 		})
 	if err != nil || s.train.ImageLen() > pixelBytes {
@@ -100,7 +120,7 @@ func (m *monitor) judge(bank, queries []float32, dim int) ([]Float, error) {
 		eval.Features{Data: queries, Dim: dim}, m.session.test.Labels, len(m.bank.Classes),
 		eval.Options{Ks: k.Ks, Temperature: k.Temperature})
 	if err != nil {
-		return nil, err
+		return nil, deviceError{err}
 	}
 	accuracies := make([]Float, len(results))
 	for i, r := range results {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/mocotpu/mocotpu/models/checkpoint"
 )
 
 // DefaultPreset is what `mocotpu train` runs when it is told nothing.
@@ -192,7 +194,7 @@ func base(name string) Config {
 		Optim:  Optim{Momentum: 0.9, Schedule: "cosine"},
 		KNN:    KNN{Every: 1, Ks: slices.Clone(defaultKs), Temperature: 0.1},
 		Engine: Engine{Backend: "auto"},
-		Run:    Run{Keep: 3, LogEvery: 10},
+		Run:    Run{Keep: checkpoint.Keep{Last: 3, Best: true}, LogEvery: 10},
 	}
 }
 

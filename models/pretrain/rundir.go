@@ -3,17 +3,21 @@ package pretrain
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 
-	"github.com/mocotpu/mocotpu/models/safetensors"
+	"github.com/mocotpu/mocotpu/models/checkpoint"
+	"github.com/mocotpu/mocotpu/models/durable"
 )
 
-// ErrLocked says that another process trains in the same directory.
-var ErrLocked = errors.New("another trainer is using this directory")
+var (
+	// ErrDirectory says that a run directory cannot be used: [ErrLocked], or one that cannot be written to.
+	ErrDirectory = errors.New("unusable run directory")
+	// ErrLocked says that another process trains in the same directory.
+	ErrLocked = errors.New("another trainer is using this directory")
+)
 
 // The files of a run directory beside the checkpoints.
 const (
@@ -24,106 +28,91 @@ const (
 
 // RunDir is a run directory, locked against other trainers:
 //
-//	config.json      the configuration, written before step 0
+//	config.json      [Record]: the configuration and what the run is made of, written before step 0
 //	metrics.jsonl    one JSON object a line: [Row] and [KNNRow]
-//	step-0001234/    checkpoints; see [SaveCheckpoint]
+//	step-0001234/    checkpoints; see package checkpoint
 //	LAST             the name of the newest
 //	LOCK             held while a trainer runs; it stays behind, empty of meaning
 //
-// It is used from one goroutine.
+// It is used from one goroutine, but for Save, which may run beside the methods of its [Metrics].
 type RunDir struct {
+	fs   durable.FileSystem
 	path string
 	lock *os.File
 }
 
-// OpenDir makes the directory if need be and locks it. The error is [ErrLocked]
-// when another process holds it. Close gives the lock back, as does the end of
+// OpenDir makes the directory if need be and locks it. The error is [ErrDirectory],
+// and also [ErrLocked] when another process holds it. Close gives the lock back, as does the end of
 // the process, however it comes.
-func OpenDir(path string) (*RunDir, error) {
-	d, err := openDir(path)
-	if err != nil {
-		return nil, fmt.Errorf("pretrain: run directory %s: %w", path, err)
+func OpenDir(path string) (*RunDir, error) { return openDir(durable.Disk{}, path) }
+
+func openDir(fs durable.FileSystem, path string) (*RunDir, error) {
+	d := &RunDir{fs: fs, path: path}
+	if err := d.open(); err != nil {
+		return nil, unusable{fmt.Errorf("pretrain: run directory %s: %w; choose another --dir", path, err)}
 	}
 	return d, nil
 }
 
-func openDir(path string) (*RunDir, error) {
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return nil, err
+// unusable is an error that is [ErrDirectory], which need not stand in its text.
+type unusable struct{ error }
+
+func (unusable) Is(target error) bool { return target == ErrDirectory }
+
+func (e unusable) Unwrap() error { return e.error }
+
+func (d *RunDir) open() error {
+	if err := d.fs.MkdirAll(d.path); err != nil {
+		return err
 	}
-	if err := (disk{}).SyncDir(filepath.Dir(filepath.Clean(path))); err != nil {
-		return nil, err
+	if err := d.fs.SyncDir(filepath.Dir(filepath.Clean(d.path))); err != nil {
+		return err
 	}
-	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
+	lock, err := os.OpenFile(filepath.Join(d.path, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err := takeLock(lock); err != nil {
+		return errors.Join(err, lock.Close())
+	}
+	d.lock = lock
+	return nil
+}
+
+// takeLock locks the file and leaves in it who holds it.
+func takeLock(lock *os.File) error {
+	err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		var holder [32]byte
-		n, _ := lock.Read(holder[:]) // the number only helps the reader of the message
-		lock.Close()
-		return nil, fmt.Errorf("%w (process %s); stop it, or choose another --dir", ErrLocked, strings.TrimSpace(string(holder[:n])))
+		var holder [320]byte
+		n, _ := lock.Read(holder[:]) // it only helps the reader of the message
+		return fmt.Errorf("%w (process %s); stop it", ErrLocked, strings.TrimSpace(string(holder[:n])))
 	}
 	if err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("lock: %w", err)
+		return fmt.Errorf("lock: %w; want a file system that can lock", err)
 	}
-	err = lock.Truncate(0)
+	host, err := os.Hostname()
 	if err == nil {
-		_, err = fmt.Fprintln(lock, os.Getpid())
+		err = lock.Truncate(0)
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(lock, "%d on %s\n", os.Getpid(), host)
 	}
 	if err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("lock: %w", err)
+		return fmt.Errorf("lock: %w", err)
 	}
-	return &RunDir{path: path, lock: lock}, nil
+	return nil
 }
 
 // Path is the directory as given to [OpenDir].
 func (d *RunDir) Path() string { return d.path }
 
-// Config returns the saved configuration, or an error that is [fs.ErrNotExist]
-// in a directory without one.
-func (d *RunDir) Config() (Config, error) { return ReadConfig(d.path) }
-
-// SaveConfig replaces config.json; a crash leaves the old one or the new.
-func (d *RunDir) SaveConfig(c Config) error {
-	text, err := c.Encode()
-	if err != nil {
-		return err
-	}
-	if err := replaceFile(disk{}, filepath.Join(d.path, configFile), text); err != nil {
-		return fmt.Errorf("pretrain: config: %w", err)
-	}
-	return nil
+// Save is [checkpoint.Save] in this directory.
+func (d *RunDir) Save(files []checkpoint.File, state checkpoint.State, keep checkpoint.Keep) error {
+	return checkpoint.Save(d.fs, d.path, files, state, keep)
 }
 
-// Save is [SaveCheckpoint] in this directory.
-func (d *RunDir) Save(step int, tensors []safetensors.Tensor, state State) error {
-	return SaveCheckpoint(d.path, step, tensors, state)
-}
-
-// Load is [LoadCheckpoint] from this directory.
-func (d *RunDir) Load() (*Checkpoint, error) { return LoadCheckpoint(d.path) }
+// Load is [checkpoint.Load] from this directory.
+func (d *RunDir) Load() (*checkpoint.Checkpoint, error) { return checkpoint.Load(d.path) }
 
 // Close gives the lock back. The directory must not be used after.
 func (d *RunDir) Close() error { return d.lock.Close() }
-
-// ReadConfig reads config.json of a run directory without locking it. The error
-// is [fs.ErrNotExist] where there is none.
-func ReadConfig(runDir string) (Config, error) {
-	text, err := os.ReadFile(filepath.Join(runDir, configFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Config{}, fmt.Errorf("pretrain: config: %s is not a run directory: %w", runDir, err)
-	}
-	if err != nil {
-		return Config{}, fmt.Errorf("pretrain: config: %w", err)
-	}
-	c, err := DecodeConfig(text)
-	if err != nil {
-		return Config{}, fmt.Errorf("%w (in %s)", err, filepath.Join(runDir, configFile))
-	}
-	c.Run.Dir = runDir
-	return c, nil
-}

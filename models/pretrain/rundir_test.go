@@ -22,7 +22,7 @@ func TestOpenDirLocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = OpenDir(path)
-	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("process %d on ", os.Getpid())) {
 		t.Errorf("second trainer: error %v, want ErrLocked and the process", err)
 	}
 	other, err := OpenDir(filepath.Join(filepath.Dir(path), "b"))
@@ -68,21 +68,21 @@ func TestOpenDirAfterKill(t *testing.T) {
 	d.Close()
 }
 
-func TestRunDirConfig(t *testing.T) {
+func TestRunDirRecord(t *testing.T) {
 	d, err := OpenDir(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	if _, err := d.Config(); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := d.Record(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("before saving: error %v, want fs.ErrNotExist", err)
 	}
-	want := Student()
+	want := Record{Config: Student(), DataSHA256: "abc", Versions: map[string]string{"mocotpu": "v1"}}
 	want.Run.Seed = 1<<64 - 1
-	if err := d.SaveConfig(want); err != nil {
+	if err := d.SaveRecord(want); err != nil {
 		t.Fatal(err)
 	}
-	got, err := d.Config()
+	got, err := d.Record()
 	want.Run.Dir = d.Path()
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("read %+v, error %v, want %+v", got, err, want)
@@ -90,36 +90,7 @@ func TestRunDirConfig(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(d.Path(), configFile), []byte("{}"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Config(); err == nil || !strings.Contains(err.Error(), "moco is missing") || !strings.Contains(err.Error(), configFile) {
+	if _, err := d.Record(); err == nil || !strings.Contains(err.Error(), "moco is missing") || !strings.Contains(err.Error(), configFile) {
 		t.Errorf("an empty object: error %v, want the missing groups and the file", err)
-	}
-}
-
-// TestReplaceFileFaults: after a fault or a crash at any operation the old
-// content or the new is there, whole.
-func TestReplaceFileFaults(t *testing.T) {
-	for _, kill := range []bool{false, true} {
-		for at := 0; ; at++ {
-			name := filepath.Join(t.TempDir(), "config.json")
-			if err := replaceFile(&faultDisk{at: -1}, name, []byte("the old content")); err != nil {
-				t.Fatal(err)
-			}
-			fault := &faultDisk{at: at, kill: kill}
-			err := replaceFile(fault, name, []byte("new"))
-			got, readErr := os.ReadFile(name)
-			if readErr != nil || string(got) != "the old content" && string(got) != "new" {
-				t.Fatalf("kill %v at %d: content %q, error %v", kill, at, got, readErr)
-			}
-			if fault.done <= at {
-				fault.crash()
-				if got, _ := os.ReadFile(name); err != nil || string(got) != "new" {
-					t.Fatalf("a crash after it: content %q, error %v", got, err)
-				}
-				break
-			}
-			if !errors.Is(err, errFault) {
-				t.Fatalf("kill %v at %d: error %v, want it reported", kill, at, err)
-			}
-		}
 	}
 }

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/checkpoint"
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/durable"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/mesh"
@@ -28,15 +31,26 @@ type session struct {
 
 	dir     *RunDir
 	metrics *Metrics
-	resumed *Checkpoint // nil in a fresh run
+	resumed *checkpoint.Checkpoint // nil in a fresh run
 
 	store   *model.Store
+	mesh    *mesh.Mesh
 	program *mesh.Program
 	monitor *monitor // nil when the run is never evaluated
 
+	saver      saver
+	snapshot   snapshot      // of the newest checkpoint; the saver's while it writes
+	order      []stateTensor // of the state, to find what is not finite first
+	saved      int           // the step of the newest checkpoint, -1 for none
+	reloadedAt int           // how many checkpoints were written when the device last failed, -1 when it did not
+
+	start               time.Time
+	sums                figures // since the last row of metrics
 	diagnoser           Diagnoser
-	perEpoch            int // steps
-	epochs, total, done int // epochs the schedule spans, steps of the run, steps done
+	perEpoch            int     // steps
+	epochs, total, done int     // epochs the schedule spans, steps of the run, steps done
+	evaluated           int     // the step of the newest evaluation, -1 for none
+	score, best         float64 // of the newest evaluation, and of all
 }
 
 // openData reads both splits and checks the configuration against them.
@@ -70,8 +84,8 @@ func (s *session) openData() error {
 }
 
 // openDir locks the directory and finds out whether the run begins or goes on.
-func (s *session) openDir() (err error) {
-	if s.dir, err = OpenDir(s.config.Run.Dir); err != nil {
+func (s *session) openDir(disk durable.FileSystem) (err error) {
+	if s.dir, err = openDir(disk, s.config.Run.Dir); err != nil {
 		return err
 	}
 	defer func() {
@@ -79,36 +93,54 @@ func (s *session) openDir() (err error) {
 			err = errors.Join(err, s.dir.Close())
 		}
 	}()
-	saved, err := s.dir.Config()
-	if err == nil {
-		notices, err := CheckResume(saved, s.config)
-		if err != nil {
-			return err
-		}
-		for _, n := range notices {
-			s.report.Note("changed since the run began: " + n)
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	record := Record{Config: s.config, DataSHA256: s.train.Checksum(), Versions: s.machine.Versions}
+	if err := s.compare(record); err != nil {
 		return err
 	}
 	s.resumed, err = s.dir.Load()
-	switch {
-	case errors.Is(err, ErrNoCheckpoint):
-		s.resumed = nil
-	case err != nil:
+	if err != nil && !errors.Is(err, checkpoint.ErrNone) {
 		return err
-	default:
-		s.done = s.resumed.State.Step
-		for _, n := range s.resumed.Notes {
-			s.report.Note(n)
-		}
+	}
+	if err := s.dir.SaveRecord(record); err != nil {
+		return err
+	}
+	s.saved, s.reloadedAt = -1, -1
+	if s.resumed == nil {
+		return s.openMetrics()
+	}
+	if err := s.goOnFrom(s.resumed); err != nil {
+		return err
+	}
+	if s.finished() {
+		s.report.Note(fmt.Sprintf("the run has ended after %d steps; raise --epochs, or --steps, to go on with it", s.done))
+	} else {
 		s.report.Note(fmt.Sprintf("going on from step %d of %d", s.done, s.total))
 	}
-	if err := s.dir.SaveConfig(s.config); err != nil {
+	return nil
+}
+
+// compare checks what the run is asked to be against what it was, and tells of harmless changes.
+func (s *session) compare(asked Record) error {
+	saved, err := s.dir.Record()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	s.metrics, err = s.dir.Metrics(s.done)
-	return err
+	notices, err := CheckResume(saved, asked)
+	if err != nil {
+		return err
+	}
+	for _, n := range notices {
+		s.report.Note("changed since the run began: " + n)
+	}
+	return nil
+}
+
+// finished says that there is nothing left to do.
+func (s *session) finished() bool {
+	return s.done >= s.total && s.saved == s.done && !s.evaluationDue()
 }
 
 // build makes the state and compiles the programs.
@@ -123,18 +155,22 @@ func (s *session) build(ctx context.Context) error {
 		}
 		s.resumed.Tensors = nil
 	}
-	devices, err := mesh.New(s.machine.Backend, s.machine.Devices)
-	if err != nil {
+	var err error
+	if s.mesh, err = mesh.New(s.machine.Backend, s.machine.Devices); err != nil {
 		return err
 	}
+	s.order = computationOrder(s.moco.Encoder)
+	if ctx.Err() != nil {
+		return nil
+	}
 	s.report.Stage("compiling the step")
-	s.program, err = devices.Compile("step", s.store, s.moco.Inputs(s.train.Size, s.train.Channels), s.moco.Step)
+	s.program, err = s.mesh.Compile("step", s.store, s.moco.Inputs(s.train.Size, s.train.Channels), s.moco.Step)
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
 	if s.config.KNN.Every > 0 {
 		s.report.Stage("compiling the encoder")
-		s.monitor, err = newMonitor(s, devices)
+		s.monitor, err = newMonitor(s, s.mesh)
 	}
 	return err
 }
@@ -146,7 +182,11 @@ func (s *session) close() error {
 	if s.monitor != nil {
 		s.monitor.close()
 	}
-	return errors.Join(s.metrics.Close(), s.dir.Close())
+	err := s.saver.wait()
+	if s.metrics != nil { // a reload may have failed to open it again
+		err = errors.Join(err, s.metrics.Close())
+	}
+	return errors.Join(err, s.dir.Close())
 }
 
 // Step is what the configuration means to package moco: the program of its training step.

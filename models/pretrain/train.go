@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gomlx/compute"
+
+	"github.com/mocotpu/mocotpu/models/durable"
 )
 
 var (
@@ -44,32 +47,43 @@ type Result struct {
 	Steps, Epochs int
 	// KNN holds the evaluations of the whole run, the one before training first.
 	KNN []KNNRow
+	// Saving is what this part's checkpoints cost.
+	Saving Saving
 }
 
 // Train runs a configuration to its end in its directory (Run.Dir), from the newest checkpoint there if there is
 // one. It returns a [Result] also with an error once training has begun.
 //
+// A device that fails in a step is given the last checkpoint back, once per checkpoint. A checkpoint that cannot be
+// written ends the run.
+//
 // The error is [ErrInterrupted] when the context ended, after the step in flight and a checkpoint; [ErrDiverged]
-// when a figure is no number any more, with the last checkpoint kept; [ErrLocked], [ErrDamaged] and
+// when a figure is no number any more, with the last checkpoint kept; [ErrLocked], checkpoint.ErrDamaged and
 // [ErrIncompatible] from the directory. The configuration and the data are checked before anything is written.
-func Train(ctx context.Context, c Config, m Machine, report Reporter) (result Result, err error) {
+func Train(ctx context.Context, c Config, m Machine, report Reporter) (Result, error) {
+	return train(ctx, c, m, report, durable.Disk{})
+}
+
+func train(ctx context.Context, c Config, m Machine, report Reporter, disk durable.FileSystem) (result Result, err error) {
 	c.Engine.Devices = m.Devices
 	if err := c.Validate(); err != nil {
 		return result, err
 	}
-	s := &session{config: c, machine: m, report: report}
+	s := &session{config: c, machine: m, report: report, start: time.Now()}
 	if err := s.openData(); err != nil {
 		return result, err
 	}
-	if err := s.openDir(); err != nil {
+	if err := s.openDir(disk); err != nil {
 		return result, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	if err := s.build(ctx); err != nil {
-		return result, err
+	if !s.finished() {
+		if err := s.build(ctx); err != nil {
+			return result, err
+		}
+		err = s.run(ctx)
 	}
-	err = s.run(ctx)
-	result.Steps, result.Epochs = s.done, s.done/s.perEpoch
+	result.Steps, result.Epochs, result.Saving = s.done, s.done/s.perEpoch, s.saver.saving
 	_, knn, readErr := ReadMetrics(c.Run.Dir)
 	result.KNN = knn
 	return result, errors.Join(err, readErr)

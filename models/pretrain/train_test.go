@@ -14,6 +14,8 @@ import (
 	_ "github.com/gomlx/compute/gobackend"
 	"github.com/janpfeifer/must"
 
+	"github.com/mocotpu/mocotpu/models/checkpoint"
+
 	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
@@ -103,7 +105,7 @@ func TestTrainWritesWhatItPromises(t *testing.T) {
 			t.Errorf("row %d is not that of a step: %+v", i, row)
 		}
 	}
-	saved, err := LoadCheckpoint(c.Run.Dir)
+	saved, err := checkpoint.Load(c.Run.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +145,7 @@ func TestResumeGivesTheNumbersOfAnUndisturbedRun(t *testing.T) {
 	if !reflect.DeepEqual(gotRows, wantRows) || !reflect.DeepEqual(gotKNN, wantKNN) {
 		t.Errorf("metrics of the interrupted run\n%+v\n%+v\nwant\n%+v\n%+v", gotRows, gotKNN, wantRows, wantKNN)
 	}
-	got, want := must.M1(LoadCheckpoint(parts.Run.Dir)), must.M1(LoadCheckpoint(whole.Run.Dir))
+	got, want := must.M1(checkpoint.Load(parts.Run.Dir)), must.M1(checkpoint.Load(whole.Run.Dir))
 	for i, tensor := range want.Tensors {
 		if !slices.Equal(got.Tensors[i].Data, tensor.Data) {
 			t.Errorf("%s differs between the interrupted and the undisturbed run", tensor.Name)
@@ -186,7 +188,7 @@ func TestDivergedRunKeepsItsCheckpoint(t *testing.T) {
 	if result.Steps == 0 {
 		return // the first step's loss does not depend on the rate, but its gradient may overflow
 	}
-	if saved, err := LoadCheckpoint(c.Run.Dir); err != nil || saved.State.Step != result.Steps {
+	if saved, err := checkpoint.Load(c.Run.Dir); err != nil || saved.State.Step != result.Steps {
 		t.Errorf("checkpoint %+v, error %v, want that of step %d", saved, err, result.Steps)
 	}
 }
@@ -200,7 +202,7 @@ func TestEvaluationLeavesTheRunAlone(t *testing.T) {
 		if _, err := Train(t.Context(), c, goMachine(), &recorder{}); err != nil {
 			t.Fatal(err)
 		}
-		states[i] = must.M1(LoadCheckpoint(c.Run.Dir)).Tensors
+		states[i] = must.M1(checkpoint.Load(c.Run.Dir)).Tensors
 	}
 	for i := range states[0] {
 		if !slices.Equal(states[0][i].Data, states[1][i].Data) {

@@ -260,7 +260,8 @@ func (r Run) validate(p *problems) {
 	p.check(r.Steps >= 0, "run.steps is %d, want 0 (no limit) or more", r.Steps)
 	p.check(r.Epochs != 0 || r.Steps != 0, "run.epochs and run.steps are both 0, want a length")
 	p.check(r.CheckpointEvery >= 0, "run.checkpoint_every is %d, want 0 (each epoch) or more", r.CheckpointEvery)
-	p.check(r.Keep > 0, "run.keep is %d, want at least 1 checkpoint", r.Keep)
+	p.check(r.Keep.Last > 0, "run.keep.last is %d, want at least 1 checkpoint", r.Keep.Last)
+	p.check(r.Keep.Every >= 0, "run.keep.every is %d, want 0 (none) or steps", r.Keep.Every)
 	p.check(r.LogEvery > 0, "run.log_every is %d, want above 0", r.LogEvery)
 }
 

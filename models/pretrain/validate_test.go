@@ -114,7 +114,8 @@ func TestValidateEach(t *testing.T) {
 		{"epochs", func(c *Config) { c.Run.Epochs = -1 }, "run.epochs is -1"},
 		{"steps", func(c *Config) { c.Run.Steps = -1 }, "run.steps is -1"},
 		{"checkpoints", func(c *Config) { c.Run.CheckpointEvery = -1 }, "run.checkpoint_every is -1"},
-		{"keep", func(c *Config) { c.Run.Keep = 0 }, "run.keep is 0"},
+		{"keep", func(c *Config) { c.Run.Keep.Last = 0 }, "run.keep.last is 0"},
+		{"keep every", func(c *Config) { c.Run.Keep.Every = -1 }, "run.keep.every is -1"},
 		{"log every", func(c *Config) { c.Run.LogEvery = 0 }, "run.log_every is 0"},
 	}
 	for _, tt := range tests {

@@ -1,4 +1,4 @@
-package pretrain
+package checkpoint
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
-// Checkpoint is what [LoadCheckpoint] found; the caller owns all of it.
+// Checkpoint is what [Load] found; the caller owns all of it.
 type Checkpoint struct {
 	// Dir is the directory it came from, below the run directory.
 	Dir   string
@@ -26,21 +26,21 @@ type Checkpoint struct {
 	Notes []string
 }
 
-// LoadCheckpoint reads the checkpoint that LAST names and verifies its names,
+// Load reads the checkpoint that LAST names and verifies its names,
 // shapes and checksums. When that one is damaged or missing it returns the
 // newest intact one before it (or, failing that, after it) and says so in
-// Notes. The error is [ErrNoCheckpoint] where there is none, [ErrDamaged] with
+// Notes. The error is [ErrNone] where there is none, [ErrDamaged] with
 // a reason for each where none is intact.
-func LoadCheckpoint(runDir string) (*Checkpoint, error) {
-	c, err := loadCheckpoint(runDir)
+func Load(runDir string) (*Checkpoint, error) {
+	c, err := load(runDir)
 	if err != nil {
-		return nil, fmt.Errorf("pretrain: load checkpoint: %s: %w", runDir, err)
+		return nil, fmt.Errorf("checkpoint: load: %s: %w", runDir, err)
 	}
 	return c, nil
 }
 
-func loadCheckpoint(runDir string) (*Checkpoint, error) {
-	steps, err := listSteps(runDir)
+func load(runDir string) (*Checkpoint, error) {
+	steps, err := Steps(runDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func loadCheckpoint(runDir string) (*Checkpoint, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, err
 	case len(steps) == 0 && errors.Is(err, fs.ErrNotExist):
-		return nil, ErrNoCheckpoint
+		return nil, ErrNone
 	case len(steps) == 0:
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	default:
@@ -59,12 +59,12 @@ func loadCheckpoint(runDir string) (*Checkpoint, error) {
 		notes = append(notes, fmt.Sprintf("%s cannot be used (%v): taking the newest checkpoint there is", lastFile, err))
 	}
 	for _, step := range byTrust(steps, last) {
-		c, err := readCheckpoint(filepath.Join(runDir, stepName(step)))
+		c, err := read(filepath.Join(runDir, Name(step)))
 		switch {
 		case err == nil:
 			c.Notes = notes
 			if step != last {
-				c.Notes = append(c.Notes, fmt.Sprintf("going on from %s", stepName(step)))
+				c.Notes = append(c.Notes, fmt.Sprintf("going on from %s", Name(step)))
 			}
 			return c, nil
 		case errors.Is(err, fs.ErrPermission), errors.Is(err, errFormat):
@@ -72,7 +72,7 @@ func loadCheckpoint(runDir string) (*Checkpoint, error) {
 			// would lose a good one.
 			return nil, err
 		}
-		notes = append(notes, fmt.Sprintf("%s is damaged: %v", stepName(step), err))
+		notes = append(notes, fmt.Sprintf("%s is damaged: %v", Name(step), err))
 	}
 	return nil, fmt.Errorf("%w: %s", ErrDamaged, strings.Join(notes, "; "))
 }
@@ -97,28 +97,21 @@ func byTrust(steps []int, last int) []int {
 // errFormat says that another version of the program wrote the checkpoint.
 var errFormat = errors.New("written by another version")
 
-// readCheckpoint reads and verifies one checkpoint directory.
-func readCheckpoint(dir string) (*Checkpoint, error) {
+// read reads and verifies one checkpoint directory.
+func read(dir string) (*Checkpoint, error) {
 	state, err := readState(dir)
 	if err != nil {
 		return nil, err
 	}
-	stored, _, err := safetensors.ReadFile(filepath.Join(dir, tensorsFile))
+	stored, err := readFiles(dir, state.Tensors)
 	if err != nil {
 		return nil, err
 	}
-	if len(stored) != len(state.Tensors) {
-		return nil, fmt.Errorf("%s has %d tensors, want %d", tensorsFile, len(stored), len(state.Tensors))
-	}
-	byName := make(map[string]safetensors.Tensor, len(stored))
-	for _, t := range stored {
-		byName[t.Name] = t
-	}
 	tensors := make([]safetensors.Tensor, len(state.Tensors))
 	for i, want := range state.Tensors {
-		t, ok := byName[want.Name]
+		t, ok := stored[want.File][want.Name]
 		if !ok {
-			return nil, fmt.Errorf("%s has no tensor %q", tensorsFile, want.Name)
+			return nil, fmt.Errorf("%s has no tensor %q", want.File, want.Name)
 		}
 		if t.DType != want.DType || !slices.Equal(t.Shape, want.Shape) {
 			return nil, fmt.Errorf("tensor %q is %s%v, want %s%v", t.Name, t.DType, t.Shape, want.DType, want.Shape)
@@ -129,6 +122,29 @@ func readCheckpoint(dir string) (*Checkpoint, error) {
 		tensors[i] = t
 	}
 	return &Checkpoint{Dir: dir, State: state, Tensors: tensors}, nil
+}
+
+// readFiles reads the files that the tensors are in, by file and name. They hold as many tensors as are wanted.
+func readFiles(dir string, tensors []TensorSum) (map[string]map[string]safetensors.Tensor, error) {
+	wanted := map[string]int{}
+	for _, t := range tensors {
+		wanted[t.File]++
+	}
+	stored := map[string]map[string]safetensors.Tensor{}
+	for name, want := range wanted {
+		all, _, err := safetensors.ReadFile(filepath.Join(dir, filepath.Base(name)))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if len(all) != want {
+			return nil, fmt.Errorf("%s has %d tensors, want %d", name, len(all), want)
+		}
+		stored[name] = make(map[string]safetensors.Tensor, len(all))
+		for _, t := range all {
+			stored[name][t.Name] = t
+		}
+	}
+	return stored, nil
 }
 
 func readState(dir string) (State, error) {
@@ -149,42 +165,12 @@ func readState(dir string) (State, error) {
 	if err := json.Unmarshal(text, &head); err != nil {
 		return State{}, fmt.Errorf("%s: %w", stateFile, err)
 	}
-	if head.Format != checkpointFormat {
-		return State{}, fmt.Errorf("%s: %w: format %d, want %d", stateFile, errFormat, head.Format, checkpointFormat)
+	if head.Format != format {
+		return State{}, fmt.Errorf("%s: %w: format %d, want %d", stateFile, errFormat, head.Format, format)
 	}
 	var state State
 	if err := json.Unmarshal(text, &state); err != nil {
 		return State{}, fmt.Errorf("%s: %w", stateFile, err)
 	}
 	return state, nil
-}
-
-// listSteps returns the steps that have a checkpoint, ascending.
-func listSteps(runDir string) ([]int, error) {
-	entries, err := os.ReadDir(runDir)
-	if err != nil {
-		return nil, err
-	}
-	var steps []int
-	for _, entry := range entries {
-		if step, ok := stepNumber(entry.Name()); ok {
-			steps = append(steps, step)
-		}
-	}
-	slices.Sort(steps) // by number: beyond seven digits names sort differently
-	return steps, nil
-}
-
-// readLast returns the step that LAST names.
-func readLast(runDir string) (int, error) {
-	text, err := os.ReadFile(filepath.Join(runDir, lastFile))
-	if err != nil {
-		return 0, err
-	}
-	name := strings.TrimSuffix(string(text), "\n")
-	step, ok := stepNumber(name)
-	if !ok {
-		return 0, fmt.Errorf("%s says %q, want the name of a checkpoint", lastFile, name)
-	}
-	return step, nil
 }

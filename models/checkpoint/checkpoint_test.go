@@ -1,7 +1,8 @@
-package pretrain
+package checkpoint
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,12 +12,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mocotpu/mocotpu/models/durable"
+	"github.com/mocotpu/mocotpu/models/durable/durabletest"
 	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
-// sampleTensors are recognisable by step: three types, a scalar, an empty one,
+// sampleFiles are recognisable by step: three types, a scalar, an empty one,
 // in an order that is not the one of the file.
-func sampleTensors(step int) []safetensors.Tensor {
+func sampleFiles(step int) []File {
 	fill := func(n int) []byte {
 		data := make([]byte, n)
 		for i := range data {
@@ -24,30 +27,42 @@ func sampleTensors(step int) []safetensors.Tensor {
 		}
 		return data
 	}
-	return []safetensors.Tensor{
-		{Name: "queue_ptr", DType: "U8", Shape: []int{}, Data: fill(1)},
-		{Name: "encoder_q.conv1.weight", DType: "F32", Shape: []int{2, 3, 5}, Data: fill(120)},
-		{Name: "empty", DType: "BF16", Shape: []int{0, 4}, Data: fill(0)},
-		{Name: "count", DType: "I64", Shape: []int{1}, Data: fill(8)},
+	return []File{
+		{QueueFile, []safetensors.Tensor{
+			{Name: "queue_ptr", DType: "U8", Shape: []int{}, Data: fill(1)},
+		}},
+		{EncodersFile, []safetensors.Tensor{
+			{Name: "query/conv1.weight", DType: "F32", Shape: []int{2, 3, 5}, Data: fill(120)},
+			{Name: "empty", DType: "BF16", Shape: []int{0, 4}, Data: fill(0)},
+			{Name: "count", DType: "I64", Shape: []int{1}, Data: fill(8)},
+		}},
+		{OptimizerFile, []safetensors.Tensor{
+			{Name: "momentum/conv1.weight", DType: "F32", Shape: []int{2}, Data: fill(8)},
+		}},
 	}
 }
 
+// checkpointFiles are the files of the samples.
+var checkpointFiles = []string{EncodersFile, OptimizerFile, QueueFile, stateFile, stateSum}
+
 func sampleState(step int) State {
-	c := Glyphs()
-	c.Run.Keep = 2
-	return State{Step: step, Epoch: step / 10, StepInEpoch: step % 10, Seed: 5, Config: c, Versions: map[string]string{"mocotpu": "test"}}
+	return State{
+		Step: step, Epoch: step / 10, StepInEpoch: step % 10, Seed: 1<<64 - 1,
+		Unlogged: json.RawMessage(`1`), Config: json.RawMessage(`{"a":"b"}`), Versions: map[string]string{"mocotpu": "test"},
+	}
 }
 
-func save(t *testing.T, fs fileSystem, dir string, step int) error {
-	t.Helper()
-	return saveCheckpoint(fs, dir, step, sampleTensors(step), sampleState(step))
+var keepTwo = Keep{Last: 2}
+
+func saveSample(fs durable.FileSystem, dir string, step int) error {
+	return Save(fs, dir, sampleFiles(step), sampleState(step), keepTwo)
 }
 
 // mustSave writes good checkpoints.
 func mustSave(t *testing.T, dir string, steps ...int) {
 	t.Helper()
 	for _, step := range steps {
-		if err := save(t, &faultDisk{at: -1}, dir, step); err != nil {
+		if err := saveSample(durabletest.Good(), dir, step); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,18 +71,27 @@ func mustSave(t *testing.T, dir string, steps ...int) {
 // wantStep loads and compares everything with what was saved at one of steps.
 func wantStep(t *testing.T, dir string, steps ...int) *Checkpoint {
 	t.Helper()
-	c, err := LoadCheckpoint(dir)
+	c, err := Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Contains(steps, c.State.Step) {
 		t.Fatalf("loaded step %d, want one of %v (notes %q)", c.State.Step, steps, c.Notes)
 	}
-	if want := sampleTensors(c.State.Step); !reflect.DeepEqual(c.Tensors, want) {
-		t.Fatalf("step %d: tensors %v, want %v", c.State.Step, c.Tensors, want)
+	var tensors []safetensors.Tensor
+	for _, f := range sampleFiles(c.State.Step) {
+		tensors = append(tensors, f.Tensors...)
+	}
+	if !reflect.DeepEqual(c.Tensors, tensors) {
+		t.Fatalf("step %d: tensors %v, want %v", c.State.Step, c.Tensors, tensors)
 	}
 	want := sampleState(c.State.Step)
-	want.Format, want.Tensors = checkpointFormat, c.State.Tensors
+	want.Format, want.Tensors = format, sumTensors(sampleFiles(c.State.Step))
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, c.State.Config); err != nil {
+		t.Fatal(err)
+	}
+	c.State.Config = compact.Bytes()
 	if !reflect.DeepEqual(c.State, want) {
 		t.Fatalf("step %d: state %+v, want %+v", c.State.Step, c.State, want)
 	}
@@ -76,40 +100,21 @@ func wantStep(t *testing.T, dir string, steps ...int) *Checkpoint {
 
 func TestCheckpointRoundTrip(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := LoadCheckpoint(dir); !errors.Is(err, ErrNoCheckpoint) {
-		t.Fatalf("empty directory: error %v, want ErrNoCheckpoint", err)
+	if _, err := Load(dir); !errors.Is(err, ErrNone) {
+		t.Fatalf("empty directory: error %v, want ErrNone", err)
 	}
-	if _, err := LoadCheckpoint(filepath.Join(dir, "absent")); !errors.Is(err, ErrNoCheckpoint) {
-		t.Fatalf("no directory: error %v, want ErrNoCheckpoint", err)
+	if _, err := Load(filepath.Join(dir, "absent")); !errors.Is(err, ErrNone) {
+		t.Fatalf("no directory: error %v, want ErrNone", err)
 	}
 	for _, step := range []int{0, 10} {
-		if err := SaveCheckpoint(dir, step, sampleTensors(step), sampleState(step)); err != nil {
+		if err := saveSample(durable.Disk{}, dir, step); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if c := wantStep(t, dir, 10); len(c.Notes) > 0 || filepath.Base(c.Dir) != "step-0000010" {
 		t.Errorf("dir %s, notes %q, want step-0000010 and none", c.Dir, c.Notes)
 	}
-	if err := SaveCheckpoint(dir, -1, nil, State{}); err == nil {
-		t.Error("step -1 was saved")
-	}
-}
-
-// TestCheckpointPrunes: Keep is 2 here; later steps and temporary directories
-// go, other files stay.
-func TestCheckpointPrunes(t *testing.T) {
-	dir := t.TempDir()
-	mustSave(t, dir, 9999999, 10000000)
-	if err := os.WriteFile(filepath.Join(dir, lastFile), []byte("step-9999999\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"step-0000007.tmp", "notes", "step-7"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	mustSave(t, dir, 10, 20, 30)
-	entries, err := os.ReadDir(dir)
+	entries, err := os.ReadDir(filepath.Join(dir, "step-0000010"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +122,11 @@ func TestCheckpointPrunes(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	want := []string{"LAST", "notes", "step-0000020", "step-0000030", "step-7"}
-	if !slices.Equal(names, want) {
-		t.Errorf("left %v, want %v", names, want)
+	if !slices.Equal(names, checkpointFiles) {
+		t.Errorf("files %v, want %v", names, checkpointFiles)
+	}
+	if err := Save(durable.Disk{}, dir, nil, State{Step: -1}, keepTwo); err == nil {
+		t.Error("step -1 was saved")
 	}
 }
 
@@ -128,51 +135,52 @@ func TestCheckpointPrunes(t *testing.T) {
 func TestCheckpointSaveTwice(t *testing.T) {
 	dir := t.TempDir()
 	mustSave(t, dir, 10, 20)
-	idle := &faultDisk{at: 0}
-	if err := save(t, idle, dir, 20); err != nil || idle.done > 0 {
-		t.Errorf("saving again: error %v after %d operations, want none", err, idle.done)
+	idle := &durabletest.Disk{At: 0}
+	if err := saveSample(idle, dir, 20); err != nil || idle.Done() > 0 {
+		t.Errorf("saving again: error %v after %d operations, want none", err, idle.Done())
 	}
-	truncate(t, filepath.Join(dir, "step-0000020", tensorsFile), 50)
+	truncate(t, filepath.Join(dir, "step-0000020", EncodersFile), 50)
 	mustSave(t, dir, 20)
 	if c := wantStep(t, dir, 20); len(c.Notes) > 0 {
 		t.Errorf("notes %q, want none", c.Notes)
 	}
 }
 
-// TestCheckpointFaults fails, then kills, the save at each of its operations in
-// turn. The old checkpoint or the new one loads every time, a failed save says
-// so, and the next one heals the directory.
+// TestCheckpointFaults breaks the save in every way at each of its operations
+// in turn. The old checkpoint or the new one loads every time, a failed save
+// says so, and the next one heals the directory.
 func TestCheckpointFaults(t *testing.T) {
-	for _, kill := range []bool{false, true} {
+	for _, fault := range durabletest.Faults() {
 		for _, before := range [][]int{{}, {5, 10}} {
-			t.Run(fmt.Sprintf("kill=%v after=%v", kill, before), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%v after %v", fault, before), func(t *testing.T) {
 				for at := 0; ; at++ {
 					dir := t.TempDir()
 					mustSave(t, dir, before...)
-					fault := &faultDisk{at: at, kill: kill}
-					err := save(t, fault, dir, 20)
-					if fault.done <= at {
+					d := &durabletest.Disk{At: at, Fault: fault}
+					err := saveSample(d, dir, 20)
+					if !d.Hit() {
 						if err != nil {
 							t.Fatalf("no fault left, but error %v", err)
 						}
-						if at < 15 {
+						if at < 25 {
 							t.Fatalf("only %d operations: the faults do not reach the files", at)
 						}
-						fault.crash()
+						d.Crash()
 						if c := wantStep(t, dir, 20); len(c.Notes) > 0 {
 							t.Fatalf("a crash after the save: notes %q", c.Notes)
 						}
 						return
 					}
-					if !errors.Is(err, errFault) {
-						t.Fatalf("fault at %d: error %v, want it reported", at, err)
+					operation := d.Operations()[at]
+					if !errors.Is(err, fault.Err()) {
+						t.Fatalf("at %d, %s: error %v, want it reported", at, operation, err)
 					}
-					if _, err := LoadCheckpoint(dir); len(before) > 0 || !errors.Is(err, ErrNoCheckpoint) {
+					if _, err := Load(dir); len(before) > 0 || !errors.Is(err, ErrNone) {
 						wantStep(t, dir, 10, 20)
 					}
 					mustSave(t, dir, 20)
 					if c := wantStep(t, dir, 20); len(c.Notes) > 0 {
-						t.Fatalf("fault at %d, saved again: notes %q", at, c.Notes)
+						t.Fatalf("at %d, %s, saved again: notes %q", at, operation, c.Notes)
 					}
 				}
 			})
@@ -183,7 +191,7 @@ func TestCheckpointFaults(t *testing.T) {
 // TestCheckpointTruncated cuts each file of the newest checkpoint at every
 // length: the one before is used, and the user told.
 func TestCheckpointTruncated(t *testing.T) {
-	for _, name := range []string{tensorsFile, stateFile, stateSum} {
+	for _, name := range checkpointFiles {
 		dir := t.TempDir()
 		mustSave(t, dir, 10, 20)
 		path := filepath.Join(dir, "step-0000020", name)
@@ -210,7 +218,7 @@ func TestCheckpointTruncated(t *testing.T) {
 func TestCheckpointBitFlips(t *testing.T) {
 	dir := t.TempDir()
 	mustSave(t, dir, 10)
-	for _, name := range []string{tensorsFile, stateFile, stateSum} {
+	for _, name := range checkpointFiles {
 		path := filepath.Join(dir, "step-0000010", name)
 		whole, err := os.ReadFile(path)
 		if err != nil {
@@ -225,12 +233,12 @@ func TestCheckpointBitFlips(t *testing.T) {
 			if err := os.WriteFile(path, spoilt, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			_, err := LoadCheckpoint(dir)
+			_, err := Load(dir)
 			if err == nil {
-				// The header may differ where it says the same, as in its padding;
+				// A header may differ where it says the same, as in its padding;
 				// state.json may not.
 				wantStep(t, dir, 10)
-				if name != tensorsFile {
+				if name == stateFile || name == stateSum {
 					t.Fatalf("%s: byte %d changed and loaded", name, i)
 				}
 			} else if !errors.Is(err, ErrDamaged) {
@@ -265,22 +273,22 @@ func TestCheckpointFallsBack(t *testing.T) {
 		}, 20, "going on from step-0000020"},
 		{"the newest is gone", func(t *testing.T, dir string) error { return os.RemoveAll(filepath.Join(dir, "step-0000020")) }, 10, "going on from step-0000010"},
 		{"a tensor file is gone", func(t *testing.T, dir string) error {
-			return os.Remove(filepath.Join(dir, "step-0000020", tensorsFile))
+			return os.Remove(filepath.Join(dir, "step-0000020", OptimizerFile))
 		}, 10, "step-0000020 is damaged"},
 		{"all are damaged", func(t *testing.T, dir string) error {
-			truncate(t, filepath.Join(dir, "step-0000010", tensorsFile), 9)
-			truncate(t, filepath.Join(dir, "step-0000020", tensorsFile), 9)
+			truncate(t, filepath.Join(dir, "step-0000010", QueueFile), 9)
+			truncate(t, filepath.Join(dir, "step-0000020", OptimizerFile), 9)
 			return nil
 		}, 0, "step-0000010 is damaged"},
 		{"all are gone but LAST", func(t *testing.T, dir string) error {
 			return errors.Join(os.RemoveAll(filepath.Join(dir, "step-0000010")), os.RemoveAll(filepath.Join(dir, "step-0000020")))
 		}, 0, "step-0000020 is damaged"},
 		{"a format to come", func(t *testing.T, dir string) error {
-			text := []byte(`{"format": 2}`)
+			text := []byte(`{"format": 3}`)
 			path := filepath.Join(dir, "step-0000020")
 			return errors.Join(os.WriteFile(filepath.Join(path, stateFile), text, 0o644),
 				os.WriteFile(filepath.Join(path, stateSum), []byte(hexSum(text)), 0o644))
-		}, 0, "format 2, want 1"},
+		}, 0, "format 3, want 2"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -290,7 +298,7 @@ func TestCheckpointFallsBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tt.want == 0 {
-				_, err := LoadCheckpoint(dir)
+				_, err := Load(dir)
 				if err == nil || !strings.Contains(err.Error(), tt.note) {
 					t.Fatalf("error %v, want %q", err, tt.note)
 				}

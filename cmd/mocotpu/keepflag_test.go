@@ -1,0 +1,34 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/mocotpu/mocotpu/models/checkpoint"
+)
+
+// TestKeepFlag: what is set is what is shown, and can be set again.
+func TestKeepFlag(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want checkpoint.Keep
+	}{
+		{"last=3", checkpoint.Keep{Last: 3}},
+		{"last=3,every=1000,best", checkpoint.Keep{Last: 3, Every: 1000, Best: true}},
+		{"last=1, every=5", checkpoint.Keep{Last: 1, Every: 5}},
+	} {
+		keep := keepValue{Last: 9, Every: 9, Best: true}
+		if err := keep.Set(test.text); err != nil || checkpoint.Keep(keep) != test.want {
+			t.Errorf("%s: %+v, error %v, want %+v", test.text, keep, err, test.want)
+		}
+		if got, want := keep.String(), strings.ReplaceAll(test.text, " ", ""); got != want {
+			t.Errorf("%s: shown as %s, want %s", test.text, got, want)
+		}
+	}
+	for _, wrong := range []string{"", "3", "last", "last=x", "best=1", "last=3,,best", "first=3"} {
+		keep := keepValue{Last: 9}
+		if err := keep.Set(wrong); err == nil || keep.Last != 9 {
+			t.Errorf("%q: set to %+v without an error", wrong, keep)
+		}
+	}
+}

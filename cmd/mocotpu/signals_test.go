@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mocotpu/mocotpu/models/checkpoint"
+	"github.com/mocotpu/mocotpu/models/pretrain"
+)
+
+// TestSignals sends a signal to a run under way: it leaves a checkpoint of the step it was at, exits with the signal's
+// code, and can go on.
+func TestSignals(t *testing.T) {
+	for _, test := range []struct {
+		signal syscall.Signal
+		code   int
+	}{{syscall.SIGTERM, 143}, {syscall.SIGINT, 130}} {
+		t.Run(test.signal.String(), func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "run")
+			args := append(tinyRun, "--dir", dir, "--epochs", "1000", "--knn-every", "0", "--checkpoint-every", "1000000")
+			c := exec.CommandContext(t.Context(), os.Args[0], args...)
+			var talk bytes.Buffer
+			c.Stderr = &talk
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for {
+				rows, _, err := pretrain.ReadMetrics(dir)
+				if err == nil && len(rows) > 0 {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			if err := c.Process.Signal(test.signal); err != nil {
+				t.Fatal(err)
+			}
+			err := c.Wait()
+			if got := c.ProcessState.ExitCode(); got != test.code || !strings.Contains(talk.String(), "goes on from there") {
+				t.Fatalf("exit code %d (%v), stderr %q, want %d and how to go on", got, err, talk.String(), test.code)
+			}
+			rows, _, err := pretrain.ReadMetrics(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			saved, err := checkpoint.Load(dir)
+			if err != nil || saved.State.Step == 0 || saved.State.Step != rows[len(rows)-1].Step {
+				t.Errorf("checkpoint %+v, error %v, want one of the last step, %d", saved, err, rows[len(rows)-1].Step)
+			}
+		})
+	}
+}
+
+// TestUnusableDirectory: a second trainer is refused before it compiles anything, with the code of wrong use.
+func TestUnusableDirectory(t *testing.T) {
+	dir, err := pretrain.OpenDir(filepath.Join(t.TempDir(), "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	code, _, stderr := call(t, append(tinyRun, "--dir", dir.Path())...)
+	if code != exitUsage || !strings.Contains(stderr, "another trainer is using this directory") || strings.Contains(stderr, "compiling") {
+		t.Errorf("exit code %d, stderr %q, want %d and who holds the directory", code, stderr, exitUsage)
+	}
+}

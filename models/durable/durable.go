@@ -1,0 +1,111 @@
+// Package durable writes files that survive a crash: a reader finds the old content or the new, never a part.
+//
+// # Errors
+//
+// Everything returns errors; a failed write leaves what was there before, and may leave a file whose name ends in
+// [TempSuffix].
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// TempSuffix marks what a killed writer left half done.
+const TempSuffix = ".tmp"
+
+// FileSystem is the only door through which a run changes a disk, so that a test can fail or stop it at any operation.
+// [Disk] is the real one.
+type FileSystem interface {
+	MkdirAll(dir string) error
+	// Create opens a new or emptied file for writing.
+	Create(name string) (File, error)
+	// Append opens a new or existing file for writing at its end.
+	Append(name string) (File, error)
+	// Rename replaces a file at to; a directory there is an error.
+	Rename(from, to string) error
+	RemoveAll(name string) error
+	// SyncDir makes the entries of dir durable.
+	SyncDir(dir string) error
+}
+
+// File is what a [FileSystem] opens; Sync makes its content durable, but not its name.
+type File interface {
+	io.Writer
+	Sync() error
+	Close() error
+}
+
+// Disk is the real file system.
+type Disk struct{}
+
+// MkdirAll implements [FileSystem].
+func (Disk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o755) }
+
+// Create implements [FileSystem].
+func (Disk) Create(name string) (File, error) { return os.Create(name) }
+
+// Append implements [FileSystem].
+func (Disk) Append(name string) (File, error) {
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+}
+
+// Rename implements [FileSystem].
+func (Disk) Rename(from, to string) error { return os.Rename(from, to) }
+
+// RemoveAll implements [FileSystem].
+func (Disk) RemoveAll(name string) error { return os.RemoveAll(name) }
+
+// SyncDir implements [FileSystem].
+func (Disk) SyncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	// Some network file systems cannot sync a directory and say so this way.
+	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+		return err
+	}
+	return nil
+}
+
+// Write creates name and has write fill it; it returns after the content is durable. The name is not: that takes a
+// SyncDir.
+func Write(fs FileSystem, name string, write func(io.Writer) error) (err error) {
+	f, err := fs.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// The error of Close matters where no other came before it.
+		if closeErr := f.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	if err := write(f); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return f.Sync()
+}
+
+// Replace puts content at name: a reader sees the old file or the new one, also after a crash.
+func Replace(fs FileSystem, name string, content []byte) error {
+	temp := name + TempSuffix
+	err := Write(fs, temp, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+	if err != nil {
+		fs.RemoveAll(temp) // best effort: the error above is what matters
+		return err
+	}
+	if err := fs.Rename(temp, name); err != nil {
+		return err
+	}
+	return fs.SyncDir(filepath.Dir(name))
+}
