@@ -5,7 +5,7 @@ MOCOTPU := bin/mocotpu
 GOFUMPT := mvdan.cc/gofumpt@v0.9.2
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: help build setup demo test check bench slow fuzz
+.PHONY: help build setup tools demo test check bench slow fuzz
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,11 +17,16 @@ setup: build ## install the CPU engine and libtpu, the compiler for TPUs (a no-o
 	$(MOCOTPU) setup cpu
 	$(MOCOTPU) setup tpu
 
+tools: bin/tools/ready ## install Jupyter's client, GoNB and TensorBoard for the tests (a no-op the second time)
+
+bin/tools/ready: notebooks/setup.sh notebooks/requirements.txt
+	notebooks/setup.sh bin/tools
+
 demo: build ## train on drawn characters and watch the kNN accuracy rise (about 10 minutes)
 	$(MOCOTPU) setup cpu
 	$(MOCOTPU) train --preset=glyphs --backend=cpu
 
-test: setup ## run every test but the slow ones
+test: setup tools ## run every test but the slow ones
 	$(GO) test -timeout 25m ./...
 
 check: ## format, vet, lint, tidiness; then a build of models without cgo

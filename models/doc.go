@@ -10,11 +10,13 @@
 //	models/encoder   opens a trained encoder, and turns images into features
 //	models/eval      what the features are worth: nearest neighbours, accuracies and their intervals
 //	models/classify  what they are worth with labels: linear probes, finetuning
+//	models/report    one HTML page of runs: curves, views, neighbours, a map of the features
 //
 // Beside them stand
 //
 //	models/features     the compiled program from images to features, of trained encoders and of those in training
 //	models/sgd          torch's SGD as graph code
+//	models/tensorboard  a run's metrics as TensorBoard's event files
 //	models/checkpoint   the checkpoints of a run: written whole or not at all, verified when read
 //	models/durable      files that survive a crash, and the file system that a test breaks
 //	models/safetensors  named arrays in a file, as checkpoints and exports are written

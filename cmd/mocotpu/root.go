@@ -79,7 +79,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newTrain(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newEval())
+	root.AddCommand(newTrain(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newEval(), newReport())
 	return root
 }
 

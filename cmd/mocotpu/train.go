@@ -30,6 +30,7 @@ func newTrain() *cobra.Command {
 	}
 	flags := addConfigFlags(cmd.Flags())
 	asJSON := cmd.Flags().Bool("json", false, "print every row of metrics.jsonl, as JSON, and nothing else, on standard output")
+	withEvents := cmd.Flags().Bool("tensorboard", false, "write TensorBoard event files, too, into tensorboard/ of the run directory")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		config, err := flags.resolve(cmd.Flags())
 		if err != nil {
@@ -55,11 +56,16 @@ func newTrain() *cobra.Command {
 			report.Note("the go engine is slow, and only it is installed: mocotpu setup cpu, or --preset=glyphs-go to see it learn")
 		}
 		report.start(config, engine)
+		var watcher pretrain.Reporter = report
+		events := &eventReporter{reporter: report, dir: filepath.Join(config.Run.Dir, "tensorboard")}
+		if *withEvents {
+			watcher = events
+		}
 		result, err := pretrain.Train(cmd.Context(), config, pretrain.Machine{
 			Backend: engine, Devices: engine.NumDevices(), Versions: versions(engine),
-		}, report)
+		}, watcher)
 		report.end(config, result)
-		return err
+		return errors.Join(err, events.close())
 	}
 	return cmd
 }

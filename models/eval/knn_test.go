@@ -165,6 +165,29 @@ func TestKNNOracle(t *testing.T) {
 	}
 }
 
+func TestNeighbours(t *testing.T) {
+	b := goEngine(t)
+	bank := Features{Dim: 2, Data: []float32{0, 2, 3, 3, -1, 0, 5, 0}}
+	got, err := Neighbours(b, bank, Features{Dim: 2, Data: []float32{1, 0}}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Neighbour{{3, 1}, {1, float32(math.Sqrt(0.5))}, {0, 0}}
+	for i, n := range got[0] {
+		if n.Row != want[i].Row || math.Abs(float64(n.Similarity-want[i].Similarity)) > 1e-6 {
+			t.Errorf("neighbours %v, want %v", got[0], want)
+		}
+	}
+	for _, k := range []int{0, 5} {
+		if _, err := Neighbours(b, bank, bank, k); err == nil {
+			t.Errorf("%d of 4 rows: no error", k)
+		}
+	}
+	if _, err := Neighbours(b, bank, Features{Dim: 1, Data: []float32{1}}, 1); err == nil {
+		t.Error("rows of other lengths: no error")
+	}
+}
+
 // TestKNNTies: equal similarities take the earlier row, equal votes the lower
 // class, across the blocks of the bank, too.
 func TestKNNTies(t *testing.T) {

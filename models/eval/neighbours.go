@@ -21,6 +21,38 @@ const (
 	bankBlock  = 4096
 )
 
+// Neighbour is a row of the bank and its cosine similarity to the query, -1 to 1.
+type Neighbour struct {
+	Row        int
+	Similarity float32
+}
+
+// Neighbours returns, for each query, its k most similar rows of the bank, the nearest first, as [KNN] asks them.
+func Neighbours(backend compute.Backend, bank, queries Features, k int) ([][]Neighbour, error) {
+	if bank.Dim != queries.Dim || k < 1 || k > bank.Len() {
+		return nil, fmt.Errorf("eval: neighbours: %d of %d rows of %d for queries of %d, want as long rows and so many",
+			k, bank.Len(), bank.Dim, queries.Dim)
+	}
+	bank, err := bank.normalized()
+	if err != nil {
+		return nil, fmt.Errorf("eval: neighbours: bank: %w", err)
+	}
+	if queries, err = queries.normalized(); err != nil {
+		return nil, fmt.Errorf("eval: neighbours: queries: %w", err)
+	}
+	found, err := nearest(backend, bank, queries, k)
+	if err != nil {
+		return nil, fmt.Errorf("eval: neighbours: %w", err)
+	}
+	all := make([][]Neighbour, len(found))
+	for q, rows := range found {
+		for _, n := range rows {
+			all[q] = append(all[q], Neighbour{Row: int(n.row), Similarity: n.similarity})
+		}
+	}
+	return all, nil
+}
+
 // neighbour is a row of the bank and its similarity to the query.
 type neighbour struct {
 	similarity float32

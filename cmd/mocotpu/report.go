@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/report"
+)
+
+func newReport() *cobra.Command {
+	var engine pretrain.Engine
+	var out string
+	var noLook, force bool
+	cmd := &cobra.Command{
+		Use:   "report RUN...",
+		Short: "Make one HTML page of runs: their curves, and what their encoders see",
+		Long: "Writes a page that holds all it shows: curves over the steps (several runs over one another), the two views of\n" +
+			"sample images, nearest neighbours, a map of the features, confusion, the evaluation if there is one, and the\n" +
+			"configuration. It asks no network for anything; send it as it is. A run may be in progress.",
+		Example: "  mocotpu report runs/glyphs-20260102-030405\n" +
+			"  mocotpu report runs/a runs/b --out=compared.html",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{errors.New("report takes run directories; see mocotpu report --help")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(pretrain.Choices("backend"), engine.Backend) {
+				return usageError{fmt.Errorf("--backend: %q, want one of %s", engine.Backend, strings.Join(pretrain.Choices("backend"), ", "))}
+			}
+			for _, dir := range args {
+				if _, err := pretrain.ReadRecord(dir); err != nil {
+					if errors.Is(err, fs.ErrNotExist) {
+						err = usageError{err}
+					}
+					return err
+				}
+			}
+			if out == "" {
+				out = filepath.Clean(args[0]) + ".html"
+			}
+			if err := refuseExisting(force, out); err != nil {
+				return err
+			}
+			watch := newStages(cmd.ErrOrStderr())
+			o := report.Options{Stage: watch.stage}
+			if !noLook {
+				opened, err := openEngine(engine)
+				if err != nil {
+					return err
+				}
+				defer opened.Close()
+				o.Backend = opened
+			}
+			err := writeWhole(out, func(w io.Writer) error { return report.Write(cmd.Context(), w, args, o) })
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), out)
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&out, "out", "", "file to write (default <first run>.html)")
+	flags.BoolVar(&force, "force", false, "replace a page that is there already")
+	flags.BoolVar(&noLook, "curves-only", false, "leave out what takes the data set and an engine: views, neighbours, map, confusion")
+	flags.StringVar(&engine.Backend, "backend", "auto", "engine: "+strings.Join(pretrain.Choices("backend"), ", "))
+	flags.StringVar(&engine.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
+	return cmd
+}

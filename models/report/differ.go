@@ -1,0 +1,60 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/mocotpu/mocotpu/models/pretrain"
+)
+
+// setting is one field of the configuration and its value in each run.
+type setting struct {
+	Name   string
+	Values []string
+}
+
+// differences are the settings in which the runs differ, by name; a label and where a run lies are none.
+func differences(configs []pretrain.Config) ([]setting, error) {
+	var flat []map[string]string
+	names := map[string]bool{}
+	for _, c := range configs {
+		text, err := json.Marshal(c)
+		if err != nil {
+			return nil, fmt.Errorf("report: config: %w", err)
+		}
+		var tree map[string]any
+		if err := json.Unmarshal(text, &tree); err != nil {
+			return nil, fmt.Errorf("report: config: %w", err)
+		}
+		all := map[string]string{}
+		flatten("", tree, all)
+		flat = append(flat, all)
+		for name := range all {
+			names[name] = true
+		}
+	}
+	var differing []setting
+	for name := range names {
+		s := setting{Name: name}
+		for _, all := range flat {
+			s.Values = append(s.Values, all[name])
+		}
+		if len(slices.Compact(slices.Clone(s.Values))) > 1 {
+			differing = append(differing, s)
+		}
+	}
+	slices.SortFunc(differing, func(a, b setting) int { return slices.Compare([]string{a.Name}, []string{b.Name}) })
+	return differing, nil
+}
+
+// flatten names the leaves by their path: moco.queue.
+func flatten(prefix string, tree map[string]any, into map[string]string) {
+	for name, value := range tree {
+		if branch, ok := value.(map[string]any); ok {
+			flatten(prefix+name+".", branch, into)
+			continue
+		}
+		into[prefix+name] = fmt.Sprint(value)
+	}
+}

@@ -1,0 +1,218 @@
+package report
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/models/eval"
+	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/xla/mesh"
+)
+
+const (
+	samples     = 8    // images shown, and neighbours of each
+	bankImages  = 5000 // training images searched
+	queryImages = 2000 // test images judged and mapped
+)
+
+// look is what an encoder sees.
+type look struct {
+	Views      [][]picture // image, first view, second view
+	Neighbours []neighbours
+	Map        pointMap
+	Confusion  confusion
+}
+
+// neighbours are an image's most similar training images.
+type neighbours struct {
+	Query picture
+	Found []found
+}
+
+// found is a neighbour, and whether it is of the query's class.
+type found struct {
+	picture
+	Same bool
+}
+
+// newLook opens the encoder of a run's newest checkpoint and shows it the run's images.
+func newLook(b compute.Backend, dir string, c pretrain.Config, bank, test *data.Set) (*look, error) {
+	e, err := encoder.Open(b, dir, encoder.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close()
+	bank, test = firstImages(bank, bankImages), firstImages(test, queryImages)
+	bankFeatures, err := e.Embed(bank.Pixels, bank.N)
+	if err != nil {
+		return nil, err
+	}
+	features, err := e.Embed(test.Pixels, test.N)
+	if err != nil {
+		return nil, err
+	}
+	chosen := sampled(test)
+	l := &look{}
+	if l.Views, err = views(b, c, test, chosen); err != nil {
+		return nil, err
+	}
+	if l.Neighbours, err = nearest(b, bankFeatures, features, bank, test, chosen); err != nil {
+		return nil, err
+	}
+	if l.Map, err = newMap(features, test); err != nil {
+		return nil, err
+	}
+	if test.Labels == nil || bank.Labels == nil {
+		return l, nil
+	}
+	k := min(c.KNN.Ks[len(c.KNN.Ks)-1], bank.N)
+	results, err := eval.KNN(b, bankFeatures, bank.Labels, features, test.Labels, len(test.Classes),
+		eval.Options{Ks: []int{k}, Temperature: c.KNN.Temperature})
+	if err != nil {
+		return nil, err
+	}
+	l.Confusion = newConfusion(results[0].Tally, test.Classes, fmt.Sprintf(
+		"kNN with k = %d over %d training images: %v test images", k, bank.N, results[0].Tally))
+	return l, nil
+}
+
+// firstImages cuts a set.
+func firstImages(s *data.Set, n int) *data.Set {
+	n = min(n, s.N)
+	cut := *s
+	cut.N, cut.Pixels = n, s.Pixels[:n*s.ImageLen()]
+	if s.Labels != nil {
+		cut.Labels = s.Labels[:n]
+	}
+	return &cut
+}
+
+// sampled are the first images of different classes; the first ones where classes are few or unknown.
+func sampled(s *data.Set) []int {
+	var chosen, rest []int
+	seen := map[int32]bool{}
+	for i := range s.N {
+		if s.Labels == nil || seen[s.Labels[i]] {
+			rest = append(rest, i)
+			continue
+		}
+		seen[s.Labels[i]] = true
+		chosen = append(chosen, i)
+	}
+	chosen = append(chosen, rest...)
+	return chosen[:min(samples, len(chosen))]
+}
+
+// className is what an image is, "" where nobody knows.
+func className(s *data.Set, i int) string {
+	if s.Labels == nil {
+		return ""
+	}
+	return s.Classes[s.Labels[i]]
+}
+
+// views makes the two views of the chosen images as the training step does, in the epoch 0.
+func views(b compute.Backend, c pretrain.Config, s *data.Set, chosen []int) ([][]picture, error) {
+	augmentation, err := augment.Preset(c.Views.Preset)
+	if err != nil {
+		return nil, err
+	}
+	m, err := mesh.New(b, 1)
+	if err != nil {
+		return nil, err
+	}
+	n, p, size := len(chosen), augmentation.NumParams(), c.Views.ImageSize
+	inputs := []mesh.Input{
+		{Shape: shapes.Make(dtypes.Uint8, n, s.Size, s.Size, s.Channels)},
+		{Shape: shapes.Make(dtypes.Float32, n, p)},
+	}
+	program, err := m.Compile("views", model.NewStore(), inputs, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
+		return []*graph.Node{augment.Apply(augmentation, in[0], in[1], size)}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer program.Close()
+	rows := make([][]picture, n)
+	pixels := make([]uint8, n*s.ImageLen())
+	s.Gather(pixels, chosen)
+	for i, image := range chosen {
+		original, err := newPicture(s.Image(image), s.Size, s.Channels, className(s, image))
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = append(rows[i], original)
+	}
+	for view := range 2 {
+		params := make([]float32, n*p)
+		for i, image := range chosen {
+			augmentation.Draw(params[i*p:(i+1)*p], c.Run.Seed, 0, image, view, 1)
+		}
+		out, err := program.Run(tensors.FromFlatDataAndDimensions(pixels, inputs[0].Shape.Dimensions...),
+			tensors.FromFlatDataAndDimensions(params, n, p))
+		if err != nil {
+			return nil, err
+		}
+		var made []uint8
+		err = tensors.ConstFlatData(out[0], func(flat []float32) { made = visible(augmentation, flat) })
+		out[0].FinalizeAll()
+		if err != nil {
+			return nil, fmt.Errorf("report: reading views: %w", err)
+		}
+		for i := range rows {
+			bytes := size * size * 3
+			shown, err := newPicture(made[i*bytes:(i+1)*bytes], size, 3, fmt.Sprintf("view %d", view+1))
+			if err != nil {
+				return nil, err
+			}
+			rows[i] = append(rows[i], shown)
+		}
+	}
+	return rows, nil
+}
+
+// visible undoes the normalisation of RGB pixels.
+func visible(c augment.Config, normalised []float32) []uint8 {
+	out := make([]uint8, len(normalised))
+	for i, v := range normalised {
+		level := 255 * (float64(v)*c.Std[i%3] + c.Mean[i%3])
+		out[i] = uint8(math.Round(min(max(level, 0), 255)))
+	}
+	return out
+}
+
+// nearest shows the chosen test images and their nearest training images.
+func nearest(b compute.Backend, bankFeatures, features eval.Features, bank, test *data.Set, chosen []int) ([]neighbours, error) {
+	queries := eval.Features{Dim: features.Dim}
+	for _, i := range chosen {
+		queries.Data = append(queries.Data, features.Data[i*features.Dim:(i+1)*features.Dim]...)
+	}
+	all, err := eval.Neighbours(b, bankFeatures, queries, min(samples, bank.N))
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]neighbours, len(chosen))
+	for q, i := range chosen {
+		if rows[q].Query, err = newPicture(test.Image(i), test.Size, test.Channels, className(test, i)); err != nil {
+			return nil, err
+		}
+		for _, n := range all[q] {
+			p, err := newPicture(bank.Image(n.Row), bank.Size, bank.Channels, fmt.Sprintf("%s %.2f", className(bank, n.Row), n.Similarity))
+			if err != nil {
+				return nil, err
+			}
+			rows[q].Found = append(rows[q].Found, found{p, className(bank, n.Row) == className(test, i)})
+		}
+	}
+	return rows, nil
+}

@@ -1,0 +1,145 @@
+package report
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/gomlx/compute"
+
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/eval"
+	"github.com/mocotpu/mocotpu/models/pretrain"
+)
+
+//go:embed page.html
+var pageText string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// Options of [Write].
+type Options struct {
+	// Backend computes what the encoders see: views, neighbours, the map of features, confusion. Nil leaves that out, and
+	// the page has what stands in the run directories alone.
+	Backend compute.Backend
+	// Stage, if not nil, is told what begins when it takes a while.
+	Stage func(what string)
+}
+
+// run is one run of the page.
+type run struct {
+	Name, Colour string
+	Steps        int
+	Summary      string
+	Config       string
+	Evaluation   []eval.Row // of eval's report, if there is one beside the run directory
+	Look         *look      // nil without a backend
+	history      history
+	config       pretrain.Config
+}
+
+// Write writes the page of the run directories, at least one. A run may be in progress. The report of `mocotpu eval`
+// is shown where it lies beside the run directory under its default name.
+func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
+	if len(dirs) == 0 {
+		return errors.New("report: no run directories, want at least one")
+	}
+	if o.Stage == nil {
+		o.Stage = func(string) {}
+	}
+	page := struct {
+		Title       string
+		Runs        []*run
+		Charts      []chart
+		Differences []setting
+	}{Title: "mocotpu"}
+	var histories []history
+	var configs []pretrain.Config
+	sets := map[pretrain.Data][2]*data.Set{}
+	for i, dir := range dirs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r, err := newRun(dir)
+		if err != nil {
+			return err
+		}
+		r.Colour = colours[i%len(colours)]
+		if o.Backend != nil {
+			o.Stage("looking through the encoder of " + dir)
+			bank, test, err := open(sets, r.config.Data)
+			if err != nil {
+				return err
+			}
+			if r.Look, err = newLook(o.Backend, dir, r.config, bank, test); err != nil {
+				return fmt.Errorf("report: %s: %w", dir, err)
+			}
+		}
+		page.Runs, histories, configs = append(page.Runs, r), append(histories, r.history), append(configs, r.config)
+	}
+	page.Charts = charts(histories)
+	var err error
+	if page.Differences, err = differences(configs); err != nil {
+		return err
+	}
+	if err := pageTemplate.Execute(w, page); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// newRun reads what a run directory holds.
+func newRun(dir string) (*run, error) {
+	record, err := pretrain.ReadRecord(dir)
+	if err != nil {
+		return nil, err
+	}
+	c := record.Config
+	r := &run{Name: filepath.Base(filepath.Clean(dir)), config: c}
+	if r.history.rows, r.history.knn, err = pretrain.ReadMetrics(dir); err != nil {
+		return nil, err
+	}
+	text, err := record.Encode()
+	if err != nil {
+		return nil, err
+	}
+	r.Config = string(text)
+	if n := len(r.history.rows); n > 0 {
+		r.Steps = r.history.rows[n-1].Step
+	}
+	r.Summary = fmt.Sprintf("%s of width %d on %s, batch %d, queue %d, T %g", c.Encoder.Arch, c.Encoder.Width, c.Data.Kind,
+		c.MoCo.Batch, c.MoCo.Queue, c.MoCo.Temperature)
+	if n := len(r.history.knn); n > 0 {
+		r.Summary += fmt.Sprintf("; kNN %.1f %% before, %.1f %% at step %d", r.history.knn[0].Headline(),
+			r.history.knn[n-1].Headline(), r.history.knn[n-1].Step)
+	}
+	evaluation, err := eval.ReadReport(filepath.Clean(dir) + EvaluationSuffix)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	r.Evaluation = evaluation.Rows
+	return r, nil
+}
+
+// EvaluationSuffix is what `mocotpu eval` adds to a run directory's name for its report.
+const EvaluationSuffix = ".report.json"
+
+// open reads a data set once for all its runs.
+func open(sets map[pretrain.Data][2]*data.Set, d pretrain.Data) (bank, test *data.Set, err error) {
+	if both, ok := sets[d]; ok {
+		return both[0], both[1], nil
+	}
+	if bank, err = d.Open("train"); err != nil {
+		return nil, nil, err
+	}
+	if test, err = d.Open("test"); err != nil {
+		return nil, nil, err
+	}
+	sets[d] = [2]*data.Set{bank, test}
+	return bank, test, nil
+}

@@ -1,0 +1,234 @@
+package report
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute"
+	_ "github.com/gomlx/compute/gobackend"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/eval"
+	"github.com/mocotpu/mocotpu/models/pretrain"
+)
+
+type silent struct{}
+
+func (silent) Note(string)         {}
+func (silent) Stage(string)        {}
+func (silent) Step(int, int)       {}
+func (silent) Row(pretrain.Row)    {}
+func (silent) KNN(pretrain.KNNRow) {}
+
+// tinyRun trains the smallest run there is in dir.
+func tinyRun(t testing.TB, b compute.Backend, dir string, change func(*pretrain.Config)) {
+	t.Helper()
+	c := pretrain.GlyphsGo()
+	c.Data.TrainImages, c.Data.TestImages = 64, 64
+	c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Queue = 16, 2, 32
+	c.Encoder.Width, c.Encoder.Dim, c.Views.ImageSize = 2, 8, 16
+	c.Run.Epochs, c.Run.LogEvery, c.KNN.Every, c.KNN.Ks = 2, 1, 1, []int{1, 5}
+	c.Run.Dir = dir
+	change(&c)
+	if _, err := pretrain.Train(t.Context(), c, pretrain.Machine{Backend: b, Devices: 1}, silent{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// twoRuns trains two runs that differ in one setting, with a report of eval beside the first, and writes their page.
+func twoRuns(t testing.TB, dir string) []byte {
+	t.Helper()
+	b, err := compute.NewWithConfig("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Finalize)
+	first, second := filepath.Join(dir, "one & <first>"), filepath.Join(dir, "second")
+	tinyRun(t, b, first, func(*pretrain.Config) {})
+	tinyRun(t, b, second, func(c *pretrain.Config) { c.MoCo.Temperature = 0.25 })
+	tally := eval.NewTally(62)
+	tally.Add(3, make([]float32, 62))
+	evaluation := eval.Report{Classes: make([]string, 62), Rows: []eval.Row{eval.NewRow("encoder", "knn", "backbone", tally, make([]string, 62))}}
+	text, err := evaluation.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(first+EvaluationSuffix, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var page bytes.Buffer
+	if err := Write(t.Context(), &page, []string{first, second}, Options{Backend: b}); err != nil {
+		t.Fatal(err)
+	}
+	return page.Bytes()
+}
+
+// The page shows what it should, and points at nothing outside itself.
+func TestPage(t *testing.T) {
+	page := string(twoRuns(t, t.TempDir()))
+	for part, want := range map[string]int{
+		`<section class="chart">`: 9, `class="row neighbours"`: 16, `<svg class="map"`: 2, `<svg class="confusion"`: 2,
+		`one &amp; &lt;first&gt;`: 10, "<td>moco.temperature</td><td>0.1</td><td>0.25</td>": 1, `class="evaluation"`: 1,
+		"view 1</figcaption>": 16, "view 2</figcaption>": 16, "&#34;temperature&#34;: 0.25": 1,
+	} {
+		if got := strings.Count(page, part); got != want {
+			t.Errorf("%d times %s, want %d", got, part, want)
+		}
+	}
+	for _, link := range regexp.MustCompile(`(?i)(src|href|url)\s*[=(]\s*["']?([^"'\s>)]*)`).FindAllStringSubmatch(page, -1) {
+		if !strings.HasPrefix(link[2], "data:") {
+			t.Errorf("the page points at %q", link[0])
+		}
+	}
+	if strings.Contains(page, "<script") || strings.Contains(page, "NaN") {
+		t.Error("the page has a script or a NaN")
+	}
+}
+
+func TestPageWithoutAnEngine(t *testing.T) {
+	b, err := compute.NewWithConfig("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Finalize()
+	dir := filepath.Join(t.TempDir(), "run")
+	tinyRun(t, b, dir, func(c *pretrain.Config) { c.KNN.Every = 0 })
+	var page bytes.Buffer
+	if err := Write(t.Context(), &page, []string{dir}, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if text := page.String(); strings.Contains(text, "<img") || strings.Count(text, `<section class="chart">`) != 9 || strings.Contains(text, "differ") {
+		t.Error("want the charts of one run, and no pictures")
+	}
+	if err := Write(t.Context(), &page, []string{t.TempDir()}, Options{}); err == nil || !strings.Contains(err.Error(), "not a run directory") {
+		t.Errorf("error %v, want that a folder is no run", err)
+	}
+	if err := Write(t.Context(), &page, nil, Options{}); err == nil {
+		t.Error("no runs: no error")
+	}
+	if err := os.WriteFile(dir+EvaluationSuffix, []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(t.Context(), &page, []string{dir}, Options{}); err == nil {
+		t.Error("a broken report beside the run: no error")
+	}
+}
+
+func TestScale(t *testing.T) {
+	for _, test := range []struct {
+		low, high float64
+		want      []float64
+	}{
+		{0, 60, []float64{0, 10, 20, 30, 40, 50, 60}},
+		{-0.12, 0.91, []float64{0, 0.2, 0.4, 0.6, 0.8}},
+		{0, 0.06, []float64{0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06}},
+		{7, 7, []float64{6.6, 6.8, 7, 7.2, 7.4}},
+		{3, 744, []float64{200, 400, 600}},
+	} {
+		s := newScale(test.low, test.high)
+		ok := len(s.ticks) == len(test.want)
+		for i := 0; ok && i < len(s.ticks); i++ {
+			ok = math.Abs(s.ticks[i]-test.want[i]) < 1e-9 && !math.Signbit(s.ticks[i])
+		}
+		if !ok {
+			t.Errorf("%g to %g: ticks %v, want %v", test.low, test.high, s.ticks, test.want)
+		}
+	}
+	s := newScale(10, 20)
+	if s.at(10, 100, 200) != 100 || s.at(15, 100, 200) != 150 || s.at(20, 200, 100) != 100 {
+		t.Error("a scale does not map its ends to the ends")
+	}
+}
+
+func TestChart(t *testing.T) {
+	nan := math.NaN()
+	c := chart{Title: "a < b", series: []series{{name: "loss", x: []float64{1, 2, 3, 4}, y: []float64{1, nan, 3, math.Inf(1)}}}}
+	svg := string(c.SVG())
+	if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") || strings.Count(svg, "<circle") != 2 || strings.Count(svg, "M") != 2 {
+		t.Errorf("%s, want two marks and a gap", svg)
+	}
+	if !strings.Contains(svg, `aria-label="a &lt; b"`) {
+		t.Errorf("%s: the title is not escaped", svg)
+	}
+	if empty := string(chart{}.SVG()); strings.Contains(empty, "NaN") {
+		t.Errorf("%s: an empty chart has numbers that are none", empty)
+	}
+	long := series{x: make([]float64, 4000), y: make([]float64, 4000)}
+	for i := range long.x {
+		long.x[i], long.y[i] = float64(i), 2
+	}
+	thin := long.thinned()
+	if len(thin.x) != mostPoints || thin.x[0] != 4.5 || slices.Max(thin.y) != 2 || slices.Min(thin.y) != 2 {
+		t.Errorf("%d points from %g, want %d means from 4.5", len(thin.x), thin.x[0], mostPoints)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for v, want := range map[float64]string{0.0034: "0.0034", 57.1234: "57.12", 12000: "12000", 0.1 + 0.2: "0.3", 0: "0", -2.5: "-2.5"} {
+		if got := number(v); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// Two clouds lie apart on the map, whatever the other dimensions do.
+func TestMap(t *testing.T) {
+	f := eval.Features{Dim: 3}
+	set := &data.Set{N: 20, Classes: []string{"a", "long name"}}
+	for i := range 20 {
+		class := i % 2
+		set.Labels = append(set.Labels, int32(class))
+		f.Data = append(f.Data, float32(class*10)-5, 0.1*float32(i%3), 1)
+	}
+	m, err := newMap(f, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Shares[0] < 95 || m.Shares[0]+m.Shares[1] > 100.001 {
+		t.Errorf("shares %v, want nearly all in the first", m.Shares)
+	}
+	drawing := string(m.Drawing)
+	if strings.Count(drawing, ">a</text>") != 10 || strings.Count(drawing, "<circle") != 10 {
+		t.Error("want the short name written and dots for the long one")
+	}
+	at := regexp.MustCompile(`(?:cx|x)="(\d+)"`).FindAllStringSubmatch(drawing, -1)
+	left, right := 0, 0
+	for _, x := range at {
+		if len(x[1]) == 3 && x[1] > "320" {
+			right++
+		} else {
+			left++
+		}
+	}
+	if left != 10 || right != 10 {
+		t.Errorf("%d points on the left, %d on the right, want 10 each", left, right)
+	}
+	if _, err := newMap(eval.Features{Dim: 1, Data: []float32{1, 2, 3}}, set); err == nil {
+		t.Error("one dimension: no error")
+	}
+}
+
+func TestVisible(t *testing.T) {
+	c := augment.Config{Mean: [3]float64{0.5, 0.25, 0}, Std: [3]float64{0.5, 0.25, 1}}
+	got := visible(c, []float32{-1, -1, 0, 1, 3, 2})
+	if want := []uint8{0, 0, 0, 255, 255, 255}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestSampled(t *testing.T) {
+	s := &data.Set{N: 12, Labels: []int32{5, 5, 1, 5, 2, 1, 5, 5, 5, 5, 5, 5}}
+	if got, want := sampled(s), []int{0, 2, 4, 1, 3, 5, 6, 7}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v: different classes first", got, want)
+	}
+	if got := sampled(&data.Set{N: 2}); !slices.Equal(got, []int{0, 1}) {
+		t.Errorf("%v without labels, want the first", got)
+	}
+}
