@@ -28,6 +28,7 @@
 //	xla/setup           installs and finds PJRT plugins
 //	xla/cpuplugin       our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
 //	tpu                 Cloud TPUs by name, and a compiler for those that are not there
+//	tpu/plan            what a compiled program needs and takes, as a report
 //	cmd/mocotpu         the command
 //
 // # Words

@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"xla/hlo":            {},
 	"xla/aot":            {"xla", "xla/hlo"},
 	"tpu":                {"xla"},
+	"tpu/plan":           {"tpu", "xla", "xla/aot", "xla/hlo"},
 }
 
 // eachImport calls see for every import of every Go file that is not a test.

@@ -38,13 +38,8 @@ func presetViews(c pretrain.Config) (benchViews, error) {
 	if err != nil {
 		return benchViews{}, err
 	}
-	b := benchViews{name: c.Views.Preset, viewer: step.Views, side: 32, channels: 3}
-	switch c.Data.Kind {
-	case "mnist", "emnist":
-		b.side, b.channels = 28, 1
-	case "folder":
-		b.side = 256
-	}
+	b := benchViews{name: c.Views.Preset, viewer: step.Views}
+	b.side, b.channels = storedImage(c.Data)
 	b.draw = func(row []float32, index, number int) { views.Draw(row, c.Run.Seed, 0, index, number, 1) }
 	return b, nil
 }

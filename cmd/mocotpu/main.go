@@ -1,7 +1,7 @@
 // Command mocotpu trains image encoders by Momentum Contrast (MoCo) on TPUs, GPUs and CPUs.
 //
 // Results go to standard output, talk to standard error. Exit codes: 0 done, 1 failed, 2 wrong use or input,
-// 130 interrupted (SIGINT) and 143 terminated (SIGTERM), both after a checkpoint.
+// 3 the program does not fit its target, 130 interrupted (SIGINT) and 143 terminated (SIGTERM), both after a checkpoint.
 package main
 
 import (

@@ -11,6 +11,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
 )
 
@@ -19,6 +20,7 @@ const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitUsage       = 2
+	exitTooBig      = 3
 	exitInterrupted = 130
 )
 
@@ -46,8 +48,11 @@ func exitCode(ctx context.Context, err error) int {
 	if errors.Is(err, pretrain.ErrInterrupted) || errors.Is(err, context.Canceled) {
 		return interruptedCode(ctx)
 	}
+	if errors.Is(err, errTooBig) {
+		return exitTooBig
+	}
 	for _, usage := range []error{
-		data.ErrMissing, data.ErrCorrupt, pretrain.ErrInvalid, pretrain.ErrIncompatible, pretrain.ErrDirectory, xla.ErrNoPlugin,
+		data.ErrMissing, data.ErrCorrupt, pretrain.ErrInvalid, pretrain.ErrIncompatible, pretrain.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
 		packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace,
 	} {
 		if errors.Is(err, usage) {
@@ -79,7 +84,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newTrain(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newEval(), newReport())
+	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newEval(), newReport())
 	return root
 }
 

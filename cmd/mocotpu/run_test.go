@@ -13,10 +13,10 @@ import (
 	"github.com/mocotpu/mocotpu/models/pretrain"
 )
 
-// TestMain lets the test binary be the command: doctor probes engines in a child process of itself, and tests send
-// signals to train.
+// TestMain lets the test binary be the command: doctor probes engines and compile compiles in a child process of
+// itself, and tests send signals to train.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "doctor" || os.Args[1] == "train") {
+	if len(os.Args) > 1 && (os.Args[1] == "doctor" || os.Args[1] == "compile" || os.Args[1] == "train") {
 		main()
 	}
 	os.Exit(m.Run())
@@ -53,6 +53,21 @@ func TestExitCodes(t *testing.T) {
 		{"train --backend go --data mnist", 2, "", "mocotpu data get mnist"},
 		{"train --preset moco-v1 --backend go", 2, "", "folders of images cannot be read yet"},
 		{"train --backend cpu --plugin " + missing, 2, "", missing},
+		{"train --backend tpu", 2, "", "mocotpu compile --topology=v3-8"},
+		{"compile", 2, "", "compile: for what?"},
+		{"compile --topology v3-9", 2, "", "v3-8 v3-32"},
+		{"compile --topology v3-32", 2, "", "--per-device=16, or --bn-groups=32"},
+		{"compile --topology v3-8 --devices 16 --bn-groups 16", 2, "", "--devices=16, v3-8 has 8"},
+		{"compile --topology v3-8 --devices 3", 2, "", "divides moco.groups"},
+		{"compile --topology v3-8 --batch -1", 2, "", "moco.batch"},
+		{"compile --topology v3-8 --emit pdf", 2, "", "want one of report, stablehlo, hlo"},
+		{"compile --topology v2-8,v3-8 --emit hlo", 2, "", "is for one target"},
+		{"compile --topology v2-8,v3-8 --fit", 2, "", "--fit is for one target, got 2"},
+		{"compile --topology v3-8 --time-limit 0s", 2, "", "want more than 0"},
+		{"compile --topology v3-8 --per-device -1", 2, "", "want 1 or more"},
+		{"compile --topology v3-8 --plugin " + missing, 2, "", missing},
+		{"compile --backend go", 2, "", "want cpu or cuda"},
+		{"compile --backend cpu --devices 8 --fit", 2, "", "--fit for cpu, whose memory is not known"},
 		{"setup gpu", 2, "", "want one of cpu, cuda, tpu"},
 		{"data get", 2, "", "want one data set"},
 		{"data get imagenet", 2, "", "imagenet"},

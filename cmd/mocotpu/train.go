@@ -45,9 +45,15 @@ func newTrain() *cobra.Command {
 		}
 		engine, err := openEngine(config.Engine)
 		if err != nil {
-			return err
+			return withoutTPU(err)
 		}
 		defer engine.Close()
+		if engine.EngineName() == "tpu" {
+			err := checkPlan(cmd.Context(), cmd.ErrOrStderr(), config, engine.PluginVersion(), engine.NumDevices())
+			if err != nil {
+				return err
+			}
+		}
 		report := newReporter(cmd.OutOrStdout(), cmd.ErrOrStderr(), *asJSON)
 		for _, skipped := range engine.Skipped() {
 			report.Note(fmt.Sprintf("engine not used: %v", skipped))

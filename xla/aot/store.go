@@ -81,7 +81,7 @@ func (s *Store) Put(key string, c *Compilation) (err error) {
 	if err := packed.Close(); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
+	if err := errors.Join(f.Chmod(0o644), f.Sync()); err != nil {
 		return err
 	}
 	if err := f.Close(); err != nil {

@@ -25,7 +25,7 @@ func (m *Module) Temporaries() ([]Buffer, int64) {
 	if entry == nil {
 		return nil, 0
 	}
-	values := lifetimes(entry, m.scheduled(entry))
+	values := m.lifetimes(entry, m.scheduled(entry))
 	moment, most := 0, int64(0)
 	change := make([]int64, len(entry.Instructions)+2)
 	for _, v := range values {
@@ -74,7 +74,7 @@ func (m *Module) scheduled(entry *Computation) []*Instruction {
 }
 
 // lifetimes lists the buffers that the instructions of a computation make, run in the given order.
-func lifetimes(c *Computation, order []*Instruction) []*lifetime {
+func (m *Module) lifetimes(c *Computation, order []*Instruction) []*lifetime {
 	holders := map[int64][]*lifetime{} // instruction -> the buffers its value lies in, one a leaf; nil for none
 	var all []*lifetime
 	for at, i := range order {
@@ -85,7 +85,7 @@ func lifetimes(c *Computation, order []*Instruction) []*lifetime {
 				}
 			}
 		}
-		held := forwarded(i, holders)
+		held := m.forwarded(i, holders)
 		if held == nil {
 			for _, leaf := range i.Shape.Leaves() {
 				var l *lifetime
@@ -119,7 +119,7 @@ func makesBuffer(i *Instruction) bool {
 }
 
 // forwarded returns the buffers of an instruction whose value lies where its operands' do, nil if it makes its own.
-func forwarded(i *Instruction, holders map[int64][]*lifetime) []*lifetime {
+func (m *Module) forwarded(i *Instruction, holders map[int64][]*lifetime) []*lifetime {
 	if len(i.Operands) == 0 {
 		return nil
 	}
@@ -146,6 +146,41 @@ func forwarded(i *Instruction, holders map[int64][]*lifetime) []*lifetime {
 			return first[n : 2*n]
 		}
 		return first
+	case i.Opcode == "fusion" && len(i.Called) > 0:
+		if k := m.updatedInPlace(i.Called[0]); k >= 0 && k < len(i.Operands) {
+			return holders[i.Operands[k]]
+		}
 	}
 	return nil
+}
+
+// updatedInPlace returns the parameter of a fusion's computation that the fusion does nothing to but update a slice of,
+// in place; -1 if it does anything else.
+func (m *Module) updatedInPlace(fused int64) int {
+	c := m.computation(fused)
+	if c == nil {
+		return -1
+	}
+	byID := map[int64]*Instruction{}
+	for _, i := range c.Instructions {
+		byID[i.ID] = i
+	}
+	through := func(i *Instruction, want string) *Instruction {
+		for i != nil && i.Opcode == "bitcast" && len(i.Operands) == 1 {
+			i = byID[i.Operands[0]]
+		}
+		if i == nil || i.Opcode != want {
+			return nil
+		}
+		return i
+	}
+	update := through(byID[c.Root], "dynamic-update-slice")
+	if update == nil || len(update.Operands) == 0 {
+		return -1
+	}
+	parameter := through(byID[update.Operands[0]], "parameter")
+	if parameter == nil {
+		return -1
+	}
+	return int(parameter.Parameter)
 }

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/tpu/plan"
+	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/hlo"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
+)
+
+// compileCall runs compile on a small step, in an empty folder, with its compilations in cache.
+func compileCall(t *testing.T, cache string, args string) (code int, stdout, stderr string) {
+	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Chdir(t.TempDir())
+	return call(t, append([]string{"compile", "--preset=glyphs-go"}, strings.Fields(args)...)...)
+}
+
+// The command compiles for two TPUs and eight virtual devices of the CPU, reports, and does not compile a second time.
+func TestCompileReports(t *testing.T) {
+	xlatest.LibTPU(t)
+	xlatest.CPU(t, 1) // or there is nothing to compare with
+	cache := t.TempDir()
+	code, table, stderr := compileCall(t, cache, "--topology=v2-8,v3-8 --backend=cpu --devices=8")
+	if code != 0 || strings.Count(table, "\n") != 5 || strings.Count(table, "  yes ") != 3 || strings.Count(stderr, "compiling for") != 3 {
+		t.Fatalf("exit code %d, stdout\n%s\nstderr %q, want a table of three", code, table, stderr)
+	}
+	kept, _ := filepath.Glob(filepath.Join(cache, "mocotpu/compiled/*.json.gz"))
+	if len(kept) != 3 {
+		t.Fatalf("%d compilations kept, want 3: %q", len(kept), kept)
+	}
+
+	code, report, _ := compileCall(t, cache, "--topology=v3-8")
+	for _, part := range []string{
+		"for v3-8: 8 devices, batch 64 = 8 a device, 8 BatchNorm groups", "  of them aliased ", "  fits: [", "query.conv1", "all-to-all  images",
+		"all-reduce  gradients", "<- bounds it", "img/s", "earlier, by libtpu",
+	} {
+		if code != 0 || !strings.Contains(report, part) {
+			t.Errorf("exit code %d, no %q in the report\n%s", code, part, report)
+		}
+	}
+
+	code, text, _ := compileCall(t, cache, "--topology=v3-8 --json")
+	var p plan.Plan
+	if err := json.Unmarshal([]byte(text), &p); code != 0 || err != nil {
+		t.Fatalf("exit code %d, %v: %s", code, err, text)
+	}
+	if !p.Fits || !p.Stored || p.Memory.Peak <= 0 || p.Time.Bound == "" || p.Target.Name != "v3-8" || len(p.Collective) < 4 || p.HostBytes < 1<<20 {
+		t.Errorf("plan %+v", p)
+	}
+
+	if code, text, _ := compileCall(t, cache, "--topology=v3-8 --emit=stablehlo"); code != 0 || !strings.Contains(text, `loc("query.conv1/convolution")`) {
+		t.Errorf("exit code %d, %d bytes of StableHLO without the layers", code, len(text))
+	}
+	if code, text, _ := compileCall(t, cache, "--topology=v3-8 --emit=hlo"); code != 0 || !strings.Contains(text, ":T(8,128)") || !strings.Contains(text, "ENTRY %") {
+		t.Errorf("exit code %d, %d bytes of HLO without a TPU's tiles", code, len(text))
+	}
+	code, text, _ = compileCall(t, cache, "--topology=v3-8 --emit=hlo --out=step.pb")
+	data, err := os.ReadFile("step.pb")
+	if code != 0 || text != "" || err != nil {
+		t.Fatalf("exit code %d, stdout %q, %v", code, text, err)
+	}
+	if m, err := hlo.Read("hlo", data); err != nil || len(m.Collectives()) < 4 {
+		t.Errorf("step.pb: %v", err)
+	}
+	if files, _ := os.ReadDir("."); len(files) != 1 {
+		t.Errorf("--out left %v", files)
+	}
+	if code, _, stderr := compileCall(t, cache, "--topology=v3-8 --out=missing/report.txt"); code != 2 || !strings.Contains(stderr, "there is no folder missing") {
+		t.Errorf("exit code %d, %q, want that the folder is missing", code, stderr)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(cache, "mocotpu/compiled/*")); len(kept) != 3 {
+		t.Errorf("%d files kept after asking again, want the same 3", len(kept))
+	}
+}
+
+// unfit are flags of a step that no v2 core holds; libtpu says so in a second.
+const unfit = "--topology=v2-8 --batch=524288 --queue=524288"
+
+func TestCompileTooBig(t *testing.T) {
+	xlatest.LibTPU(t)
+	code, report, stderr := compileCall(t, t.TempDir(), unfit)
+	if code != exitTooBig || !strings.Contains(stderr, "does not fit: v2-8") || strings.Contains(report+stderr, "goroutine") {
+		t.Errorf("exit code %d, stderr %q, want %d and no stack", code, stderr, exitTooBig)
+	}
+	for _, part := range []string{"DOES NOT FIT", "and may use 7660", "what would make it fit", "--batch=16384"} {
+		if !strings.Contains(report, part) {
+			t.Errorf("no %q in the report\n%s", part, report)
+		}
+	}
+}
+
+func TestCompileWithoutLibTPU(t *testing.T) {
+	for _, name := range []string{"MOCOTPU_HOME", "HOME"} {
+		t.Setenv(name, t.TempDir())
+	}
+	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", "")
+	code, stdout, stderr := compileCall(t, t.TempDir(), "--topology=v3-8")
+	if code != 2 || stdout != "" || !strings.Contains(stderr, "run `mocotpu setup tpu`") {
+		t.Errorf("exit code %d, stdout %q, stderr %q, want the command that gets libtpu", code, stdout, stderr)
+	}
+}
+
+// What the compiler has no time for is stopped, and leaves nothing.
+func TestCompileTimeLimit(t *testing.T) {
+	xlatest.LibTPU(t)
+	cache := t.TempDir()
+	code, stdout, stderr := compileCall(t, cache, "--topology=v3-8 --time-limit=1s --width=64")
+	if code != exitFailed || stdout != "" || !strings.Contains(stderr, "not done within 1s") {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if left, _ := filepath.Glob(filepath.Join(cache, "mocotpu/compiled/*")); len(left) != 0 {
+		t.Errorf("left %q", left)
+	}
+}
+
+// A run on a TPU is refused by its plan before any data is read; one that fits goes on.
+func TestCheckPlan(t *testing.T) {
+	xlatest.LibTPU(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	const v2 = "libtpu-0.0.52 TFRT TPU v2 Built on Nov 5 2026"
+	var talk bytes.Buffer
+	c := pretrain.GlyphsGo()
+	c.MoCo.Batch, c.MoCo.Queue = 524288, 524288
+	err := checkPlan(t.Context(), &talk, c, v2, 8)
+	if !errors.Is(err, errTooBig) || exitCode(t.Context(), err) != exitTooBig || !strings.Contains(talk.String(), "what would make it fit") {
+		t.Errorf("got %v, talk %q, want the run refused with a report", err, talk.String())
+	}
+	talk.Reset()
+	if err := checkPlan(t.Context(), &talk, pretrain.GlyphsGo(), v2, 8); err != nil || !strings.Contains(talk.String(), "fits") {
+		t.Errorf("got %v, talk %q, want that it fits", err, talk.String())
+	}
+	if err := checkPlan(t.Context(), &talk, c, "TPU v99", 8); err != nil || !strings.Contains(talk.String(), "is not checked") {
+		t.Errorf("got %v, talk %q, want a note", err, talk.String())
+	}
+}
+
+func TestSlice(t *testing.T) {
+	for _, test := range []struct {
+		version string
+		devices int
+		want    string
+	}{
+		{"libtpu-0.0.52 TFRT TPU v2\nBuilt on", 8, "v2-8"},
+		{"TFRT TPU v3", 32, "v3-32"},
+		{"TFRT TPU v4", 8, "v4-8"},
+		{"TFRT TPU v5 lite", 8, "v5e-8"},
+		{"TFRT TPU v5", 4, "v5p-8"},
+		{"TFRT TPU v6 lite", 8, "v6e-8"},
+		{"TFRT TPU v3", 7, ""},
+		{"cpu", 8, ""},
+	} {
+		if got, ok := slice(test.version, test.devices); got.Name != test.want || ok != (test.want != "") {
+			t.Errorf("%q with %d devices: got %q, want %q", test.version, test.devices, got.Name, test.want)
+		}
+	}
+}
+
+func TestWithoutTPU(t *testing.T) {
+	other := errors.New("other")
+	if withoutTPU(other) != other {
+		t.Error("an error that has nothing to do with TPUs was changed")
+	}
+	if err := withoutTPU(&xla.Error{Op: "open tpu", Code: xla.NotFound}); exitCode(t.Context(), err) != exitUsage || !strings.Contains(err.Error(), "--topology=v3-8") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,140 @@
+package plan
+
+import (
+	"path"
+	"strings"
+
+	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/aot"
+)
+
+// Program says what was compiled, in the words of who wants the plan.
+type Program struct {
+	Title  string `json:"title"` // one line: "moco-v1: resnet50 at 224 pixels, float32"
+	Batch  int    `json:"batch"` // images of a step, over all devices
+	Groups int    `json:"bn_groups"`
+	// Precision and Remat are the encoder's, see resnet.Config: what could be changed to need less.
+	Precision string `json:"precision"`
+	Remat     string `json:"remat"`
+}
+
+// A Plan is what a program needs and takes on its target.
+type Plan struct {
+	Program  Program `json:"program"`
+	Target   Target  `json:"target"`
+	Compiler string  `json:"compiler"`
+	// Fits says that the compiler could lay the program out in a device's memory; else Failure says why not, and what
+	// follows it is empty.
+	Fits       bool         `json:"fits"`
+	Failure    *Failure     `json:"failure,omitempty"`
+	Memory     xla.Memory   `json:"memory"`
+	Donated    int          `json:"donated_arguments"` // arguments marked as donated
+	Largest    []Buffer     `json:"largest_temporaries"`
+	Lifetimes  int64        `json:"temporaries_by_lifetime"` // the sum of which Largest are the largest: an estimate of Memory.Temporaries
+	Values     int          `json:"temporaries_count"`       // how many there are at that moment
+	Collective []Collective `json:"collectives"`
+	Time       Time         `json:"time"`
+	// CompileSeconds and HostBytes are what compiling took, Stored says that it was done earlier.
+	CompileSeconds float64 `json:"compile_seconds"`
+	HostBytes      int64   `json:"compile_host_bytes"`
+	Stored         bool    `json:"stored"`
+}
+
+// A Buffer is a temporary.
+type Buffer struct {
+	Bytes   int64   `json:"bytes"`
+	Padding float64 `json:"padding"` // Bytes by those of the values alone
+	Shape   string  `json:"shape"`
+	// Layer is the parameter's layer that had joined last: "query.layer1.0.conv1". Operation is what the value is the
+	// result of, and Backward says that it belongs to a gradient.
+	Layer     string `json:"layer"`
+	Operation string `json:"operation"`
+	Backward  bool   `json:"backward"`
+}
+
+// Time is how long a step takes if everything is ideal, in seconds.
+type Time struct {
+	Flops        float64 `json:"flops"`
+	Bytes        float64 `json:"bytes"`
+	Compute      float64 `json:"compute_seconds"`
+	Memory       float64 `json:"memory_seconds"`
+	Interconnect float64 `json:"interconnect_seconds"`
+	// Step is the longest of the three, and Bound its name; 0 and "" where the target's figures are not known.
+	Step  float64 `json:"step_seconds"`
+	Bound string  `json:"bound"`
+	// Efficiency is what is left of the devices' speed if no exchange hides behind the rest: 1 for none.
+	Efficiency      float64 `json:"efficiency_without_overlap"`
+	ImagesPerSecond float64 `json:"images_per_second"`
+}
+
+// What bounds a step.
+const (
+	BoundCompute      = "compute"
+	BoundMemory       = "memory"
+	BoundInterconnect = "interconnect"
+)
+
+// largestShown is how many temporaries a plan names.
+const largestShown = 10
+
+// Of makes the plan of a compilation.
+func Of(c *aot.Compilation, t Target, program Program) (*Plan, error) {
+	p := &Plan{
+		Program: program, Target: t, Compiler: c.Compiler, Fits: c.Fits(), Memory: c.Memory, Donated: c.Marked,
+		CompileSeconds: c.Seconds, HostBytes: c.HostBytes, Stored: c.Stored,
+	}
+	if !p.Fits {
+		p.Failure = readFailure(c.Failure, c.Program)
+		return p, nil
+	}
+	m, err := c.Module()
+	if err != nil {
+		return nil, err
+	}
+	values, total := m.Temporaries()
+	p.Lifetimes, p.Values = total, len(values)
+	for _, v := range values[:min(largestShown, len(values))] {
+		b := Buffer{Bytes: v.Bytes, Padding: float64(v.Bytes) / float64(v.Shape.Bytes()), Shape: v.Shape.String()}
+		b.Layer, b.Operation, b.Backward = splitName(v.OpName, v.Opcode)
+		p.Largest = append(p.Largest, b)
+	}
+	p.Collective = collectives(m, t)
+	p.Time = timeOf(c.Cost, p.Collective, t, program.Batch)
+	return p, nil
+}
+
+// splitName takes a name apart that package xla gave an operation.
+func splitName(name, opcode string) (layer, operation string, backward bool) {
+	rest, backward := strings.CutPrefix(name, "backward/")
+	layer, operation = path.Split(rest)
+	if operation == "" {
+		operation = opcode
+	}
+	return strings.TrimSuffix(layer, "/"), operation, backward
+}
+
+// timeOf is the roofline over XLA's cost analysis.
+func timeOf(cost map[string]float64, exchanges []Collective, t Target, batch int) Time {
+	r := Time{Flops: max(0, cost["flops"]), Bytes: max(0, cost["bytes accessed"]), Efficiency: 1}
+	for _, c := range exchanges {
+		r.Interconnect += c.Seconds
+	}
+	if t.Flops == 0 || t.Bandwidth == 0 {
+		return r
+	}
+	r.Compute, r.Memory = r.Flops/t.Flops, r.Bytes/t.Bandwidth
+	r.Step, r.Bound = r.Memory, BoundMemory
+	if r.Compute > r.Step {
+		r.Step, r.Bound = r.Compute, BoundCompute
+	}
+	if r.Step > 0 {
+		r.Efficiency = r.Step / (r.Step + r.Interconnect)
+	}
+	if r.Interconnect > r.Step {
+		r.Step, r.Bound = r.Interconnect, BoundInterconnect
+	}
+	if r.Step > 0 {
+		r.ImagesPerSecond = float64(batch) / r.Step
+	}
+	return r
+}

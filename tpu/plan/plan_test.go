@@ -1,0 +1,193 @@
+package plan
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/mocotpu/mocotpu/xla"
+)
+
+// Exchanges against their closed forms: four chips of two devices in a square, with links of 82 GB/s.
+func TestExchange(t *testing.T) {
+	v3 := TPU(topology(t, "v3-8"), 0)
+	v5e := TPU(topology(t, "v5e-64"), 0)
+	for _, test := range []struct {
+		name   string
+		target Target
+		op     string
+		bytes  int64
+		want   float64
+	}{
+		{"all-reduce", v3, "all-reduce", 95e6, 2 * 3. / 4 * 95e6 / (2 * 82e9)},
+		{"all-gather", v3, "all-gather", 131072, 3. / 4 * 131072 / (2 * 82e9)},
+		{"all-to-all", v3, "all-to-all", 6e6, 2 * 12e6 / 2 / (2 * 82e9)},            // half of the 12 MB of each of two chips over 2 links
+		{"all-to-all, large", v5e, "all-to-all", 6e6, 32 * 6e6 / 2 / (8 * 50e9)},    // half of 32 chips' data over 8 links
+		{"all-reduce, large", v5e, "all-reduce", 95e6, 2 * 63. / 64 * 95e6 / 200e9}, // four links a chip
+		{"permute", v5e, "collective-permute", 1e6, 1e6 / 200e9},
+		{"unknown machine", Engine("cpu", 8), "all-reduce", 1e9, 0},
+	} {
+		if got := test.target.exchange(test.op, test.bytes); math.Abs(got-test.want) > 1e-12 {
+			t.Errorf("%s: got %g s, want %g", test.name, got, test.want)
+		}
+	}
+}
+
+func TestTime(t *testing.T) {
+	target := Target{Devices: 8, Flops: 1e12, Bandwidth: 1e9}
+	cost := func(flops, bytes float64) map[string]float64 {
+		return map[string]float64{"flops": flops, "bytes accessed": bytes}
+	}
+	slow := []Collective{{Seconds: 0.5}, {Seconds: 0.5}}
+	for _, test := range []struct {
+		cost      map[string]float64
+		exchanges []Collective
+		target    Target
+		bound     string
+		step, eff float64
+	}{
+		{cost(2e12, 1e9), nil, target, BoundCompute, 2, 1},
+		{cost(1e12, 4e9), slow, target, BoundMemory, 4, 0.8},
+		{cost(1e11, 1e8), slow, target, BoundInterconnect, 1, 0.1 / 1.1},
+		{cost(1e11, 1e8), slow, Engine("cpu", 8), "", 0, 1},
+		{cost(-1, -1), nil, target, BoundMemory, 0, 1}, // libtpu's way to say that it does not know
+	} {
+		got := timeOf(test.cost, test.exchanges, test.target, 256)
+		if got.Bound != test.bound || math.Abs(got.Step-test.step) > 1e-9 || math.Abs(got.Efficiency-test.eff) > 1e-9 {
+			t.Errorf("got %+v, want %s, %g s, efficiency %g", got, test.bound, test.step, test.eff)
+		}
+	}
+}
+
+func TestDescribeGroups(t *testing.T) {
+	for want, groups := range map[string][][]int64{
+		"1 x 8":        nil,
+		"2 x 4":        {{0, 1, 2, 3}, {4, 5, 6, 7}},
+		"1 x 2, 2 x 3": {{0, 1}, {2, 3, 4}, {5, 6, 7}},
+	} {
+		if got := describe(groups, 8); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestReadFailure(t *testing.T) {
+	f := readFailure(tooBig, failed(tooBig).Program)
+	const state = 4 * (128*2048 + 65536*128 + 1)
+	if got, want := float64(f.Needed)/(1<<30), 24.87; math.Abs(got-want) > 1e-6 || math.Abs(float64(f.Available)/(1<<30)-7.48) > 1e-6 || f.State != state {
+		t.Errorf("needed %g GiB, available %d, state %d, want 24.87, 7.48 GiB, %d", got, f.Available, f.State, state)
+	}
+	other := readFailure("RESOURCE_EXHAUSTED: too many notes", "")
+	if other.Needed != 0 || other.Available != 0 || other.Text != "RESOURCE_EXHAUSTED: too many notes" {
+		t.Errorf("another text: %+v", other)
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	advice := func(f *Failure, p Program) string {
+		return strings.Join((&Plan{Program: p, Target: TPU(topology(t, "v2-8"), 0), Failure: f}).Advice(), "\n")
+	}
+	const gib = 1 << 30
+	program := Program{Batch: 4096, Groups: 8, Precision: "float32", Remat: "none"}
+	for _, test := range []struct {
+		name          string
+		failure       *Failure
+		program       Program
+		want, wantNot []string
+	}{
+		{
+			"four times too big", &Failure{Needed: 28 * gib, Available: 7 * gib}, program,
+			[]string{"bfloat16: about 52 % of the temporaries; is not", "--remat=block: about 25 % of the temporaries; is not", "--batch=1024", "--topology=v2-32"}, nil,
+		},
+		{
+			"bfloat16 is enough", &Failure{Needed: 13 * gib, Available: 7 * gib}, program,
+			[]string{"bfloat16: about 52 % of the temporaries; should do", "--batch=2048"}, nil,
+		},
+		{
+			"all done already", &Failure{Needed: 13 * gib, Available: 7 * gib}, Program{Batch: 4096, Groups: 8, Precision: "bfloat16", Remat: "block"},
+			[]string{"--batch=2048"}, []string{"--remat", "--precision"},
+		},
+		{
+			"the state fills most", &Failure{Needed: 10 * gib, Available: 7 * gib, State: 6 * gib}, program,
+			[]string{"block: about 49 % of the temporaries; is not", "--batch=1024"}, nil,
+		},
+		{
+			"the state alone is too big", &Failure{Needed: 10 * gib, Available: 7 * gib, State: 8 * gib}, program,
+			[]string{"a smaller queue or encoder: the state alone takes 8192 MiB"}, []string{"--batch"},
+		},
+		{"no batch is small enough", &Failure{Needed: 1000 * gib, Available: gib}, Program{Batch: 64, Groups: 8}, nil, []string{"--batch"}},
+		{"nothing known", &Failure{Text: "no"}, program, nil, []string{"--"}},
+	} {
+		got := advice(test.failure, test.program)
+		for _, part := range test.want {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s: no %q in\n%s", test.name, part, got)
+			}
+		}
+		for _, part := range test.wantNot {
+			if strings.Contains(got, part) {
+				t.Errorf("%s: %q in\n%s", test.name, part, got)
+			}
+		}
+	}
+}
+
+// fake is a program whose memory is 100 bytes and 3 for each image, on a device of so many bytes.
+func fake(usable int64) func(batch int) (*Plan, error) {
+	return func(batch int) (*Plan, error) {
+		p := &Plan{Program: Program{Batch: batch}, Target: Target{Usable: usable}, Memory: xla.Memory{Arguments: 100, Peak: 100 + 3*int64(batch)}}
+		p.Fits = p.Memory.Peak <= usable
+		return p, nil
+	}
+}
+
+func TestLargestBatch(t *testing.T) {
+	for _, test := range []struct {
+		usable               int64
+		start, granule, most int // compilations
+	}{
+		{100_000, 256, 64, 6}, {100_000, 65536, 64, 11}, {1 << 20, 256, 64, 8}, {4000, 1024, 64, 5}, {900, 256, 64, 4}, {101, 256, 64, 5},
+		{350, 83, 83, 3}, {1 << 40, 256, 64, 12},
+	} {
+		calls := 0
+		fits, tooBig, err := LargestBatch(test.start, test.granule, func(batch int) (*Plan, error) {
+			calls++
+			if batch%test.granule != 0 || batch < 1 {
+				t.Errorf("%+v: tried batch %d", test, batch)
+			}
+			return fake(test.usable)(batch)
+		})
+		if err != nil || calls > test.most {
+			t.Errorf("%+v: %v, %d compilations", test, err, calls)
+		}
+		largest := int(test.usable-100) / 3 / test.granule * test.granule // that fits
+		at := 0
+		if fits != nil {
+			at = fits.Program.Batch
+		}
+		switch {
+		case largest == 0 && (fits != nil || tooBig != test.granule):
+			t.Errorf("%+v: %d fits, %d does not; want none", test, at, tooBig)
+		case largest > mostBatch && (tooBig != 0 || at < mostBatch/2):
+			t.Errorf("%+v: %d fits, %d does not; want no limit", test, at, tooBig)
+		case largest > 0 && largest <= mostBatch && (at > largest || tooBig <= largest || tooBig-at > max(test.granule, at/16)):
+			t.Errorf("%+v: %d fits, %d does not; want around %d", test, at, tooBig, largest)
+		}
+	}
+	if _, _, err := LargestBatch(64, 64, func(int) (*Plan, error) { return nil, errors.New("broken") }); err == nil {
+		t.Error("the error of a compilation is lost")
+	}
+}
+
+func TestCheapest(t *testing.T) {
+	plans := []*Plan{
+		{Fits: false, Time: Time{Step: 1}}, {Fits: true, Time: Time{Step: 3}}, {Fits: true, Time: Time{Step: 2}}, {Fits: true, Time: Time{Step: 4}},
+	}
+	if got := Cheapest(plans); got != plans[2] {
+		t.Errorf("got %+v", got)
+	}
+	if Cheapest(plans[:1]) != nil {
+		t.Error("something that does not fit is the cheapest")
+	}
+}

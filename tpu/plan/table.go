@@ -1,0 +1,54 @@
+package plan
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// WriteTable writes a line for each of several plans: how targets, batches or settings compare.
+func WriteTable(w io.Writer, plans []*Plan) error {
+	rows := [][]string{{
+		"target", ">devices", ">batch", "precision", "remat", "fits", ">peak MiB", ">of usable", ">temporaries", ">aliased", ">GFLOP", ">GB",
+		">exchange MB", ">ideal ms", "bound", ">img/s", ">efficiency", ">compile s",
+	}}
+	for _, p := range plans {
+		row := []string{
+			p.Target.Name, fmt.Sprintf(">%d", p.Target.Devices), fmt.Sprintf(">%d", p.Program.Batch), p.Program.Precision, p.Program.Remat,
+		}
+		compiled := fmt.Sprintf(">%.0f", p.CompileSeconds)
+		if !p.Fits {
+			row = append(row, "no", ">-", overUsable(p), ">-", ">-", ">-", ">-", ">-", ">-", "-", ">-", ">-", compiled)
+			rows = append(rows, row)
+			continue
+		}
+		var exchanged int64
+		for _, c := range p.Collective {
+			exchanged += c.Bytes
+		}
+		t := p.Time
+		row = append(row, "yes", fmt.Sprintf(">%.0f", float64(p.Memory.Peak)/mib), ofUsable(p.Memory.Peak, p.Target.Usable),
+			fmt.Sprintf(">%.0f", float64(p.Memory.Temporaries)/mib), fmt.Sprintf(">%.0f", float64(p.Memory.Aliased)/mib),
+			fmt.Sprintf(">%.0f", t.Flops/1e9), fmt.Sprintf(">%.1f", t.Bytes/1e9), fmt.Sprintf(">%.1f", float64(exchanged)/1e6))
+		if t.Step > 0 {
+			row = append(row, fmt.Sprintf(">%.1f", 1e3*t.Step), t.Bound, fmt.Sprintf(">%.0f", t.ImagesPerSecond), fmt.Sprintf(">%.1f %%", 100*t.Efficiency))
+		} else {
+			row = append(row, ">-", "-", ">-", ">-")
+		}
+		rows = append(rows, append(row, compiled))
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", plans[0].Program.Title)
+	columns(&b, rows)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func ofUsable(bytes, usable int64) string {
+	if usable == 0 {
+		return ">-"
+	}
+	return fmt.Sprintf(">%.0f %%", 100*float64(bytes)/float64(usable))
+}
+
+func overUsable(p *Plan) string { return ofUsable(p.Failure.Needed, p.Failure.Available) }
