@@ -98,23 +98,29 @@ func TestAdvice(t *testing.T) {
 	}{
 		{
 			"four times too big", &Failure{Needed: 28 * gib, Available: 7 * gib}, program,
-			[]string{"bfloat16: about 52 % of the temporaries; is not", "--remat=block: about 25 % of the temporaries; is not", "--batch=1024", "--topology=v2-32"}, nil,
+			[]string{"bfloat16: about 52 % of the temporaries; is not", "--remat=block: about 25 % of the temporaries; is not", "--batch=1024", "--topology=v2-32"},
+			nil,
 		},
 		{
 			"bfloat16 is enough", &Failure{Needed: 13 * gib, Available: 7 * gib}, program,
-			[]string{"bfloat16: about 52 % of the temporaries; should do", "--batch=2048"}, nil,
+			[]string{"bfloat16: about 52 % of the temporaries; should do", "--batch=2048"},
+			nil,
 		},
 		{
-			"all done already", &Failure{Needed: 13 * gib, Available: 7 * gib}, Program{Batch: 4096, Groups: 8, Precision: "bfloat16", Remat: "block"},
-			[]string{"--batch=2048"}, []string{"--remat", "--precision"},
+			"all done already", &Failure{Needed: 13 * gib, Available: 7 * gib},
+			Program{Batch: 4096, Groups: 8, Precision: "bfloat16", Remat: "block"},
+			[]string{"--batch=2048"},
+			[]string{"--remat", "--precision"},
 		},
 		{
 			"the state fills most", &Failure{Needed: 10 * gib, Available: 7 * gib, State: 6 * gib}, program,
-			[]string{"block: about 49 % of the temporaries; is not", "--batch=1024"}, nil,
+			[]string{"block: about 49 % of the temporaries; is not", "--batch=1024"},
+			nil,
 		},
 		{
 			"the state alone is too big", &Failure{Needed: 10 * gib, Available: 7 * gib, State: 8 * gib}, program,
-			[]string{"a smaller queue or encoder: the state alone takes 8192 MiB"}, []string{"--batch"},
+			[]string{"a smaller queue or encoder: the state alone takes 8192 MiB"},
+			[]string{"--batch"},
 		},
 		{"no batch is small enough", &Failure{Needed: 1000 * gib, Available: gib}, Program{Batch: 64, Groups: 8}, nil, []string{"--batch"}},
 		{"nothing known", &Failure{Text: "no"}, program, nil, []string{"--"}},
@@ -147,8 +153,14 @@ func TestLargestBatch(t *testing.T) {
 		usable               int64
 		start, granule, most int // compilations
 	}{
-		{100_000, 256, 64, 6}, {100_000, 65536, 64, 11}, {1 << 20, 256, 64, 8}, {4000, 1024, 64, 5}, {900, 256, 64, 4}, {101, 256, 64, 5},
-		{350, 83, 83, 3}, {1 << 40, 256, 64, 12},
+		{100_000, 256, 64, 6},
+		{100_000, 65536, 64, 11},
+		{1 << 20, 256, 64, 8},
+		{4000, 1024, 64, 5},
+		{900, 256, 64, 4},
+		{101, 256, 64, 5},
+		{350, 83, 83, 3},
+		{1 << 40, 256, 64, 12},
 	} {
 		calls := 0
 		fits, tooBig, err := LargestBatch(test.start, test.granule, func(batch int) (*Plan, error) {
