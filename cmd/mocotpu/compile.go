@@ -80,12 +80,13 @@ func newCompile() *cobra.Command {
 				return err
 			}
 		}
-		c := &compiler{flags: f, talk: newTicker(cmd.ErrOrStderr())}
+		store := ""
 		if !f.fresh {
-			if c.store, err = compileStore(); err != nil {
+			if store, err = compileStore(); err != nil {
 				return err
 			}
 		}
+		c := newCompiler(f, store, cmd.ErrOrStderr())
 		targets, err := f.targets(config, cmd.Flags().Changed("backend"))
 		if err != nil {
 			return usageError{err}

@@ -19,6 +19,17 @@ type compiler struct {
 	flags compileFlags
 	store string // folder, "" for none
 	talk  *ticker
+	// do compiles one job, compileJob.compile but in tests.
+	do func(context.Context, compileJob, plan.Target) (*aot.Compilation, *plan.Plan, error)
+}
+
+func newCompiler(flags compileFlags, store string, talk io.Writer) *compiler {
+	return &compiler{
+		flags: flags, store: store, talk: newTicker(talk),
+		do: func(ctx context.Context, j compileJob, t plan.Target) (*aot.Compilation, *plan.Plan, error) {
+			return j.compile(ctx, flags.limit, t)
+		},
+	}
 }
 
 // compile compiles one target.
@@ -26,7 +37,7 @@ func (c *compiler) compile(ctx context.Context, t compileTarget) (*aot.Compilati
 	t.job.Store = c.store
 	stop := c.talk.start(fmt.Sprintf("compiling for %s, batch %d, %s, remat %s", t.target.Name, t.job.Config.MoCo.Batch,
 		t.job.Config.Encoder.Precision, t.job.Config.Encoder.Remat))
-	compilation, p, err := t.job.compile(ctx, c.flags.limit, t.target)
+	compilation, p, err := c.do(ctx, t.job, t.target)
 	stop(verdict(p, err))
 	return compilation, p, err
 }

@@ -41,7 +41,7 @@ func checkPlan(ctx context.Context, talk io.Writer, c pretrain.Config, version s
 		return err
 	}
 	c.Engine.Devices, c.Engine.Plugin = devices, "" // a plugin of the user's is for the TPU, not for the compiler
-	w := &compiler{flags: compileFlags{limit: planLimit, emit: emits[0]}, store: store, talk: newTicker(talk)}
+	w := newCompiler(compileFlags{limit: planLimit}, store, talk)
 	return w.refuse(ctx, talk, compileTarget{job: compileJob{Config: c, Topology: t.LibTPU()}, target: plan.TPU(t, devices)})
 }
 
