@@ -36,7 +36,7 @@ var chips = []Chip{
 	{
 		Name: "v2", Cores: 2, Devices: 2, HBM: 8 * gib, Usable: 748 * gib / 100, Flops: 46 * tera / 2, Bandwidth: 700 * giga / 2,
 		Link: 62 * giga, Axes: 2,
-		Source: "cloud.google.com/tpu/docs/v2; links: Jouppi et al., A Domain-Specific Supercomputer for Training Deep Neural Networks (2020)",
+		Source: "Jouppi et al., A Domain-Specific Supercomputer for Training Deep Neural Networks (2020)",
 	},
 	{
 		Name: "v3", Cores: 2, Devices: 2, HBM: 16 * gib, Usable: 1548 * gib / 100, Flops: 123 * tera / 2, Bandwidth: 900 * giga / 2,

@@ -24,6 +24,7 @@ type opened struct {
 	Devices int
 	Version string
 	Error   string
+	NoTPU   bool // the reason of Error: libtpu is there
 }
 
 func newDoctor() *cobra.Command {
@@ -57,7 +58,7 @@ func newDoctor() *cobra.Command {
 func open(engine string) opened {
 	e, err := xla.Open(engine, xla.Options{})
 	if err != nil {
-		return opened{Error: err.Error()}
+		return opened{Error: err.Error(), NoTPU: noTPU(err)}
 	}
 	defer e.Close()
 	return opened{Devices: e.NumDevices(), Version: e.PluginVersion()}
@@ -81,6 +82,9 @@ func probeEngine(ctx context.Context, engine string) (devices int, version strin
 	var found opened
 	if err != nil || json.Unmarshal(text, &found) != nil {
 		return 0, "", fmt.Errorf("opening it ended the process: %v: %s", err, lastLine(talk.String()))
+	}
+	if found.NoTPU {
+		return 0, "", fmt.Errorf("%w in this machine: it only compiles (mocotpu compile)", setup.ErrNoDevice)
 	}
 	if found.Error != "" {
 		return 0, "", errors.New(found.Error)

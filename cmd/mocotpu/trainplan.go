@@ -20,12 +20,17 @@ const planLimit = 30 * time.Minute
 
 // withoutTPU says what can be done where there is no TPU.
 func withoutTPU(err error) error {
-	var failed *xla.Error
-	if !errors.As(err, &failed) || failed.Op != "open tpu" || failed.Code != xla.NotFound {
+	if !noTPU(err) {
 		return err
 	}
 	return usageError{fmt.Errorf("%w\nwithout one: mocotpu compile --topology=v3-8, with the same flags, compiles this very step for a TPU that is not "+
 		"there and reports what it needs; mocotpu train --backend=cpu --devices=8 computes the numbers of eight cores", err)}
+}
+
+// noTPU tells whether a TPU did not open because there is none, although libtpu is installed.
+func noTPU(err error) bool {
+	var failed *xla.Error
+	return errors.As(err, &failed) && failed.Op == "open tpu" && failed.Code == xla.NotFound
 }
 
 // checkPlan refuses a run that does not fit the TPU that is open, before any data is read: it compiles the step for the

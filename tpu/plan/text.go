@@ -141,6 +141,7 @@ func (p *Plan) writeTime(b *strings.Builder) {
 		{"interconnect", "", fmt.Sprintf("%d x %.4g GB/s a chip", p.Target.links(), p.Target.Link/1e9), milliseconds(t.Interconnect) + " ms", mark(BoundInterconnect)},
 	})
 	fmt.Fprintf(b, "  ideal: %.1f ms, %.0f img/s; %.1f %% of that if no exchange hides behind computing\n", 1e3*t.Step, t.ImagesPerSecond, 100*t.Efficiency)
+	fmt.Fprintf(b, "  peaks: %s\n", p.Target.Source)
 }
 
 func (p *Plan) writeFailure(b *strings.Builder) {

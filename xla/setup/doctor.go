@@ -12,7 +12,7 @@ import (
 // Row is what Doctor found out about one engine.
 type Row struct {
 	Engine  string
-	Status  string // found, missing, or broken: found, but it could not be opened
+	Status  string // found, missing, idle: found, but the machine has no such device, or broken: it could not be opened
 	Version string
 	Devices string // "" where they were not counted
 	Get     string // how to get it, or what is wrong with it; "" where there is nothing to do
@@ -20,6 +20,9 @@ type Row struct {
 
 // Usable tells whether the engine can train.
 func (r Row) Usable() bool { return r.Status == "found" }
+
+// ErrNoDevice is what a Probe returns where the machine has no device for an engine that is installed.
+var ErrNoDevice = errors.New("no such device")
 
 // Probe opens an engine and returns the number of its devices and its version. libtpu, where there is no TPU, aborts
 // the process or waits for a metadata server for minutes: open engines in child processes, with a time limit.
@@ -61,6 +64,9 @@ func (r *Row) open(probe Probe) {
 	devices, version, err := probe(r.Engine)
 	if err != nil {
 		r.Status, r.Get = "broken", firstLine(err.Error())
+		if errors.Is(err, ErrNoDevice) {
+			r.Status = "idle"
+		}
 		return
 	}
 	r.Devices = strconv.Itoa(devices)

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ func TestDoctor(t *testing.T) {
 	_, _ = sandbox(t)
 	folder := t.TempDir()
 	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", folder)
-	for _, engine := range []string{"cpu", "cuda"} {
+	for _, engine := range []string{"cpu", "cuda", "tpu"} {
 		writeFile(t, filepath.Join(folder, "pjrt_c_api_"+engine+"_plugin.so"), sharedLibrary(t, "GetPjrtApi"))
 	}
 	rows := Doctor(func(engine string) (int, string, error) {
@@ -21,7 +22,7 @@ func TestDoctor(t *testing.T) {
 		case "cuda":
 			return 0, "", errors.New("no GPU found\nstack")
 		case "tpu":
-			t.Error("tpu was opened, and it is not there")
+			return 0, "", fmt.Errorf("%w here", ErrNoDevice)
 		}
 		return 1, "", nil
 	})
@@ -34,7 +35,7 @@ func TestDoctor(t *testing.T) {
 go      found    1        built in                       -
 cpu     found    8        PJRT 0.104                     -
 cuda    broken   -        DIR/pjrt_c_api_cuda_plugin.so  no GPU found
-tpu     missing  -        -                              mocotpu setup tpu
+tpu     idle     -        DIR/pjrt_c_api_tpu_plugin.so   no such device here
 `
 	if squeeze(got) != squeeze(want) {
 		t.Errorf("got\n%swant\n%s", got, want)
