@@ -3,38 +3,45 @@
 package moco_test
 
 import (
+	"math"
 	"testing"
 
-	"github.com/gomlx/compute"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
-// TestSlowTwentySteps says how far eight devices drift from one: rounding grows with every step, and the numbers stay
-// those of one run for a while only.
+// TestSlowTwentySteps says what holds of "eight devices give the numbers of one" at twenty steps. Where a step is a
+// smooth function (condition), everything does, to rounding. Where ReLUs switch and the rate is high, rounding grows
+// about tenfold a step, and after some six steps two runs keep the same course only: the losses, not the parameters.
 func TestSlowTwentySteps(t *testing.T) {
 	for _, test := range []struct {
 		arch       string
 		width, dim int
-		tolerance  float64 // of the 20th loss and of every tensor then
 	}{
-		{"resnet10", 4, 32, 0.05},
-		{"resnet18", 64, 128, 0.2},
+		{"resnet10", 4, 32},
+		{"resnet18", 16, 128},
 	} {
 		c := smallConfig()
 		c.Encoder.Arch, c.Encoder.Width, c.Encoder.Dim = test.arch, test.width, test.dim
-		one := runSteps(t, xlatest.CPU(t, 1), 1, c, 20)
-		eight := runSteps(t, xlatest.CPU(t, 8), 8, c, 20)
-		for i := range one.figures {
-			t.Logf("%s step %d: loss %v on one device, %v on eight", test.arch, i, one.figures[i][moco.FigureLoss], eight.figures[i][moco.FigureLoss])
+		trials := map[int]*trial{}
+		for _, devices := range []int{1, 8} {
+			trials[devices] = newTrial(t, xlatest.CPU(t, devices), devices, c)
+			defer trials[devices].program.Close()
 		}
-		compareRuns(t, eight, one, test.tolerance, 1)
-	}
-}
+		one, eight := trials[1].condition().run(t, 20, 0.001), trials[8].condition().run(t, 20, 0.001)
+		compareRuns(t, eight, one, 1e-5, 1e-4)
 
-func runSteps(t testing.TB, b compute.Backend, devices int, c moco.Config, steps int) stepRun {
-	t.Helper()
-	tr := newTrial(t, b, devices, c)
-	defer tr.program.Close()
-	return tr.run(t, steps, 0.05)
+		one, eight = trials[1].run(t, 20, 0.05), trials[8].run(t, 20, 0.05)
+		for i := range one.figures {
+			a, b := float64(one.figures[i][moco.FigureLoss]), float64(eight.figures[i][moco.FigureLoss])
+			t.Logf("%s step %d: loss %v on one device, %v on eight", test.arch, i, a, b)
+			limit := 0.1
+			if i < 3 {
+				limit = 1e-4
+			}
+			if !(math.Abs(a-b) <= limit*a) {
+				t.Errorf("%s step %d: loss %v on one device, %v on eight, want within %v", test.arch, i, a, b, limit)
+			}
+		}
+	}
 }
