@@ -78,6 +78,7 @@ func (f *configFlags) resolve(flags *pflag.FlagSet) (pretrain.Config, error) {
 	if err != nil {
 		return c, usageError{err}
 	}
+	began := c.Engine.Backend
 	onto := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bindConfig(onto, &c)
 	flags.Visit(func(given *pflag.Flag) {
@@ -96,6 +97,12 @@ func (f *configFlags) resolve(flags *pflag.FlagSet) (pretrain.Config, error) {
 	}
 	if f.data != "" {
 		setData(&c.Data, f.data)
+	}
+	if c.Engine.Backend != began && !flags.Changed("devices") {
+		c.Engine.Devices = 0 // so many were meant for the other engine
+	}
+	if c.Optim.Schedule != "step" && flags.Changed("schedule") && !flags.Changed("milestones") {
+		c.Optim.Milestones = nil // the preset's schedule had them
 	}
 	c.Run.Dir = f.dir
 	if err := c.Validate(); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,6 +91,10 @@ func (r *reporter) KNN(row pretrain.KNNRow) {
 		return
 	}
 	l := r.last
+	if l.Step == 0 { // the run went on just before its evaluation
+		fmt.Fprintf(r.out, "epoch %3d   kNN %s\n", row.Epoch, accuracies(row.K, row.Backbone))
+		return
+	}
 	fmt.Fprintf(r.out, "epoch %3d   kNN %s   loss %.3f (chance %.3f)  top-1 %.1f%%  pos %.2f neg %.2f spread %.2f  lr %.4f  %.0f img/s, wait %.0f%%\n",
 		row.Epoch, accuracies(row.K, row.Backbone), l.Loss, l.Chance, l.Top1, l.Positive, l.Negative, l.Spread, l.LR,
 		l.Time.ImagesPerSecond, 100*l.Time.DataWait)
@@ -106,8 +111,12 @@ func (r *reporter) end(c pretrain.Config, result pretrain.Result) {
 		return
 	}
 	first, last := result.KNN[0], result.KNN[len(result.KNN)-1]
-	fmt.Fprintf(r.out, "kNN top-1 on %d held-out images (backbone, k=%d): untrained %.1f%%, after %d epochs %.1f%%",
-		last.Queries, last.K[len(last.K)-1], first.Headline(), last.Epoch, last.Headline())
+	k := last.K[len(last.K)-1]
+	fmt.Fprintf(r.out, "kNN top-1 on %d held-out images (backbone, k=%d): ", last.Queries, k)
+	if i := slices.Index(first.K, k); i >= 0 && first.Step == 0 {
+		fmt.Fprintf(r.out, "untrained %.1f%%, ", first.Backbone[i])
+	}
+	fmt.Fprintf(r.out, "after %d epochs %.1f%%", last.Epoch, last.Headline())
 	if len(first.Pixels) > 0 {
 		best := first.Pixels[0]
 		for _, p := range first.Pixels {

@@ -50,6 +50,8 @@ func TestExitCodes(t *testing.T) {
 		{"train --batch 100 --temperature -1 --arch vgg", 2, "", "moco.temperature is -1"},
 		{"train --batch 72 --bn-groups 8", 2, "", "have no common divisor to shuffle by"},
 		{"train --devices 3", 2, "", "divides moco.groups"},
+		{"train --temperature 1e-5 --weight-decay 2", 2, "", "optim.weight_decay is 2"},
+		{"train --plugin /x.so", 2, "", "want the engine that plugin /x.so is of"},
 		{"train --backend go --data mnist", 2, "", "mocotpu data get mnist"},
 		{"train --preset moco-v1 --backend go", 2, "", "folders of images cannot be read yet"},
 		{"train --backend cpu --plugin " + missing, 2, "", missing},
@@ -129,7 +131,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, talk bytes.Buffer
-	code := run(ctx, append(tinyRun, "--dir", "run", "--knn-every", "0"), &out, &talk)
+	code := run(ctx, append(tinyRun, "--dir", "run"), &out, &talk)
 	if code != exitInterrupted || !strings.Contains(talk.String(), "--dir run goes on from there") {
 		t.Errorf("exit code %d, stderr %q, want %d and how to go on", code, talk.String(), exitInterrupted)
 	}

@@ -3,6 +3,7 @@ package pretrain
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // When a run has gone wrong. Each limit leaves room for what healthy runs do:
@@ -87,6 +88,9 @@ func (d *Diagnoser) KNN(r KNNRow) []string {
 	found := d.endEpoch()
 	if math.IsNaN(r.Headline()) {
 		return found
+	}
+	if len(d.knn) > 0 && slices.Max(d.knn[0].K) != slices.Max(r.K) {
+		d.knn = nil // another headline than before cannot be compared with it
 	}
 	d.knn = append(d.knn, r)
 	first := d.knn[0]

@@ -9,7 +9,7 @@ func (s *session) evaluationDue() bool {
 		return false
 	}
 	epochEnds := s.done%s.perEpoch == 0 && (s.done/s.perEpoch)%s.config.KNN.Every == 0
-	return epochEnds || s.done == s.total
+	return epochEnds || s.done >= s.total
 }
 
 // evaluate judges the encoder, writes the row, and tells whether it is better than ever. It gives up with the context.

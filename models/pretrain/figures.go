@@ -13,6 +13,7 @@ type figures struct {
 	steps   int
 	sums    [moco.NumFigures]float64
 	begin   time.Time
+	timed   int // of steps, those since begin: not those of an earlier process
 	waiting time.Duration
 }
 
@@ -21,6 +22,7 @@ func (f *figures) add(values []float32, waited time.Duration) {
 		f.sums[i] += float64(v)
 	}
 	f.steps++
+	f.timed++
 	f.waiting += waited
 }
 
@@ -69,7 +71,7 @@ func (f *figures) row(c Config, now time.Time) Row {
 		Spread:   mean(moco.FigureSpread),
 		GradNorm: mean(moco.FigureGradientNorm),
 		Time: Time{
-			ImagesPerSecond: Float(float64(f.steps*c.MoCo.Batch) / elapsed),
+			ImagesPerSecond: Float(float64(f.timed*c.MoCo.Batch) / elapsed),
 			DataWait:        Float(f.waiting.Seconds() / elapsed),
 		},
 	}

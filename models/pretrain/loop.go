@@ -39,13 +39,10 @@ func (s *session) steps(ctx context.Context) error {
 		if err := s.betweenSteps(ctx); err != nil {
 			return err
 		}
-		if s.done == s.total {
+		if s.done >= s.total { // above it where a later part of the run is asked to be shorter
 			return s.saver.wait()
 		}
 		s.sums.begin = s.sums.begin.Add(time.Since(pause)) // the throughput is that of the steps
-		if ctx.Err() != nil {
-			return s.interrupted()
-		}
 		waiting := time.Now()
 		batch, ok := <-batches
 		if !ok {
@@ -70,6 +67,9 @@ func (s *session) steps(ctx context.Context) error {
 
 // betweenSteps evaluates and saves when it is time, after the steps done.
 func (s *session) betweenSteps(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return s.interrupted() // perhaps before everything was compiled
+	}
 	if err := s.saver.poll(); err != nil {
 		return err
 	}

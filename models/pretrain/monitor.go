@@ -2,6 +2,7 @@ package pretrain
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/mocotpu/mocotpu/models/data"
@@ -119,6 +120,9 @@ func (m *monitor) judge(bank, queries []float32, dim int) ([]Float, error) {
 	results, err := eval.KNN(m.session.machine.Backend, eval.Features{Data: bank, Dim: dim}, m.bank.Labels,
 		eval.Features{Data: queries, Dim: dim}, m.session.test.Labels, len(m.bank.Classes),
 		eval.Options{Ks: k.Ks, Temperature: k.Temperature})
+	if errors.Is(err, eval.ErrNotFinite) {
+		return nil, m.session.diverged("a feature")
+	}
 	if err != nil {
 		return nil, deviceError{err}
 	}

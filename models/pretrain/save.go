@@ -17,7 +17,7 @@ func (s *session) checkpointDue() bool {
 	if every == 0 {
 		every = s.perEpoch
 	}
-	return s.done == s.total || s.done%every == 0
+	return s.done >= s.total || s.done%every == 0
 }
 
 // save starts to write a checkpoint of the steps done, unless there is one. It returns the error of the one before it;

@@ -80,7 +80,10 @@ func (s *session) openData() error {
 	if s.moco, err = c.Step(); err != nil {
 		return err
 	}
-	return s.moco.Validate()
+	if err := s.moco.Validate(); err != nil {
+		return invalid{err}
+	}
+	return nil
 }
 
 // openDir locks the directory and finds out whether the run begins or goes on.
@@ -94,11 +97,11 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 		}
 	}()
 	record := Record{Config: s.config, DataSHA256: s.train.Checksum(), Versions: s.machine.Versions}
-	if err := s.compare(record); err != nil {
-		return err
-	}
 	s.resumed, err = s.dir.Load()
 	if err != nil && !errors.Is(err, checkpoint.ErrNone) {
+		return err
+	}
+	if err := s.compare(record); err != nil {
 		return err
 	}
 	if err := s.dir.SaveRecord(record); err != nil {
@@ -122,10 +125,17 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 // compare checks what the run is asked to be against what it was, and tells of harmless changes.
 func (s *session) compare(asked Record) error {
 	saved, err := s.dir.Record()
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && s.resumed == nil:
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, fs.ErrNotExist):
+		state := s.resumed.State
+		saved = Record{DataSHA256: asked.DataSHA256, Versions: state.Versions}
+		if saved.Config, err = ConfigOf(state); err != nil {
+			return err
+		}
+		s.report.Note("config.json is missing: the checkpoint's own configuration stands in for it")
+	case err != nil:
 		return err
 	}
 	notices, err := CheckResume(saved, asked)

@@ -65,8 +65,10 @@ func Train(ctx context.Context, c Config, m Machine, report Reporter) (Result, e
 }
 
 func train(ctx context.Context, c Config, m Machine, report Reporter, disk durable.FileSystem) (result Result, err error) {
-	c.Engine.Devices = m.Devices
-	if err := c.Validate(); err != nil {
+	// Only for the check: what is saved is what was asked for, since a run may go on on another engine.
+	resolved := c
+	resolved.Engine.Devices = m.Devices
+	if err := resolved.Validate(); err != nil {
 		return result, err
 	}
 	s := &session{config: c, machine: m, report: report, start: time.Now()}

@@ -88,6 +88,8 @@ func (c Config) ValidateData(nTrain int) error {
 	if c.KNN.Every > 0 && len(c.KNN.Ks) > 0 {
 		k := slices.Max(c.KNN.Ks)
 		p.check(k <= bank, "knn.ks has %d, want at most the %d images of the bank", k, bank)
+		p.check(bank >= c.MoCo.Batch, "knn.bank_images is %d, want 0 (all) or at least one batch of %d",
+			c.KNN.BankImages, c.MoCo.Batch)
 	}
 	return joinProblems("data", p)
 }
@@ -158,7 +160,7 @@ func (m MoCo) validate(p *problems) {
 	}
 	p.check(m.Queue > 0 && m.Queue >= keys, "moco.queue is %d, want at least %d, %s", m.Queue, keys, why)
 	p.check(m.KeyMomentum >= 0 && m.KeyMomentum < 1, "moco.key_momentum is %g, want at least 0 and below 1", m.KeyMomentum)
-	p.check(positive(m.Temperature), "moco.temperature is %g, want a number above 0", m.Temperature)
+	p.check(m.Temperature >= 1e-4 && m.Temperature <= 1e4, "moco.temperature is %g, want 0.0001 to 10000", m.Temperature)
 }
 
 func (m MoCo) validateGroups(p *problems) {
@@ -216,7 +218,7 @@ func (c Config) validateOptim(p *problems) {
 	o := c.Optim
 	p.check(positive(o.LR), "optim.lr is %g, want a number above 0", o.LR)
 	p.check(o.Momentum >= 0 && o.Momentum < 1, "optim.momentum is %g, want at least 0 and below 1", o.Momentum)
-	p.check(o.WeightDecay >= 0 && !math.IsInf(o.WeightDecay, 1), "optim.weight_decay is %g, want a number from 0", o.WeightDecay)
+	p.check(o.WeightDecay >= 0 && o.WeightDecay <= 1, "optim.weight_decay is %g, want 0 to 1", o.WeightDecay)
 	p.oneOf("optim.schedule", "schedule", o.Schedule)
 	p.check(o.Warmup >= 0 && !math.IsInf(o.Warmup, 1), "optim.warmup is %g, want a number of epochs from 0", o.Warmup)
 	p.check(c.Run.Epochs <= 0 || !(o.Warmup >= float64(c.Run.Epochs)),
@@ -249,6 +251,7 @@ func (c Config) validateEngine(p *problems) {
 	p.check(e.Devices >= 0, "engine.devices is %d, want 0 (automatic) or more", e.Devices)
 	p.check(e.Backend != "go" || e.Devices <= 1, "engine.devices is %d, want 1: the go engine has one device", e.Devices)
 	p.check(e.Backend != "go" || e.Plugin == "", "engine.plugin is %q, want none for the go engine", e.Plugin)
+	p.check(e.Backend != "auto" || e.Plugin == "", "engine.backend is auto, want the engine that plugin %s is of", e.Plugin)
 	if e.Devices > 0 && c.MoCo.Groups > 0 {
 		p.check(c.MoCo.Groups%e.Devices == 0, "engine.devices is %d, want a number that divides moco.groups (%d)",
 			e.Devices, c.MoCo.Groups)

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"github.com/mocotpu/mocotpu/models/pretrain"
+)
+
+// resolved is the configuration that the flags make.
+func resolved(t *testing.T, args ...string) pretrain.Config {
+	t.Helper()
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	f := addConfigFlags(flags)
+	if err := flags.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.resolve(flags)
+	if err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return c
+}
+
+// Another schedule than the preset's step leaves its milestones behind.
+func TestScheduleWithoutMilestones(t *testing.T) {
+	if c := resolved(t, "--preset=moco-v1", "--data=cifar10"); len(c.Optim.Milestones) != 2 {
+		t.Errorf("milestones %v, want the preset's two", c.Optim.Milestones)
+	}
+	c := resolved(t, "--preset=moco-v1", "--data=cifar10", "--schedule=cosine")
+	if c.Optim.Schedule != "cosine" || len(c.Optim.Milestones) != 0 {
+		t.Errorf("schedule %s with milestones %v, want cosine without", c.Optim.Schedule, c.Optim.Milestones)
+	}
+}
+
+// The devices of a run belong to its engine.
+func TestAnotherEngineHasItsOwnDevices(t *testing.T) {
+	dir := t.TempDir()
+	c := resolved(t, "--preset=glyphs", "--backend=cpu", "--devices=8")
+	run, err := pretrain.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer run.Close()
+	if err := run.SaveRecord(pretrain.Record{Config: c}); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args    []string
+		devices int
+	}{
+		{nil, 8},
+		{[]string{"--backend=cpu"}, 8},
+		{[]string{"--backend=go"}, 0},
+		{[]string{"--backend=cuda", "--devices=4"}, 4},
+	} {
+		if c := resolved(t, append(test.args, "--dir="+dir)...); c.Engine.Devices != test.devices {
+			t.Errorf("%v: %d devices, want %d", test.args, c.Engine.Devices, test.devices)
+		}
+	}
+}
+
+// What a part of a run was not told it does not print.
+func TestReporterInTheMiddle(t *testing.T) {
+	var out bytes.Buffer
+	r := newReporter(&out, io.Discard, false)
+	at := func(step, k int, percent pretrain.Float) pretrain.KNNRow {
+		return pretrain.KNNRow{Step: step, Epoch: step / 4, K: []int{k}, Backbone: []pretrain.Float{percent}, Queries: 62}
+	}
+	r.KNN(at(4, 5, 20))
+	if text := out.String(); strings.Contains(text, "loss") || !strings.Contains(text, "k=5 20.0%") {
+		t.Errorf("before the first row it prints %q, want the accuracies alone", text)
+	}
+	for _, test := range []struct {
+		first pretrain.KNNRow
+		want  string
+	}{
+		{at(0, 5, 10), "k=5): untrained 10.0%, after 2 epochs 30.0%"},
+		{at(0, 20, 10), "k=5): after 2 epochs 30.0%"}, // not comparable
+		{at(4, 5, 10), "k=5): after 2 epochs 30.0%"},  // not untrained
+	} {
+		out.Reset()
+		r.end(pretrain.Config{}, pretrain.Result{KNN: []pretrain.KNNRow{test.first, at(8, 5, 30)}})
+		if text := out.String(); !strings.Contains(text, test.want) {
+			t.Errorf("it sums up %q, want %q", text, test.want)
+		}
+	}
+}
