@@ -20,6 +20,8 @@
 //	models/checkpoint   the checkpoints of a run: written whole or not at all, verified when read
 //	models/durable      files that survive a crash, and the file system that a test breaks
 //	models/safetensors  named arrays in a file, as checkpoints and exports are written
+//	models/torchfile    the files of torch.save
+//	models/pickle       Python's pickles as plain data: nothing in one is executed
 //	models/npy          arrays as NumPy files
 //	xla                 opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
 //	xla/hlo             reads optimized programs: collectives, convolutions, aliased memory

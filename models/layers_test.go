@@ -22,6 +22,8 @@ var mayImport = map[string][]string{
 	"models/data/packed":  {"models/data", "models/data/files", "models/data/picture", "models/npy"},
 
 	"models/safetensors": {},
+	"models/torchfile":   {"models/pickle", "models/safetensors"},
+	"models/pickle":      {},
 	"models/npy":         {},
 	"models/durable":     {},
 	"models/checkpoint":  {"models/durable", "models/safetensors"},

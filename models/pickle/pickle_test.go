@@ -1,0 +1,114 @@
+package pickle
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var allowed = []Global{{"numpy", "ndarray"}}
+
+// every kind of value there is.
+func every() any {
+	return Dict{
+		{"none", nil},
+		{"flags", List{true, false}},
+		{"ints", Tuple{0, 1, -1, 255, 65536, math.MaxInt32, math.MinInt32, math.MaxInt32 + 1, -1 << 40, math.MaxInt64, math.MinInt64}},
+		{"floats", List{0.5, math.Inf(-1)}},
+		{"text", "ogórek\n"},
+		{"", []byte{0, 255}},
+		{7, Dict{}},
+		{"empty", List{List{}, Tuple{}, "", []byte{}}},
+		{"array", Call{Global{"numpy", "ndarray"}, Tuple{Tuple{2}, "<f4"}}},
+		{"class", Global{"numpy", "ndarray"}},
+		{"out", Persistent{Tuple{"storage", 3}}},
+	}
+}
+
+func TestThereAndBack(t *testing.T) {
+	var written bytes.Buffer
+	if err := Write(&written, every()); err != nil {
+		t.Fatal(err)
+	}
+	written.WriteString("rest")
+	r := bufio.NewReader(&written)
+	got, err := Read(r, allowed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, every()) {
+		t.Errorf("read %#v\nwant %#v", got, every())
+	}
+	if rest, err := r.ReadString(0); rest != "rest" {
+		t.Errorf("%q is left (error %v), want what follows the pickle", rest, err)
+	}
+	if err := Write(&written, Dict{{"a", struct{}{}}}); err == nil || !strings.Contains(err.Error(), "struct {}") {
+		t.Errorf("writing a struct: error %v", err)
+	}
+}
+
+// Recorded from Python 3.11: pickle.dumps(value, protocol).
+func TestReadsPythons(t *testing.T) {
+	for _, test := range []struct {
+		name, pickle string
+		want         any
+	}{
+		{"protocol 0", "(lp0\nI1\naI01\naVx\np1\naF0.5\na.", List{1, true, "x", 0.5}},
+		{"protocol 2, OrderedDict with attributes", "\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01X\x01\x00\x00\x00aq\x02K\x01s}q\x03X\x01\x00\x00\x00xq\x04K\x02sb.", Dict{{"a", 1}}},
+		{"protocol 4", "\x80\x04\x95\x15\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01a\x94]\x94(K\x01\x8c\x01b\x94N\x86\x94es.", Dict{{"a", List{1, Tuple{"b", nil}}}}},
+	} {
+		if got, err := Read(strings.NewReader(test.pickle), nil); err != nil || !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %#v, error %v, want %#v", test.name, got, err, test.want)
+		}
+	}
+}
+
+// Whatever a pickle asks to run, or to build, is refused by name.
+func TestRefuses(t *testing.T) {
+	for _, test := range []struct{ name, pickle, want string }{
+		{"os.system", "cos\nsystem\n(S'echo hacked'\ntR.", "os.system"},
+		{"builtins.eval", "\x80\x03cbuiltins\neval\nX\x01\x00\x00\x001\x85R.", "builtins.eval"},
+		{"by stack", "\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x01x\x85R.", "posix.system"},
+		{"instance", "(ios\nsystem\n.", "os.system"},
+		{"set", "\x80\x04\x8f.", "not plain data"},
+		{"itself", "]\x94h\x00a.", "nested more than"},
+	} {
+		_, err := Read(strings.NewReader(test.pickle), allowed)
+		if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want it refused: %q", test.name, err, test.want)
+		}
+	}
+	// Each of 40 lists holds the one before it twice.
+	laughs := "]\x94" + "]\x94(h\x00h\x00e"
+	for i := range 40 {
+		laughs += "]\x94(h" + string(rune(i+1)) + "h" + string(rune(i+1)) + "e"
+	}
+	if _, err := Read(strings.NewReader(laughs+"."), nil); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("a pickle that unfolds without end: error %v", err)
+	}
+}
+
+// A damaged pickle is an error at every length and with every byte changed, or another value; never a panic.
+func TestDamaged(t *testing.T) {
+	var written bytes.Buffer
+	if err := Write(&written, every()); err != nil {
+		t.Fatal(err)
+	}
+	whole := written.Bytes()
+	for n := range whole {
+		if got, err := Read(bytes.NewReader(whole[:n]), allowed); err == nil {
+			t.Fatalf("cut to %d bytes of %d: read %v", n, len(whole), got)
+		}
+	}
+	for i := range whole {
+		for _, flip := range []byte{1, 4, 0x80} {
+			spoilt := bytes.Clone(whole)
+			spoilt[i] ^= flip
+			Read(bytes.NewReader(spoilt), allowed)
+		}
+	}
+}
