@@ -72,9 +72,6 @@ type State struct {
 	// Seed is the key of every random draw: with the numbers above and an image's
 	// index it determines all of them, so nothing else random needs saving.
 	Seed uint64 `json:"seed"`
-	// Score is how good the run was at this step, more being better, or nil where
-	// nobody looked; see [Keep.Best].
-	Score *float64 `json:"score"`
 	// Unlogged is what the steps since the last row of metrics left for the next
 	// one, JSON of the run's making.
 	Unlogged json.RawMessage `json:"unlogged"`

@@ -55,7 +55,7 @@ func sampleState(step int) State {
 var keepTwo = Keep{Last: 2}
 
 func saveSample(fs durable.FileSystem, dir string, step int) error {
-	return Save(fs, dir, sampleFiles(step), sampleState(step), keepTwo)
+	return Save(fs, dir, sampleFiles(step), sampleState(step), keepTwo, nil)
 }
 
 // mustSave writes good checkpoints.
@@ -125,7 +125,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	if !slices.Equal(names, checkpointFiles) {
 		t.Errorf("files %v, want %v", names, checkpointFiles)
 	}
-	if err := Save(durable.Disk{}, dir, nil, State{Step: -1}, keepTwo); err == nil {
+	if err := Save(durable.Disk{}, dir, nil, State{Step: -1}, keepTwo, nil); err == nil {
 		t.Error("step -1 was saved")
 	}
 }

@@ -21,9 +21,12 @@ type Keep struct {
 	Best bool `json:"best"`
 }
 
+// Scores says how good a run was after some of its steps, more being better.
+type Scores map[int]float64
+
 // prune removes the checkpoints up to step that keep does not want, and all later ones. A checkpoint is renamed before
 // it is removed, so that a crash leaves no half of one.
-func prune(fs durable.FileSystem, runDir string, step int, keep Keep) error {
+func prune(fs durable.FileSystem, runDir string, step int, keep Keep, scores Scores) error {
 	if err := removeTemporary(fs, runDir); err != nil {
 		return err
 	}
@@ -32,7 +35,7 @@ func prune(fs durable.FileSystem, runDir string, step int, keep Keep) error {
 		return err
 	}
 	at := slices.Index(steps, step)
-	wanted := keep.wanted(steps[:at+1], func(step int) float64 { return score(runDir, step) })
+	wanted := keep.wanted(steps[:at+1], scores)
 	for _, old := range steps {
 		if slices.Contains(wanted, old) {
 			continue
@@ -49,30 +52,18 @@ func prune(fs durable.FileSystem, runDir string, step int, keep Keep) error {
 }
 
 // wanted returns which of steps, ascending, stay.
-func (k Keep) wanted(steps []int, score func(step int) float64) []int {
+func (k Keep) wanted(steps []int, scores Scores) []int {
 	stay := slices.Clone(steps[max(0, len(steps)-max(k.Last, 1)):])
 	best, bestScore := -1, math.Inf(-1)
 	for _, step := range steps {
 		if k.Every > 0 && step > 0 && step%k.Every == 0 {
 			stay = append(stay, step)
 		}
-		if !k.Best {
-			continue
-		}
-		if s := score(step); s > bestScore {
-			best, bestScore = step, s
+		if score, ok := scores[step]; ok && k.Best && score > bestScore {
+			best, bestScore = step, score
 		}
 	}
 	return append(stay, best)
-}
-
-// score returns that of a checkpoint, NaN where it has none or cannot be read: then it is not the best.
-func score(runDir string, step int) float64 {
-	state, err := readState(filepath.Join(runDir, Name(step)))
-	if err != nil || state.Score == nil {
-		return math.NaN()
-	}
-	return *state.Score
 }
 
 // removeTemporary removes what killed writers left.

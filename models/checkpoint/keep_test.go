@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,27 +10,13 @@ import (
 	"github.com/mocotpu/mocotpu/models/durable/durabletest"
 )
 
-// saveScored saves steps in order, with their scores where scores has them.
-func saveScored(t *testing.T, dir string, keep Keep, steps []int, scores map[int]float64) {
-	t.Helper()
-	for _, step := range steps {
-		state := sampleState(step)
-		if score, ok := scores[step]; ok {
-			state.Score = &score
-		}
-		if err := Save(durabletest.Good(), dir, sampleFiles(step), state, keep); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func TestKeep(t *testing.T) {
 	steps := []int{0, 10, 20, 30, 40, 50, 60}
-	scores := map[int]float64{0: 5, 10: 40, 30: 60, 40: 60, 60: 55}
+	scores := Scores{0: 5, 10: 40, 30: 60, 40: 60, 60: 55}
 	for _, test := range []struct {
 		name   string
 		keep   Keep
-		scores map[int]float64
+		scores Scores
 		want   []int
 	}{
 		{"last", Keep{Last: 2}, scores, []int{50, 60}},
@@ -38,29 +25,22 @@ func TestKeep(t *testing.T) {
 		{"every", Keep{Last: 1, Every: 20}, scores, []int{20, 40, 60}},
 		{"every and last", Keep{Last: 2, Every: 30}, scores, []int{30, 50, 60}},
 		{"the older of two equals is the best", Keep{Last: 1, Best: true}, scores, []int{30, 60}},
-		{"the best is the newest", Keep{Last: 1, Best: true}, map[int]float64{60: 1, 10: 0.5}, []int{60}},
+		{"the best is the newest", Keep{Last: 1, Best: true}, Scores{60: 1, 10: 0.5}, []int{60}},
+		{"a score that is no number", Keep{Last: 1, Best: true}, Scores{10: math.NaN(), 20: 1}, []int{20, 60}},
 		{"no score, no best", Keep{Last: 1, Best: true}, nil, []int{60}},
 		{"all", Keep{Last: 1, Every: 50, Best: true}, scores, []int{30, 50, 60}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
-			saveScored(t, dir, test.keep, steps, test.scores)
+			for _, step := range steps {
+				if err := Save(durabletest.Good(), dir, sampleFiles(step), sampleState(step), test.keep, test.scores); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if got, err := Steps(dir); err != nil || !slices.Equal(got, test.want) {
 				t.Errorf("kept %v, error %v, want %v", got, err, test.want)
 			}
 		})
-	}
-}
-
-// TestKeepDamagedBest: a checkpoint whose state cannot be read is not the best, and does not stop a save.
-func TestKeepDamagedBest(t *testing.T) {
-	dir := t.TempDir()
-	keep := Keep{Last: 1, Best: true}
-	saveScored(t, dir, keep, []int{10, 20}, map[int]float64{10: 60, 20: 50})
-	truncate(t, filepath.Join(dir, Name(10), stateFile), 3)
-	saveScored(t, dir, keep, []int{30}, nil)
-	if got, err := Steps(dir); err != nil || !slices.Equal(got, []int{20, 30}) {
-		t.Errorf("kept %v, error %v, want the best that can be read, and the last", got, err)
 	}
 }
 

@@ -13,18 +13,19 @@ import (
 
 // Save writes the checkpoint of state.Step into runDir, so that a crash at any moment leaves either it or the one
 // before: files are written under a temporary name, made durable and renamed; then LAST is replaced, and only then are
-// checkpoints removed: those that keep does not want, and those of later steps, which belong to a run given up.
+// checkpoints removed: those that keep does not want, and those of later steps, which belong to a run given up. The
+// scores are for keep.Best; nil is none.
 //
 // A checkpoint that LAST already names and that is intact is left as it is: no step was done since. The tensors are
 // read and not kept. The caller holds the run directory's lock.
-func Save(fs durable.FileSystem, runDir string, files []File, state State, keep Keep) error {
-	if err := save(fs, runDir, files, state, keep); err != nil {
+func Save(fs durable.FileSystem, runDir string, files []File, state State, keep Keep, scores Scores) error {
+	if err := save(fs, runDir, files, state, keep, scores); err != nil {
 		return fmt.Errorf("checkpoint: save step %d: %w", state.Step, err)
 	}
 	return nil
 }
 
-func save(fs durable.FileSystem, runDir string, files []File, state State, keep Keep) error {
+func save(fs durable.FileSystem, runDir string, files []File, state State, keep Keep, scores Scores) error {
 	if state.Step < 0 {
 		return errors.New("want a step from 0")
 	}
@@ -58,7 +59,7 @@ func save(fs durable.FileSystem, runDir string, files []File, state State, keep 
 	if err := durable.Replace(fs, filepath.Join(runDir, lastFile), []byte(name+"\n")); err != nil {
 		return err
 	}
-	if err := prune(fs, runDir, state.Step, keep); err != nil {
+	if err := prune(fs, runDir, state.Step, keep, scores); err != nil {
 		return fmt.Errorf("it is saved, but older ones were not removed: %w", err)
 	}
 	return nil

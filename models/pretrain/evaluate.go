@@ -5,7 +5,7 @@ import "context"
 // evaluationDue says whether the encoder is to be judged after the steps done: before training, every so many epochs,
 // and at the end, once each.
 func (s *session) evaluationDue() bool {
-	if s.config.KNN.Every == 0 || s.evaluated == s.done {
+	if _, already := s.scores[s.done]; already || s.config.KNN.Every == 0 {
 		return false
 	}
 	epochEnds := s.done%s.perEpoch == 0 && (s.done/s.perEpoch)%s.config.KNN.Every == 0
@@ -27,17 +27,12 @@ func (s *session) evaluate(ctx context.Context) (better bool, err error) {
 	if err := s.metrics.Write(row); err != nil {
 		return false, err
 	}
-	better = s.done > 0 && row.Headline() > s.best
-	s.noteEvaluation(row)
+	better = s.done > 0
+	for step, score := range s.scores {
+		better = better && (step == 0 || row.Headline() > score)
+	}
+	s.scores[s.done] = row.Headline()
 	s.report.KNN(row)
 	s.notes(s.diagnoser.KNN(row))
 	return better, nil
-}
-
-// noteEvaluation remembers the newest evaluation and the best one.
-func (s *session) noteEvaluation(row KNNRow) {
-	s.evaluated, s.score = row.Step, row.Headline()
-	if row.Step > 0 {
-		s.best = max(s.best, s.score)
-	}
 }

@@ -94,15 +94,15 @@ func (s *snapshot) notFinite(order []stateTensor) string {
 // diverged is the error of the step in progress, in which a figure is no number any more.
 func (s *session) diverged(figure string) error {
 	if err := s.saver.wait(); err != nil { // the snapshot is the writer's
-		return errors.Join(s.divergedAt(figure), err)
+		return errors.Join(s.divergedAt(figure+" is not finite"), err)
 	}
 	if err := s.snapshot.take(s.mesh, s.store); err != nil {
-		return errors.Join(s.divergedAt(figure), err)
+		return errors.Join(s.divergedAt(figure+" is not finite"), err)
 	}
 	if what := s.snapshot.notFinite(s.order); what != "" {
-		return s.divergedAt(figure + ", and first of all " + what + ",")
+		return s.divergedAt(figure + " is not finite, and before it " + what)
 	}
-	return s.divergedAt(figure)
+	return s.divergedAt(figure + " is not finite")
 }
 
 func (s *session) divergedAt(what string) error {
@@ -110,7 +110,7 @@ func (s *session) divergedAt(what string) error {
 	if s.saved >= 0 {
 		kept = fmt.Sprintf("the checkpoint of step %d is kept", s.saved)
 	}
-	return fmt.Errorf("pretrain: step %d: %w: %s is not finite; %s; %s", s.done+1, ErrDiverged, what, kept, divergedAdvice)
+	return fmt.Errorf("pretrain: step %d: %w: %s; %s; %s", s.done+1, ErrDiverged, what, kept, divergedAdvice)
 }
 
 // firstNotFinite is the index of the first NaN or infinity, or -1.

@@ -65,7 +65,8 @@ func (s *session) steps(ctx context.Context) error {
 	}
 }
 
-// betweenSteps evaluates and saves when it is time, after the steps done.
+// betweenSteps saves and evaluates when it is time, after the steps done: in that order, as an evaluation may take
+// minutes in which a crash would lose the steps.
 func (s *session) betweenSteps(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return s.interrupted() // perhaps before everything was compiled
@@ -73,18 +74,21 @@ func (s *session) betweenSteps(ctx context.Context) error {
 	if err := s.saver.poll(); err != nil {
 		return err
 	}
-	better := false
-	if s.evaluationDue() {
-		var err error
-		better, err = s.evaluate(ctx)
-		if err != nil && ctx.Err() != nil {
-			return s.interrupted() // the evaluation is made up for when the run goes on
-		}
-		if err != nil {
+	if s.checkpointDue() {
+		if err := s.save(); err != nil {
 			return err
 		}
 	}
-	if s.checkpointDue() || better && s.config.Run.Keep.Best {
+	if !s.evaluationDue() {
+		return nil
+	}
+	better, err := s.evaluate(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return s.interrupted() // the evaluation is made up for when the run goes on
+	case err != nil:
+		return err
+	case better && s.config.Run.Keep.Best:
 		return s.save()
 	}
 	return nil
@@ -97,8 +101,11 @@ func (s *session) step(batch prepared, lr float64) ([]float32, error) {
 	}
 	args := append(batch.args[:3:3], tensors.FromScalar(float32(lr)))
 	args = append(args, batch.args[3:]...)
-	if name, err := notFiniteInput(args); err != nil || name != "" {
-		return nil, errors.Join(err, s.divergedAt(name))
+	switch name, err := notFiniteInput(args); {
+	case err != nil:
+		return nil, fmt.Errorf("pretrain: step %d: reading its inputs: %w", s.done+1, err)
+	case name != "":
+		return nil, s.divergedAt(name + " is not finite")
 	}
 	out, err := s.program.Run(args...)
 	if err != nil {

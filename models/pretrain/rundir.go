@@ -107,8 +107,8 @@ func takeLock(lock *os.File) error {
 func (d *RunDir) Path() string { return d.path }
 
 // Save is [checkpoint.Save] in this directory.
-func (d *RunDir) Save(files []checkpoint.File, state checkpoint.State, keep checkpoint.Keep) error {
-	return checkpoint.Save(d.fs, d.path, files, state, keep)
+func (d *RunDir) Save(files []checkpoint.File, state checkpoint.State, keep checkpoint.Keep, scores checkpoint.Scores) error {
+	return checkpoint.Save(d.fs, d.path, files, state, keep, scores)
 }
 
 // Load is [checkpoint.Load] from this directory.

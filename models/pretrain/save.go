@@ -3,7 +3,7 @@ package pretrain
 import (
 	"encoding/json"
 	"fmt"
-	"math"
+	"maps"
 	"time"
 
 	"github.com/mocotpu/mocotpu/models/checkpoint"
@@ -39,7 +39,7 @@ func (s *session) save() error {
 	}
 	s.saver.saving.Waited += time.Since(start)
 	s.saved = s.done
-	files, order, metrics, keep := s.snapshot.files, s.order, s.metrics, s.config.Run.Keep
+	files, order, metrics, keep, scores := s.snapshot.files, s.order, s.metrics, s.config.Run.Keep, maps.Clone(s.scores)
 	s.saver.start(s.snapshot.bytes(), func() error {
 		// Such numbers must not push out those of a good checkpoint, whatever made them.
 		if what := s.snapshot.notFinite(order); what != "" {
@@ -49,7 +49,7 @@ func (s *session) save() error {
 		if err := metrics.Sync(); err != nil {
 			return fmt.Errorf("pretrain: metrics: %w", err)
 		}
-		return s.dir.Save(files, state, keep)
+		return s.dir.Save(files, state, keep, scores)
 	})
 	return nil
 }
@@ -59,9 +59,6 @@ func (s *session) state() (checkpoint.State, error) {
 	state := checkpoint.State{
 		Step: s.done, Epoch: s.done / s.perEpoch, StepInEpoch: s.done % s.perEpoch,
 		Seed: s.config.Run.Seed, Versions: s.machine.Versions,
-	}
-	if score := s.score; s.evaluated == s.done && !math.IsNaN(score) {
-		state.Score = &score
 	}
 	var err error
 	if state.Config, err = json.Marshal(s.config); err == nil {
@@ -90,10 +87,10 @@ func (s *session) openMetrics() (err error) {
 	if s.metrics, err = s.dir.Metrics(s.done); err != nil {
 		return err
 	}
-	s.evaluated, s.best = -1, math.Inf(-1)
+	s.scores = checkpoint.Scores{}
 	_, knn, err := ReadMetrics(s.dir.Path())
 	for _, row := range knn {
-		s.noteEvaluation(row)
+		s.scores[row.Step] = row.Headline()
 	}
 	return err
 }

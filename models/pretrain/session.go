@@ -47,10 +47,9 @@ type session struct {
 	start               time.Time
 	sums                figures // since the last row of metrics
 	diagnoser           Diagnoser
-	perEpoch            int     // steps
-	epochs, total, done int     // epochs the schedule spans, steps of the run, steps done
-	evaluated           int     // the step of the newest evaluation, -1 for none
-	score, best         float64 // of the newest evaluation, and of all
+	scores              checkpoint.Scores // of the evaluations
+	perEpoch            int               // steps
+	epochs, total, done int               // epochs the schedule spans, steps of the run, steps done
 }
 
 // openData reads both splits and checks the configuration against them.

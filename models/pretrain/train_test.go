@@ -1,8 +1,6 @@
 package pretrain
 
 import (
-	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -39,17 +37,24 @@ func goMachine() Machine {
 
 // recorder is a Reporter that keeps what it is told, and may act on a step.
 type recorder struct {
-	notes  []string
-	steps  []int
-	rows   []Row
-	knn    []KNNRow
-	onStep func(done int)
+	notes   []string
+	stages  []string
+	steps   []int
+	rows    []Row
+	knn     []KNNRow
+	onStage func(what string)
+	onStep  func(done int)
 }
 
 func (r *recorder) Note(text string) { r.notes = append(r.notes, text) }
-func (r *recorder) Stage(string)     {}
-func (r *recorder) Row(row Row)      { r.rows = append(r.rows, row) }
-func (r *recorder) KNN(row KNNRow)   { r.knn = append(r.knn, row) }
+func (r *recorder) Stage(what string) {
+	r.stages = append(r.stages, what)
+	if r.onStage != nil {
+		r.onStage(what)
+	}
+}
+func (r *recorder) Row(row Row)    { r.rows = append(r.rows, row) }
+func (r *recorder) KNN(row KNNRow) { r.knn = append(r.knn, row) }
 func (r *recorder) Step(done, total int) {
 	r.steps = append(r.steps, done)
 	if r.onStep != nil {
@@ -114,45 +119,6 @@ func TestTrainWritesWhatItPromises(t *testing.T) {
 	}
 }
 
-// TestResumeGivesTheNumbersOfAnUndisturbedRun stops a run after three steps, goes on, and compares bit for bit.
-func TestResumeGivesTheNumbersOfAnUndisturbedRun(t *testing.T) {
-	whole := tiny(t.TempDir())
-	if _, err := Train(t.Context(), whole, goMachine(), &recorder{}); err != nil {
-		t.Fatal(err)
-	}
-
-	parts := tiny(t.TempDir())
-	ctx, cancel := context.WithCancel(t.Context())
-	first := recorder{onStep: func(done int) {
-		if done == 4 {
-			cancel()
-		}
-	}}
-	result, err := Train(ctx, parts, goMachine(), &first)
-	if !errors.Is(err, ErrInterrupted) || result.Steps != 4 {
-		t.Fatalf("%d steps and error %v, want ErrInterrupted after the step in flight, 4", result.Steps, err)
-	}
-	var second recorder
-	if _, err := Train(t.Context(), parts, goMachine(), &second); err != nil {
-		t.Fatal(err)
-	}
-	if second.steps[0] != 5 {
-		t.Errorf("the run went on with step %d, want 5", second.steps[0])
-	}
-
-	wantRows, wantKNN := timeless(must.M2(ReadMetrics(whole.Run.Dir)))
-	gotRows, gotKNN := timeless(must.M2(ReadMetrics(parts.Run.Dir)))
-	if !reflect.DeepEqual(gotRows, wantRows) || !reflect.DeepEqual(gotKNN, wantKNN) {
-		t.Errorf("metrics of the interrupted run\n%+v\n%+v\nwant\n%+v\n%+v", gotRows, gotKNN, wantRows, wantKNN)
-	}
-	got, want := must.M1(checkpoint.Load(parts.Run.Dir)), must.M1(checkpoint.Load(whole.Run.Dir))
-	for i, tensor := range want.Tensors {
-		if !slices.Equal(got.Tensors[i].Data, tensor.Data) {
-			t.Errorf("%s differs between the interrupted and the undisturbed run", tensor.Name)
-		}
-	}
-}
-
 func TestTrainRefusesBeforeItWrites(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*Config)
@@ -173,23 +139,6 @@ func TestTrainRefusesBeforeItWrites(t *testing.T) {
 				t.Errorf("the run directory exists (%v), want nothing written", err)
 			}
 		})
-	}
-}
-
-// TestDivergedRunKeepsItsCheckpoint trains with a learning rate that no net survives.
-func TestDivergedRunKeepsItsCheckpoint(t *testing.T) {
-	c := tiny(t.TempDir())
-	c.Optim.LR, c.Optim.Schedule, c.Optim.WeightDecay = 1e30, "constant", 0
-	c.Run.CheckpointEvery = 1
-	result, err := Train(t.Context(), c, goMachine(), &recorder{})
-	if !errors.Is(err, ErrDiverged) {
-		t.Fatalf("error %v after %d steps, want ErrDiverged", err, result.Steps)
-	}
-	if result.Steps == 0 {
-		return // the first step's loss does not depend on the rate, but its gradient may overflow
-	}
-	if saved, err := checkpoint.Load(c.Run.Dir); err != nil || saved.State.Step != result.Steps {
-		t.Errorf("checkpoint %+v, error %v, want that of step %d", saved, err, result.Steps)
 	}
 }
 
