@@ -42,6 +42,8 @@ func (f Fault) Err() error {
 type Disk struct {
 	At    int
 	Fault Fault
+	// Then, where it is not nil, is called when the fault comes to pass: a process can end itself there.
+	Then func()
 
 	mu       sync.Mutex
 	done     int // operations so far
@@ -91,6 +93,9 @@ func (d *Disk) step(operation, name string, takesSpace bool) error {
 	d.operated = append(d.operated, operation+" "+name)
 	d.done++
 	at := d.done - 1
+	if at == d.At && d.Then != nil {
+		defer d.Then()
+	}
 	switch {
 	case d.At < 0 || at < d.At:
 		return nil
