@@ -11,6 +11,9 @@
 // is replaced. There the state's arguments are marked as donated (Engine.Donate), programs that would end the process
 // are refused, and the executable is kept for reading: go-xla has no calls for any of it.
 //
+// OpenTopology opens libtpu's compiler for a TPU that is not there: an engine that compiles and reads programs, and runs
+// none.
+//
 // # Errors
 //
 // A plugin that is not installed is an ErrNoPlugin; a failed PJRT call is an *Error with PJRT's code and text. GoMLX

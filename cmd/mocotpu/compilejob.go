@@ -165,11 +165,7 @@ func (j compileJob) compile(ctx context.Context, limit time.Duration, target pla
 
 // planProgram says what is compiled.
 func planProgram(c pretrain.Config) plan.Program {
-	title := fmt.Sprintf("%s: %s of width %d at %d pixels, %s", c.Preset, c.Encoder.Arch, c.Encoder.Width, c.Views.ImageSize, c.Encoder.Precision)
-	if c.Encoder.Remat == "block" {
-		title += ", blocks computed again in the backward pass"
-	}
-	title += fmt.Sprintf("; queue %d", c.MoCo.Queue)
+	title := fmt.Sprintf("%s: %s of width %d at %d pixels, queue %d", c.Preset, c.Encoder.Arch, c.Encoder.Width, c.Views.ImageSize, c.MoCo.Queue)
 	return plan.Program{
 		Title: title, Batch: c.MoCo.Batch, Groups: c.MoCo.Groups, Precision: c.Encoder.Precision, Remat: c.Encoder.Remat,
 	}

@@ -10,7 +10,7 @@ import (
 
 // Program says what was compiled, in the words of who wants the plan.
 type Program struct {
-	Title  string `json:"title"` // one line: "moco-v1: resnet50 at 224 pixels, float32"
+	Title  string `json:"title"` // one line: "moco-v1: resnet50 at 224 pixels"
 	Batch  int    `json:"batch"` // images of a step, over all devices
 	Groups int    `json:"bn_groups"`
 	// Precision and Remat are the encoder's, see resnet.Config: what could be changed to need less.

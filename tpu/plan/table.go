@@ -10,15 +10,15 @@ import (
 func WriteTable(w io.Writer, plans []*Plan) error {
 	rows := [][]string{{
 		"target", ">devices", ">batch", "precision", "remat", "fits", ">peak MiB", ">of usable", ">temporaries", ">aliased", ">GFLOP", ">GB",
-		">exchange MB", ">ideal ms", "bound", ">img/s", ">efficiency", ">compile s",
+		">exchange MB", ">ideal ms", "bound", ">img/s", ">efficiency", ">compile s", ">host GB",
 	}}
 	for _, p := range plans {
 		row := []string{
 			p.Target.Name, fmt.Sprintf(">%d", p.Target.Devices), fmt.Sprintf(">%d", p.Program.Batch), p.Program.Precision, p.Program.Remat,
 		}
-		compiled := fmt.Sprintf(">%.0f", p.CompileSeconds)
+		seconds, host := fmt.Sprintf(">%.0f", p.CompileSeconds), fmt.Sprintf(">%.1f", float64(p.HostBytes)/1e9)
 		if !p.Fits {
-			row = append(row, "no", ">-", overUsable(p), ">-", ">-", ">-", ">-", ">-", ">-", "-", ">-", ">-", compiled)
+			row = append(row, "no", ">-", overUsable(p), ">-", ">-", ">-", ">-", ">-", ">-", "-", ">-", ">-", seconds, host)
 			rows = append(rows, row)
 			continue
 		}
@@ -35,7 +35,7 @@ func WriteTable(w io.Writer, plans []*Plan) error {
 		} else {
 			row = append(row, ">-", "-", ">-", ">-")
 		}
-		rows = append(rows, append(row, compiled))
+		rows = append(rows, append(row, seconds, host))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", plans[0].Program.Title)

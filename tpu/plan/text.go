@@ -14,8 +14,8 @@ func (p *Plan) WriteText(w io.Writer) error {
 	var b strings.Builder
 	t := p.Target
 	fmt.Fprintf(&b, "%s\n", p.Program.Title)
-	fmt.Fprintf(&b, "for %s: %s, batch %d = %d a device, %d BatchNorm groups\n", t.Name, count(t.Devices, "device"), p.Program.Batch,
-		p.Program.Batch/t.Devices, p.Program.Groups)
+	fmt.Fprintf(&b, "for %s: %s, batch %d = %d a device, %d BatchNorm groups, %s%s\n", t.Name, count(t.Devices, "device"), p.Program.Batch,
+		p.Program.Batch/t.Devices, p.Program.Groups, p.Program.Precision, recomputed[p.Program.Remat])
 	if p.Fits {
 		p.writeMemory(&b)
 		p.writeLargest(&b)
@@ -33,6 +33,9 @@ func (p *Plan) WriteText(w io.Writer) error {
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// recomputed says what the backward pass computes again, by Program.Remat.
+var recomputed = map[string]string{"block": ", each block computed again in the backward pass"}
 
 // columns writes rows of cells, aligned; a cell that starts with > is aligned to the right.
 func columns(b *strings.Builder, rows [][]string) {
