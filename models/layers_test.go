@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"models/classify":    {"models/data", "models/augment", "models/resnet", "models/eval", "models/sgd", "xla/mesh"},
 	"models/report":      {"models/augment", "models/data", "models/encoder", "models/eval", "models/pretrain", "xla/mesh"},
 	"models/tensorboard": {},
-	"models/pretrain":    {"models/data", "models/augment", "models/resnet", "models/moco", "models/eval", "models/features", "models/safetensors", "models/durable", "models/checkpoint", "xla/mesh"},
+	"models/pretrain":    {"models/data", "models/data/files", "models/data/packed", "models/data/picture", "models/data/stream", "models/augment", "models/resnet", "models/moco", "models/eval", "models/features", "models/safetensors", "models/durable", "models/checkpoint", "xla/mesh"},
 	"models/encoder":     {"models/augment", "models/resnet", "models/moco", "models/eval", "models/features", "models/pretrain", "models/safetensors", "models/checkpoint", "xla/mesh"},
 	"xla/mesh":           {},
 	"xla/hlo":            {},

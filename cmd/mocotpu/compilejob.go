@@ -101,7 +101,7 @@ func storedImage(d pretrain.Data) (side, channels int) {
 	case "mnist", "emnist":
 		return 28, 1
 	case "folder":
-		return 256, 3
+		return d.Canvas, 3
 	}
 	return 32, 3
 }

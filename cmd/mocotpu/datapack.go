@@ -65,7 +65,7 @@ func newDataPack() *cobra.Command {
 		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().IntVar(&o.Canvas, "canvas", 256, "side of the square that images are squeezed to, in pixels")
+	cmd.Flags().IntVar(&o.Canvas, "canvas", defaultCanvas, "side of the square that images are squeezed to, in pixels")
 	cmd.Flags().StringVar(&split, "split", "both", "what to pack: both, train or test")
 	cmd.Flags().BoolVar(&unlabeled, "unlabeled", false, "take every image below the folder, without classes")
 	cmd.Flags().StringVar(&decoder, "decoder", "auto", "what decodes JPEGs: turbojpeg, go, or the faster that is there (auto)")

@@ -113,12 +113,16 @@ func (o embedOptions) open(path string, w *encoder.Weights) (*data.Set, error) {
 	case err == nil:
 		d = record.Data
 	case w.Manifest.Source.Data != "":
-		setData(&d, w.Manifest.Source.Data)
+		if err := setData(&d, w.Manifest.Source.Data); err != nil {
+			return nil, usageError{err}
+		}
 	case o.data == "":
 		return nil, usageError{errors.New("the encoder does not say what it was trained on, want --data")}
 	}
 	if o.data != "" {
-		setData(&d, o.data)
+		if err := setData(&d, o.data); err != nil {
+			return nil, usageError{err}
+		}
 	}
 	if o.images != 0 {
 		d.TrainImages, d.TestImages = o.images, o.images

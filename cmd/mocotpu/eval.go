@@ -174,13 +174,17 @@ func openSource(path string, f evalFlags) (*source, error) {
 		return nil, usageError{fmt.Errorf("%s does not say which data it was trained on: want --data", path)}
 	}
 	if s.run == nil {
-		setData(&s.data, w.Manifest.Source.Data)
+		if err := setData(&s.data, w.Manifest.Source.Data); err != nil {
+			return nil, usageError{err}
+		}
 	}
 	if f.data != "" {
 		if kind, _, _ := strings.Cut(f.data, "/"); !slices.Contains(pretrain.Choices("kind"), kind) {
 			return nil, usageError{fmt.Errorf("--data: %q, want one of %s; a folder goes to --data-dir", f.data, strings.Join(pretrain.Choices("kind"), ", "))}
 		}
-		setData(&s.data, f.data)
+		if err := setData(&s.data, f.data); err != nil {
+			return nil, usageError{err}
+		}
 	}
 	if f.dataDir != "" {
 		s.data.Dir = f.dataDir

@@ -26,7 +26,7 @@ func addConfigFlags(flags *pflag.FlagSet) *configFlags {
 	flags.SortFlags = false
 	flags.StringVar(&f.preset, "preset", pretrain.DefaultPreset, "settings to start from: "+strings.Join(pretrain.PresetNames(), ", "))
 	flags.StringVar(&f.dir, "dir", "", "run directory; one of an earlier run goes on from there (default runs/<preset>-<time>)")
-	flags.StringVar(&f.data, "data", "", "data set ("+strings.Join(pretrain.Choices("kind"), ", ")+", emnist/<split>), or the folder of the preset's files")
+	flags.StringVar(&f.data, "data", "", "data set ("+strings.Join(pretrain.Choices("kind"), ", ")+", emnist/<split>), or the folder of the preset's files or of your own images")
 	bindConfig(flags, &f.config)
 	return f
 }
@@ -47,6 +47,9 @@ func bindConfig(flags *pflag.FlagSet, c *pretrain.Config) {
 	choice(&c.Views.Preset, "views", "views", "augmentation")
 	flags.IntVar(&c.Views.ImageSize, "image-size", c.Views.ImageSize, "side of a view in pixels")
 	flags.IntVar(&c.Data.TrainImages, "train-images", c.Data.TrainImages, "training images to use (0: all)")
+	flags.IntVar(&c.Data.Canvas, "canvas", c.Data.Canvas, "of a folder's images: side of the square they are squeezed to, or were packed at")
+	flags.BoolVar(&c.Data.Unlabeled, "unlabeled", c.Data.Unlabeled, "of a folder's images: take all below the folder, without classes")
+	flags.IntVar(&c.Data.Workers, "workers", c.Data.Workers, "of a folder's images: decoded at a time, if not packed (0: one for each CPU)")
 	flags.IntVar(&c.MoCo.Batch, "batch", c.MoCo.Batch, "global batch")
 	flags.IntVar(&c.MoCo.Queue, "queue", c.MoCo.Queue, "keys in the queue")
 	flags.Float64Var(&c.MoCo.KeyMomentum, "key-momentum", c.MoCo.KeyMomentum, "momentum of the key encoder")
@@ -79,6 +82,11 @@ func (f *configFlags) resolve(flags *pflag.FlagSet) (pretrain.Config, error) {
 		return c, usageError{err}
 	}
 	began := c.Engine.Backend
+	if f.data != "" {
+		if err := setData(&c.Data, f.data); err != nil {
+			return c, usageError{err}
+		}
+	}
 	onto := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bindConfig(onto, &c)
 	flags.Visit(func(given *pflag.Flag) {
@@ -94,9 +102,6 @@ func (f *configFlags) resolve(flags *pflag.FlagSet) (pretrain.Config, error) {
 	})
 	if err != nil {
 		return c, usageError{err}
-	}
-	if f.data != "" {
-		setData(&c.Data, f.data)
 	}
 	if c.Engine.Backend != began && !flags.Changed("devices") {
 		c.Engine.Devices = 0 // so many were meant for the other engine
@@ -124,18 +129,29 @@ func (f *configFlags) base(presetGiven bool) (pretrain.Config, error) {
 	return pretrain.Preset(f.preset)
 }
 
+// defaultCanvas is what images are squeezed to where nobody says otherwise, in pixels.
+const defaultCanvas = 256
+
 // setData takes a data set's name, with the split of EMNIST behind a slash, or the folder of the preset's files.
-func setData(d *pretrain.Data, value string) {
+func setData(d *pretrain.Data, value string) error {
 	kind, split, _ := strings.Cut(value, "/")
 	if !slices.Contains(pretrain.Choices("kind"), kind) {
+		if d.Kind == "glyphs" {
+			return fmt.Errorf("--data %s: the preset's glyphs are drawn and have no files: to train on images of your own, "+
+				"take --preset=moco-v2 or imagenet-mini as well", value)
+		}
 		d.Dir = value
-		return
+		return nil
 	}
 	if kind == "emnist" && split == "" {
 		split = "byclass"
 	}
 	if fmt.Sprint(kind, split) != fmt.Sprint(d.Kind, d.Split) {
-		d.Dir, d.TrainImages, d.TestImages = "", 0, 0
+		*d = pretrain.Data{Seed: d.Seed}
 	}
 	d.Kind, d.Split = kind, split
+	if kind == "folder" && d.Canvas == 0 {
+		d.Canvas = defaultCanvas
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,6 +24,7 @@ func newTrain() *cobra.Command {
 		Example: "  mocotpu train                                        # drawn characters, on the best engine there is\n" +
 			"  mocotpu train --backend=cpu --devices=8              # the same numbers on eight devices\n" +
 			"  mocotpu train --preset=cifar10 --backend=cuda\n" +
+			"  mocotpu train --preset=moco-v2 --data=photos         # images of your own: see mocotpu data pack\n" +
 			"  mocotpu train --dir runs/glyphs-20260102-030405      # go on with a run",
 		Args: noArguments,
 	}
@@ -35,10 +35,6 @@ func newTrain() *cobra.Command {
 		config, err := flags.resolve(cmd.Flags())
 		if err != nil {
 			return err
-		}
-		if config.Data.Kind == "folder" {
-			return usageError{errors.New("folders of images cannot be read yet: train on glyphs, mnist, emnist, cifar10 or cifar100 " +
-				"(--data); mocotpu bench step takes this preset as it is")}
 		}
 		if config.Run.Dir == "" {
 			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))

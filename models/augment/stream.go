@@ -22,12 +22,12 @@ const (
 
 const golden = 0x9e3779b97f4a7c15 // 2^64 over the golden ratio, SplitMix64's increment
 
-func newStream(seed uint64, epoch, index, view int, id streamID) *stream {
+func newStream(seed uint64, epoch, index, view int, id streamID) stream {
 	key := scramble(seed + golden)
 	for _, word := range [...]uint64{uint64(epoch), uint64(index), uint64(view), uint64(id)} {
 		key = scramble(key ^ scramble(word+golden))
 	}
-	return &stream{state: key}
+	return stream{state: key}
 }
 
 // scramble is SplitMix64's output function: a bijection in which every input bit moves every output bit.

@@ -72,10 +72,11 @@ func (c Config) View(seed uint64, epoch, index, view int, aspect float64) View {
 	if !(aspect > 0) {
 		panic(fmt.Sprintf("augment: aspect %v of image %d, want width over height, above 0", aspect, index))
 	}
-	streams := func(id streamID) *stream { return newStream(seed, epoch, index, view, id) }
+	streams := func(id streamID) stream { return newStream(seed, epoch, index, view, id) }
 	v := Neutral()
-	v.Top, v.Left, v.Height, v.Width = c.box(streams(streamCrop), aspect)
-	v.Flip = streams(streamFlip).chance(c.Flip)
+	crop, flip, gray := streams(streamCrop), streams(streamFlip), streams(streamGray)
+	v.Top, v.Left, v.Height, v.Width = c.box(&crop, aspect)
+	v.Flip = flip.chance(c.Flip)
 
 	if s := streams(streamJitter); s.chance(c.Jitter.P) {
 		v.Order = s.permutation4()
@@ -84,7 +85,7 @@ func (c Config) View(seed uint64, epoch, index, view int, aspect float64) View {
 		v.Saturation = s.factor(c.Jitter.Saturation)
 		v.Hue = s.uniform(-c.Jitter.Hue, c.Jitter.Hue)
 	}
-	v.Gray = streams(streamGray).chance(c.Gray)
+	v.Gray = gray.chance(c.Gray)
 	if s := streams(streamMix); s.chance(c.Mix.P) {
 		for row := range v.Mix {
 			v.Mix[row] = s.simplex3(s.uniform(c.Mix.Gain.Min, c.Mix.Gain.Max))

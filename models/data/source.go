@@ -1,5 +1,11 @@
 package data
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+)
+
 // Source gives images by their number, all on canvases of one size. A [Set] is one in memory; the packages below this one have those on the disk.
 type Source interface {
 	// Info describes the images. Its slices are the source's: read them only.
@@ -8,6 +14,8 @@ type Source interface {
 	Fill(dst []uint8, rows []Row, indices []int) error
 	// Prefetch says that the images at indices will be wanted soon. It does not wait.
 	Prefetch(indices []int)
+	// Fingerprint tells whether the images are those of another time, and changes with them: a SHA-256, in hex.
+	Fingerprint() (string, error)
 	// Close frees what the source holds. Nothing else of it may be used after, or during.
 	Close() error
 }
@@ -49,6 +57,9 @@ func (s *Set) Fill(dst []uint8, rows []Row, indices []int) error {
 	return nil
 }
 
+// Fingerprint is [Set.Checksum].
+func (s *Set) Fingerprint() (string, error) { return s.Checksum(), nil }
+
 // Prefetch does nothing: the images are there.
 func (s *Set) Prefetch([]int) {}
 
@@ -87,6 +98,13 @@ func (s *spread) Info() Info { return s.info }
 
 func (s *spread) Fill(dst []uint8, rows []Row, indices []int) error {
 	return s.Source.Fill(dst, rows, s.translate(indices))
+}
+
+// Fingerprint is the whole source's and the number of images taken of it.
+func (s *spread) Fingerprint() (string, error) {
+	whole, err := s.Source.Fingerprint()
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d of %s", s.info.N, whole))
+	return hex.EncodeToString(sum[:]), err
 }
 
 func (s *spread) Prefetch(indices []int) { s.Source.Prefetch(s.translate(indices)) }

@@ -41,8 +41,18 @@ type Data struct {
 	// or mnist. Empty for the other kinds.
 	Split string `json:"split"`
 	// Dir holds the files. Empty is the folder that `mocotpu data get` fills;
-	// glyphs needs none, kind folder cannot do without.
+	// glyphs needs none. For kind folder it must be given: a set made by
+	// `mocotpu data pack`, class folders (ImageNet's train/ and val/ as well),
+	// a folder of images, or WebDataset shards.
 	Dir string `json:"dir"`
+	// Canvas is the side in pixels of the square that a folder's images are
+	// squeezed to, and that a packed set was made with; the other kinds have 0.
+	Canvas int `json:"canvas"`
+	// Unlabeled takes every image below a folder, without classes.
+	Unlabeled bool `json:"unlabeled"`
+	// Workers is how many of a folder's images are decoded at a time; 0 is one
+	// for each CPU. Packed sets need none.
+	Workers int `json:"workers"`
 	// TrainImages and TestImages keep only the first so many images; 0 keeps
 	// all. glyphs draws exactly so many, and 0 is its default size.
 	TrainImages int `json:"train_images"`

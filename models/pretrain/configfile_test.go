@@ -70,7 +70,7 @@ func TestHarmlessFieldsExist(t *testing.T) {
 func allFields(t *testing.T) string {
 	t.Helper()
 	full := Glyphs()
-	full.Data = Data{"k", "s", "d", 1, 1, 1}
+	full.Data = Data{"k", "s", "d", 1, true, 1, 1, 1, 1}
 	full.Optim.Milestones, full.Optim.Warmup = []int{1}, 1
 	full.MoCo.Symmetric = true
 	full.KNN.BankImages = 1

@@ -1,12 +1,200 @@
 package pretrain
 
-import "github.com/mocotpu/mocotpu/models/data"
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
 
-// Open reads a split of the data set, "train" or "test", as a run does.
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/data/packed"
+	"github.com/mocotpu/mocotpu/models/data/picture"
+	"github.com/mocotpu/mocotpu/models/data/stream"
+)
+
+// loadBytes is the most that [Data.Open] decodes into memory.
+const loadBytes = 4 << 30
+
+// Open reads a split of the data set, "train" or "test", as a run does, whole: packed sets are mapped into memory
+// until the process ends, folders that are not packed are decoded, up to 4 GiB.
 func (d Data) Open(split string) (*data.Set, error) {
+	source, err := d.Source(split, nil)
+	if err != nil {
+		return nil, err
+	}
+	switch s := source.(type) {
+	case *data.Set:
+		return s, nil
+	case *packed.Set:
+		return s.Whole(), nil
+	}
+	set, err := load(source)
+	return set, errors.Join(err, source.Close())
+}
+
+// load decodes all images.
+func load(source data.Source) (*data.Set, error) {
+	info := source.Info()
+	if info.N > loadBytes/info.ImageLen() {
+		return nil, invalid{fmt.Errorf("pretrain: %s: %d images of %d bytes do not go into memory: mocotpu data pack makes a set that need not",
+			info.Name, info.N, info.ImageLen())}
+	}
+	set := &data.Set{
+		Name: info.Name, N: info.N, Size: info.Size, Channels: info.Channels,
+		Pixels: make([]uint8, info.N*info.ImageLen()), Classes: info.Classes,
+	}
+	all, rows := make([]int, info.N), make([]data.Row, info.N)
+	for i := range all {
+		all[i] = i
+	}
+	if err := source.Fill(set.Pixels, rows, all); err != nil {
+		return nil, err
+	}
+	if info.Labels != nil {
+		set.Labels = make([]int32, info.N)
+		for i, row := range rows {
+			set.Labels[i] = row.Label
+		}
+	}
+	return set, nil
+}
+
+// Source opens a split as a run reads it, image by image. For a folder it is the packed set there, or its image files,
+// decoded on the way; broken, where it is not nil, is told of those that cannot be, from any goroutine. The caller
+// closes it.
+func (d Data) Source(split string, broken func(files.Broken)) (data.Source, error) {
 	options := data.Options{N: d.TrainImages, Seed: d.Seed}
 	if split == "test" {
 		options.N = d.TestImages
 	}
-	return data.Open(d.setName(), d.DataDir(), split, options)
+	if d.Kind != "folder" {
+		return data.Open(d.setName(), d.DataDir(), split, options)
+	}
+	source, err := d.openFolder(split, broken)
+	if err != nil {
+		return nil, err
+	}
+	return data.Spread(source, options.N), nil
+}
+
+func (d Data) openFolder(split string, broken func(files.Broken)) (data.Source, error) {
+	dir, err := d.packedDir(split)
+	if err != nil {
+		return nil, err
+	}
+	if dir != "" {
+		s, err := packed.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		if d.Canvas != 0 && s.Meta.Canvas != d.Canvas {
+			return nil, errors.Join(invalid{fmt.Errorf("pretrain: %s is packed with canvas %d, want data.canvas, %d: set --canvas=%d, or pack it again",
+				dir, s.Meta.Canvas, d.Canvas, s.Meta.Canvas)}, s.Close())
+		}
+		return s, nil
+	}
+	list, err := files.Open(d.Dir, split, files.Options{Unlabeled: d.Unlabeled})
+	if err != nil {
+		return nil, err
+	}
+	return stream.New(list, stream.Options{Size: d.Canvas, Workers: d.Workers, Report: broken})
+}
+
+// packedDir is where the packed split is, or "" where the folder is not packed.
+func (d Data) packedDir(split string) (string, error) {
+	train := filepath.Join(d.Dir, "train")
+	switch {
+	case packed.Is(d.Dir) && split == "train":
+		return d.Dir, nil
+	case packed.Is(d.Dir):
+		return "", fmt.Errorf("pretrain: %s is one packed split, and holds none of %s images: %w", d.Dir, split, data.ErrMissing)
+	case !packed.Is(train):
+		return "", nil
+	case split == "train":
+		return train, nil
+	}
+	test := filepath.Join(d.Dir, "val")
+	if !packed.Is(test) {
+		return "", fmt.Errorf("pretrain: %s: no packed val beside train: %w", d.Dir, data.ErrMissing)
+	}
+	return test, nil
+}
+
+// part returns n images of a source, all where n is 0: the first of a set, which is in random order, or evenly spread
+// ones of a folder, which is in the order of its classes.
+func part(source data.Source, n int) data.Source {
+	set, ok := source.(*data.Set)
+	if !ok || n <= 0 || n >= set.N {
+		return data.Spread(source, n)
+	}
+	cut := *set
+	cut.N, cut.Pixels = n, set.Pixels[:n*set.ImageLen()]
+	if set.Labels != nil {
+		cut.Labels = set.Labels[:n]
+	}
+	return &cut
+}
+
+// images copies the images of a source, which go into memory.
+func images(source data.Source) ([]uint8, error) {
+	set, err := load(source)
+	if err != nil {
+		return nil, err
+	}
+	return set.Pixels, nil
+}
+
+// openTest opens the held-out images. A folder may do without: then nothing is judged.
+func (s *session) openTest() error {
+	c := s.config.Data
+	if c.Kind == "folder" && s.train.Info().Labels == nil {
+		s.report.Note("the images have no classes: nearest neighbours are not looked at")
+		return nil
+	}
+	test, err := c.Source("test", s.broken.add)
+	if c.Kind == "folder" && errors.Is(err, data.ErrMissing) {
+		s.report.Note("no held-out images, so nearest neighbours are not looked at: " + err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if test.Info().Labels == nil {
+		s.report.Note("the held-out images have no classes: nearest neighbours are not looked at")
+		return test.Close()
+	}
+	// Shards name their classes by numbers, up to the highest there is.
+	classes, known := test.Info().Classes, s.train.Info().Classes
+	if len(classes) > len(known) || !slices.Equal(classes, known[:len(classes)]) {
+		return errors.Join(invalid{fmt.Errorf("pretrain: %s has other classes than %s (%d and %d): pack both from one folder, or set --knn-every=0",
+			test.Info().Name, s.train.Info().Name, len(classes), len(known))}, test.Close())
+	}
+	s.test = test
+	return nil
+}
+
+func (s *session) closeData() error {
+	var errs []error
+	for _, source := range []data.Source{s.train, s.test} {
+		if source != nil {
+			errs = append(errs, source.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// dataNotes says what slows a source down or is missing from it: whole sentences for the user.
+func dataNotes(source data.Source) []string {
+	switch s := source.(type) {
+	case *packed.Set:
+		if n := len(s.Meta.Broken); n > 0 {
+			return []string{fmt.Sprintf("%d broken images were left out when %s was packed; its meta.json names them", n, s.Info().Name)}
+		}
+	case *stream.Stream:
+		if picture.Best() == picture.Go {
+			return []string{"JPEGs are decoded by Go's library, at a third of libjpeg-turbo's speed: install libturbojpeg0, or decode once with mocotpu data pack"}
+		}
+	}
+	return nil
 }

@@ -6,9 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
 )
@@ -35,23 +32,17 @@ var inputNames = []string{
 	"the parameters of view 2", "the parameters of view 1 (shuffled)",
 }
 
-// notFiniteInput names the first value of a step's inputs that is NaN or infinite, or is "".
-func notFiniteInput(args []*tensors.Tensor) (what string, err error) {
-	for i, t := range args {
-		if t.DType() != dtypes.Float32 || what != "" {
-			continue
-		}
-		err = errors.Join(err, tensors.ConstFlatData(t, func(flat []float32) {
-			if at := firstNotFinite(flat); at >= 0 {
-				what = inputNames[i]
-				if t.Rank() == 2 {
-					n := t.Shape().Dimensions[1]
-					what += fmt.Sprintf(" in row %d of the batch, number %d", at/n, at%n)
-				}
-			}
-		}))
+// notFiniteInput is the error for an input of a step that is NaN or infinite.
+type notFiniteInput struct{ what string }
+
+func (e notFiniteInput) Error() string { return e.what + " is not finite" }
+
+// checkInput returns a notFiniteInput for parameters of the batch's rows from first on, n a row, that are not finite.
+func checkInput(input int, flat []float32, first, n int) error {
+	if at := firstNotFinite(flat); at >= 0 {
+		return notFiniteInput{fmt.Sprintf("%s in row %d of the batch, number %d,", inputNames[input], first+at/n, at%n)}
 	}
-	return what, err
+	return nil
 }
 
 // stateTensor is a tensor of the state and what its values tell of a step.

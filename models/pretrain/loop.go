@@ -26,13 +26,16 @@ func (s *session) run(ctx context.Context) error {
 }
 
 // steps does what is due after the steps done, and the next step, until the end.
-func (s *session) steps(ctx context.Context) error {
+func (s *session) steps(ctx context.Context) (err error) {
 	if err := s.replay(); err != nil {
 		return err
 	}
-	feeding, stop := context.WithCancel(ctx)
-	defer stop()
-	batches := newFeed(s.train, s.moco, s.views, s.config.Run.Seed).run(feeding, s.done, s.total)
+	feed, err := NewFeed(s.program, s.train, s.moco, s.views, s.config.Run.Seed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, feed.Close(), s.tellBroken()) }()
+	batches := feed.Start(ctx, s.done, s.total)
 	s.sums.begin = time.Now()
 	for {
 		pause := time.Now()
@@ -54,11 +57,12 @@ func (s *session) steps(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		feed.Release(batch)
 		s.sums.add(values, waited)
 		s.done++
 		s.report.Step(s.done, s.total)
 		if s.done%s.config.Run.LogEvery == 0 || s.done == s.total {
-			if err := s.log(lr); err != nil {
+			if err := errors.Join(s.log(lr), s.tellBroken()); err != nil {
 				return err
 			}
 		}
@@ -95,19 +99,15 @@ func (s *session) betweenSteps(ctx context.Context) error {
 }
 
 // step runs one training step and returns its figures.
-func (s *session) step(batch prepared, lr float64) ([]float32, error) {
-	if batch.err != nil {
-		return nil, batch.err
+func (s *session) step(batch Batch, lr float64) ([]float32, error) {
+	var bad notFiniteInput
+	if errors.As(batch.Err, &bad) {
+		return nil, s.divergedAt(bad.Error())
 	}
-	args := append(batch.args[:3:3], tensors.FromScalar(float32(lr)))
-	args = append(args, batch.args[3:]...)
-	switch name, err := notFiniteInput(args); {
-	case err != nil:
-		return nil, fmt.Errorf("pretrain: step %d: reading its inputs: %w", s.done+1, err)
-	case name != "":
-		return nil, s.divergedAt(name + " is not finite")
+	if batch.Err != nil {
+		return nil, batch.Err
 	}
-	out, err := s.program.Run(args...)
+	out, err := s.program.RunSlot(batch.Slot, tensors.FromScalar(float32(lr)))
 	if err != nil {
 		return nil, deviceError{fmt.Errorf("pretrain: step %d: %w", s.done+1, err)}
 	}

@@ -15,10 +15,10 @@ import (
 const (
 	// recalibrationBatches is how many batches set the untrained encoder's statistics.
 	recalibrationBatches = 10
+	// recalibrationBytes is how much of them may be in memory.
+	recalibrationBytes = 256 << 20
 	// pixelBytes is the size of an image up to which raw pixels are judged beside the encoder.
 	pixelBytes = 3 * 64 * 64
-	// embedBatches is how many batches are embedded before the context is looked at again.
-	embedBatches = 8
 )
 
 // monitor judges the query encoder by nearest neighbours, and changes nothing of the run.
@@ -27,98 +27,126 @@ type monitor struct {
 	mesh    *mesh.Mesh
 	config  features.Config
 	encoder *features.Program
-	bank    *data.Set
+	bank    data.Source
 }
 
 func newMonitor(s *session, m *mesh.Mesh) (*monitor, error) {
+	info := s.train.Info()
 	c := features.Config{
 		Encoder: s.moco.Encoder, Views: s.views, ImageSize: s.moco.ImageSize,
-		Size: s.train.Size, Channels: s.train.Channels, Batch: s.moco.Batch,
+		Size: info.Size, Channels: info.Channels, Batch: s.moco.Batch,
 	}
 	e, err := features.New(m, s.store, moco.QueryScope, c)
 	if err != nil {
 		return nil, err
 	}
-	bank := s.train
-	if n := s.config.KNN.BankImages; n > 0 && n < bank.N {
-		cut := *bank
-		cut.N, cut.Pixels, cut.Labels = n, bank.Pixels[:n*bank.ImageLen()], bank.Labels[:n]
-		bank = &cut
-	}
-	return &monitor{session: s, mesh: m, config: c, encoder: e, bank: bank}, nil
+	return &monitor{session: s, mesh: m, config: c, encoder: e, bank: part(s.train, s.config.KNN.BankImages)}, nil
 }
 
 func (m *monitor) close() { m.encoder.Close() }
+
+// embedded is a source's images as the encoder sees them.
+type embedded struct {
+	features, projections []float32
+	labels                []int32
+}
+
+// embed encodes all images of a source, one batch after the other, until the context ends.
+func (m *monitor) embed(ctx context.Context, source data.Source) (e embedded, err error) {
+	info := source.Info()
+	pixels := make([]uint8, m.config.Batch*info.ImageLen())
+	rows, indices := make([]data.Row, m.config.Batch), make([]int, m.config.Batch)
+	for start := 0; start < info.N; start += m.config.Batch {
+		if err := ctx.Err(); err != nil {
+			return e, err
+		}
+		count := min(m.config.Batch, info.N-start)
+		for i := range count {
+			indices[i] = start + i
+		}
+		part := pixels[:count*info.ImageLen()]
+		if err := source.Fill(part, rows[:count], indices[:count]); err != nil {
+			return e, err
+		}
+		features, projections, err := m.encoder.Embed(part, count)
+		if err != nil {
+			return e, deviceError{err}
+		}
+		e.features, e.projections = append(e.features, features...), append(e.projections, projections...)
+		for _, row := range rows[:count] {
+			e.labels = append(e.labels, row.Label)
+		}
+	}
+	return e, nil
+}
 
 // current judges the encoder as it is. It gives up with the context.
 func (m *monitor) current(ctx context.Context) (KNNRow, error) {
 	start := time.Now()
 	test := m.session.test
-	row := KNNRow{K: m.session.config.KNN.Ks, Queries: test.N, Bank: m.bank.N}
-	bankFeatures, bankProjections, err := m.embed(ctx, m.bank)
+	row := KNNRow{K: m.session.config.KNN.Ks, Queries: test.Info().N, Bank: m.bank.Info().N}
+	bank, err := m.embed(ctx, m.bank)
 	if err != nil {
 		return row, err
 	}
-	features, projections, err := m.embed(ctx, test)
+	queries, err := m.embed(ctx, test)
 	if err != nil {
 		return row, err
 	}
 	width, dim := m.config.Encoder.Features(), m.config.Encoder.Dim
-	if row.Backbone, err = m.judge(bankFeatures, features, width); err != nil {
+	if row.Backbone, err = m.judge(bank.features, bank.labels, queries.features, queries.labels, width); err != nil {
 		return row, err
 	}
-	if row.Projection, err = m.judge(bankProjections, projections, dim); err != nil {
+	if row.Projection, err = m.judge(bank.projections, bank.labels, queries.projections, queries.labels, dim); err != nil {
 		return row, err
 	}
 	row.Seconds = Float(time.Since(start).Seconds())
 	return row, nil
 }
 
-// embed is what the encoder makes of a set. Its errors are those of the device, or the context's.
-func (m *monitor) embed(ctx context.Context, set *data.Set) (features, projections []float32, err error) {
-	n := embedBatches * m.config.Batch
-	for start := 0; start < set.N; start += n {
-		if err := ctx.Err(); err != nil {
-			return nil, nil, err
-		}
-		end := min(start+n, set.N)
-		f, p, err := m.encoder.Embed(set.Pixels[start*set.ImageLen():end*set.ImageLen()], end-start)
-		if err != nil {
-			return nil, nil, deviceError{err}
-		}
-		features, projections = append(features, f...), append(projections, p...)
-	}
-	return features, projections, nil
-}
-
 // untrained judges the encoder before training, its BatchNorm statistics those of real images, and the raw pixels.
 func (m *monitor) untrained(ctx context.Context) (row KNNRow, err error) {
-	s := m.session
-	err = features.Recalibrated(m.mesh, s.store, moco.QueryScope, m.config, m.bank.Pixels, m.bank.N, recalibrationBatches,
+	batch := m.config.Batch * m.bank.Info().ImageLen()
+	some := part(m.bank, m.config.Batch*min(recalibrationBatches, max(1, recalibrationBytes/batch)))
+	pixels, err := images(some)
+	if err != nil {
+		return row, err
+	}
+	err = features.Recalibrated(m.mesh, m.session.store, moco.QueryScope, m.config, pixels, some.Info().N, recalibrationBatches,
 		func() error {
 			row, err = m.current(ctx)
 			return err
 		})
-	if err != nil || s.train.ImageLen() > pixelBytes {
-		return row, err
-	}
-	bank, err := eval.Pixels{}.Embed(m.bank.Pixels, m.bank.N)
 	if err != nil {
 		return row, err
 	}
-	test, err := eval.Pixels{}.Embed(s.test.Pixels, s.test.N)
-	if err != nil {
-		return row, err
+	return row, m.judgePixels(&row)
+}
+
+// judgePixels judges raw pixels, of sets of small images in memory.
+func (m *monitor) judgePixels(row *KNNRow) error {
+	train, inMemory := m.bank.(*data.Set)
+	held, alsoInMemory := m.session.test.(*data.Set)
+	if !inMemory || !alsoInMemory || train.ImageLen() > pixelBytes {
+		return nil
 	}
-	row.Pixels, err = m.judge(bank.Data, test.Data, bank.Dim)
-	return row, err
+	bank, err := eval.Pixels{}.Embed(train.Pixels, train.N)
+	if err != nil {
+		return err
+	}
+	queries, err := eval.Pixels{}.Embed(held.Pixels, held.N)
+	if err != nil {
+		return err
+	}
+	row.Pixels, err = m.judge(bank.Data, train.Labels, queries.Data, held.Labels, bank.Dim)
+	return err
 }
 
 // judge is the accuracy in percent for each k.
-func (m *monitor) judge(bank, queries []float32, dim int) ([]Float, error) {
+func (m *monitor) judge(bank []float32, bankLabels []int32, queries []float32, labels []int32, dim int) ([]Float, error) {
 	k := m.session.config.KNN
-	results, err := eval.KNN(m.session.machine.Backend, eval.Features{Data: bank, Dim: dim}, m.bank.Labels,
-		eval.Features{Data: queries, Dim: dim}, m.session.test.Labels, len(m.bank.Classes),
+	results, err := eval.KNN(m.session.machine.Backend, eval.Features{Data: bank, Dim: dim}, bankLabels,
+		eval.Features{Data: queries, Dim: dim}, labels, len(m.bank.Info().Classes),
 		eval.Options{Ks: k.Ks, Temperature: k.Temperature})
 	if errors.Is(err, eval.ErrNotFinite) {
 		return nil, m.session.diverged("a feature")

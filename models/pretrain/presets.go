@@ -128,7 +128,7 @@ func CIFAR10() Config {
 // classifier on its features.
 func MoCoV1() Config {
 	c := base("moco-v1")
-	c.Data = Data{Kind: "folder", Dir: "data/imagenet"}
+	c.Data = Data{Kind: "folder", Dir: "data/imagenet", Canvas: 256}
 	c.Views = Views{Preset: "v1", ImageSize: 224}
 	c.Encoder.Arch, c.Encoder.Stem = "resnet50", "imagenet"
 	c.MoCo.Batch, c.MoCo.Queue = 256, 65536

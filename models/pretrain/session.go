@@ -25,7 +25,8 @@ type session struct {
 	machine Machine
 	report  Reporter
 
-	train, test *data.Set
+	train, test data.Source // test is nil where nothing can be judged
+	broken      brokenLog
 	views       augment.Config
 	moco        moco.Config
 
@@ -53,28 +54,36 @@ type session struct {
 }
 
 // openData reads both splits and checks the configuration against them.
-func (s *session) openData() error {
+func (s *session) openData() (err error) {
 	c := s.config
-	var err error
 	if s.views, err = augment.Preset(c.Views.Preset); err != nil {
 		return err
 	}
 	s.report.Stage("reading " + c.Data.setName())
-	if s.train, err = c.Data.Open("train"); err != nil {
+	if s.train, err = c.Data.Source("train", s.broken.add); err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.closeData())
+		}
+	}()
 	if c.KNN.Every > 0 {
-		if s.test, err = c.Data.Open("test"); err != nil {
+		if err := s.openTest(); err != nil {
 			return err
 		}
+		if s.test == nil {
+			c.KNN.Every = 0
+		}
 	}
-	if err := c.ValidateData(s.train.N); err != nil {
+	n := s.train.Info().N
+	if err := c.ValidateData(n); err != nil {
 		return err
 	}
-	for _, w := range c.Warnings(s.train.N) {
+	for _, w := range append(c.Warnings(n), dataNotes(s.train)...) {
 		s.report.Note("warning: " + w)
 	}
-	s.perEpoch = c.StepsPerEpoch(s.train.N)
+	s.perEpoch = c.StepsPerEpoch(n)
 	s.epochs, s.total = c.Run.Length(s.perEpoch)
 	if s.moco, err = c.Step(); err != nil {
 		return err
@@ -95,7 +104,11 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 			err = errors.Join(err, s.dir.Close())
 		}
 	}()
-	record := Record{Config: s.config, DataSHA256: s.train.Checksum(), Versions: s.machine.Versions}
+	sum, err := s.train.Fingerprint()
+	if err != nil {
+		return err
+	}
+	record := Record{Config: s.config, DataSHA256: sum, Versions: s.machine.Versions}
 	s.resumed, err = s.dir.Load()
 	if err != nil && !errors.Is(err, checkpoint.ErrNone) {
 		return err
@@ -173,11 +186,12 @@ func (s *session) build(ctx context.Context) error {
 		return nil
 	}
 	s.report.Stage("compiling the step")
-	s.program, err = s.mesh.Compile("step", s.store, s.moco.Inputs(s.train.Size, s.train.Channels), s.moco.Step)
+	info := s.train.Info()
+	s.program, err = s.mesh.Compile("step", s.store, s.moco.Inputs(info.Size, info.Channels), s.moco.Step)
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	if s.config.KNN.Every > 0 {
+	if s.test != nil {
 		s.report.Stage("compiling the encoder")
 		s.monitor, err = newMonitor(s, s.mesh)
 	}
@@ -195,7 +209,7 @@ func (s *session) close() error {
 	if s.metrics != nil { // a reload may have failed to open it again
 		err = errors.Join(err, s.metrics.Close())
 	}
-	return errors.Join(err, s.dir.Close())
+	return errors.Join(err, s.closeData(), s.dir.Close())
 }
 
 // Step is what the configuration means to package moco: the program of its training step.

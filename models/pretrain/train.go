@@ -76,7 +76,7 @@ func train(ctx context.Context, c Config, m Machine, report Reporter, disk durab
 		return result, err
 	}
 	if err := s.openDir(disk); err != nil {
-		return result, err
+		return result, errors.Join(err, s.closeData())
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if !s.finished() {

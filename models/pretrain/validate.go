@@ -103,6 +103,10 @@ func (c Config) Warnings(nTrain int) []string {
 		w = append(w, fmt.Sprintf("queue longer than the data set: %d keys for %d images, so every image "+
 			"is its own negative; lower --queue", m.Queue, nTrain))
 	}
+	if c.Data.Canvas > 0 && c.Data.Canvas < c.Views.ImageSize {
+		w = append(w, fmt.Sprintf("views of %d pixels from a canvas of %d: they hold no more detail than the canvas; "+
+			"raise --canvas to %d or more", c.Views.ImageSize, c.Data.Canvas, c.Views.ImageSize))
+	}
 	switch {
 	case m.Groups == 1 && m.Shuffle:
 		w = append(w, "--shuffle does nothing with one BatchNorm group; set --bn-groups to 8")
@@ -124,6 +128,13 @@ func (d Data) validate(p *problems) {
 		p.check(d.Split == "", "data.split is %q, want none for kind %s", d.Split, d.Kind)
 	}
 	p.check(d.Kind != "folder" || d.Dir != "", "data.dir is empty, want the folder of images: set --data")
+	if d.Kind == "folder" {
+		p.check(d.Canvas > 0, "data.canvas is %d, want the side of the canvas in pixels: 256 suits views of 224", d.Canvas)
+	} else {
+		p.check(d.Canvas == 0 && !d.Unlabeled, "data.canvas is %d and data.unlabeled is %t, want 0 and false: kind %s has images of one size",
+			d.Canvas, d.Unlabeled, d.Kind)
+	}
+	p.check(d.Workers >= 0, "data.workers is %d, want 0 (one for each CPU) or more", d.Workers)
 	p.check(d.TrainImages >= 0, "data.train_images is %d, want 0 (all) or more", d.TrainImages)
 	p.check(d.TestImages >= 0, "data.test_images is %d, want 0 (all) or more", d.TestImages)
 }

@@ -156,19 +156,24 @@ func (p *Program) Run(args ...*tensors.Tensor) ([]*tensors.Tensor, error) {
 			}
 		}
 	}
-	var outputs []*tensors.Tensor
-	err = exceptions.TryCatch[error](func() {
-		var err error
-		if outputs, err = p.exec.Call(values...); err != nil {
-			panic(err)
-		}
-	})
+	outputs, err := p.call(values)
 	for i, v := range values {
 		args[i].FinalizeAll()
 		if d, ok := v.(*dtensor.Tensor); ok {
 			d.FinalizeAll()
 		}
 	}
+	return outputs, err
+}
+
+// call executes the program and returns the first device's outputs, which are those of all.
+func (p *Program) call(values []any) (outputs []*tensors.Tensor, err error) {
+	err = exceptions.TryCatch[error](func() {
+		var err error
+		if outputs, err = p.exec.Call(values...); err != nil {
+			panic(err)
+		}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("mesh: running %s: %w", p.name, err)
 	}

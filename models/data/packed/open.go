@@ -1,9 +1,11 @@
 package packed
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -136,6 +138,15 @@ func (s *Set) Fill(dst []uint8, rows []data.Row, indices []int) (err error) {
 	return nil
 }
 
+// Fingerprint is that of the checksums in meta.json: it reads no image.
+func (s *Set) Fingerprint() (string, error) {
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(s.Meta.Files)) {
+		fmt.Fprintf(h, "%s %s\n", name, s.Meta.Files[name].SHA256)
+	}
+	return hexSum(h), nil
+}
+
 // Prefetch has the system read the images ahead, in the background.
 func (s *Set) Prefetch(indices []int) {
 	whole := s.maps[0]
@@ -163,4 +174,10 @@ func (s *Set) Close() error {
 
 func corrupt(name, format string, args ...any) error {
 	return fmt.Errorf("packed: %s: %s: %w", name, fmt.Sprintf(format, args...), data.ErrCorrupt)
+}
+
+// Whole returns the set as one in memory, whose pixels and labels are the mapped files': read-only, and gone when s is closed.
+func (s *Set) Whole() *data.Set {
+	i := s.info
+	return &data.Set{Name: i.Name, N: i.N, Size: i.Size, Channels: i.Channels, Pixels: s.pixels, Labels: i.Labels, Classes: i.Classes}
 }

@@ -10,6 +10,8 @@
 package stream
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
@@ -77,6 +79,16 @@ func (s *Stream) Info() data.Info { return s.info }
 
 // Broken returns the broken images met so far, in the list's order.
 func (s *Stream) Broken() []files.Broken { return s.tally.Broken() }
+
+// Fingerprint is that of the files' names, classes and sizes, and of the canvas.
+func (s *Stream) Fingerprint() (string, error) {
+	list, err := s.list.Fingerprint()
+	if err != nil {
+		return "", fmt.Errorf("stream: %w", err)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s at %d", list, s.info.Size))
+	return hex.EncodeToString(sum[:]), nil
+}
 
 // Prefetch does nothing: reading a file takes little of the time that decoding it does.
 func (s *Stream) Prefetch([]int) {}
