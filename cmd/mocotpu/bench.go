@@ -17,10 +17,10 @@ import (
 
 func newBench() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "bench", Short: "Time the training step on this machine", Args: noArguments,
+		Use: "bench", Short: "Time the training step and the reading of images on this machine", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchStep())
+	cmd.AddCommand(newBenchStep(), newBenchData(), newBenchTrain())
 	return cmd
 }
 

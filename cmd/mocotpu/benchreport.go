@@ -38,6 +38,10 @@ type benchMachine struct {
 	Load float64 `json:"load"`
 }
 
+func newBenchMachine() benchMachine {
+	return benchMachine{CPU: cpuModel(), Cores: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH, Load: loadAverage()}
+}
+
 type benchEngineInfo struct {
 	Name    string `json:"name"`
 	Version string `json:"version,omitempty"`
@@ -73,7 +77,7 @@ func (r *benchRow) setTimes(ms []float64, batch int) {
 
 func newBenchReport(c pretrain.Config) *benchReport {
 	return &benchReport{
-		Machine: benchMachine{CPU: cpuModel(), Cores: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH, Load: loadAverage()},
+		Machine: newBenchMachine(),
 		Engine:  benchEngineInfo{Name: c.Engine.Backend},
 		Config:  c,
 	}

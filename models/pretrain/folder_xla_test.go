@@ -21,9 +21,9 @@ func TestResNet18TrainsFromImageFiles(t *testing.T) {
 	c.Preset = ""
 	c.Data = Data{Kind: "folder", Dir: dir, Canvas: 80}
 	c.Encoder.Arch, c.Views.ImageSize = "resnet18", 64
-	c.MoCo.Batch, c.MoCo.Queue, c.MoCo.KeyMomentum = 32, 256, 0.99
+	c.MoCo.Batch, c.MoCo.Queue, c.MoCo.KeyMomentum = 16, 256, 0.99
 	c.Run.Steps, c.Run.LogEvery, c.Run.Dir = 20, 1, t.TempDir()
-	trainFromFolder(t, c, 8)
+	trainFromFolder(t, c, 2)
 }
 
 // trainFromFolder trains on the CPU engine and holds that every step gave numbers and told the wait for data.
