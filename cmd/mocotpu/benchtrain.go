@@ -87,6 +87,7 @@ type benchTrainReport struct {
 }
 
 func benchTrain(ctx context.Context, config pretrain.Config, repeat int, talk io.Writer) (*benchTrainReport, error) {
+	config.KNN.Every = 0 // nothing is judged
 	config, cleanUp, err := withSpecimens(config, talk)
 	if err != nil {
 		return nil, err
@@ -146,7 +147,7 @@ func withSpecimens(c pretrain.Config, talk io.Writer) (pretrain.Config, func(), 
 		os.RemoveAll(dir)
 		return c, nil, err
 	}
-	c.Data.Dir, c.KNN.Every = dir, 0
+	c.Data.Dir = dir
 	return c, func() { os.RemoveAll(dir) }, nil
 }
 

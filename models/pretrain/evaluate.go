@@ -5,7 +5,7 @@ import "context"
 // evaluationDue says whether the encoder is to be judged after the steps done: before training, every so many epochs,
 // and at the end, once each.
 func (s *session) evaluationDue() bool {
-	if _, already := s.scores[s.done]; already || s.config.KNN.Every == 0 {
+	if _, already := s.scores[s.done]; already || s.test == nil {
 		return false
 	}
 	epochEnds := s.done%s.perEpoch == 0 && (s.done/s.perEpoch)%s.config.KNN.Every == 0

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
 // divergedAdvice is what a user can do.
@@ -32,17 +33,24 @@ var inputNames = []string{
 	"the parameters of view 2", "the parameters of view 1 (shuffled)",
 }
 
-// notFiniteInput is the error for an input of a step that is NaN or infinite.
-type notFiniteInput struct{ what string }
-
-func (e notFiniteInput) Error() string { return e.what + " is not finite" }
-
-// checkInput returns a notFiniteInput for parameters of the batch's rows from first on, n a row, that are not finite.
-func checkInput(input int, flat []float32, first, n int) error {
-	if at := firstNotFinite(flat); at >= 0 {
-		return notFiniteInput{fmt.Sprintf("%s in row %d of the batch, number %d,", inputNames[input], first+at/n, at%n)}
+// notFiniteInput names the first value of a step's inputs that is NaN or infinite, or is "". n is the number of a view's
+// parameters.
+func notFiniteInput(slot *mesh.Slot, lr float32, n int) string {
+	if !finite(lr) {
+		return inputNames[3]
 	}
-	return nil
+	for device := range slot.Devices() {
+		for i, part := range slot.Parts(device) {
+			flat, ok := part.([]float32)
+			if !ok {
+				continue
+			}
+			if at := firstNotFinite(flat); at >= 0 {
+				return fmt.Sprintf("%s in row %d of the batch, number %d", inputNames[i], (device*len(flat)+at)/n, at%n)
+			}
+		}
+	}
+	return ""
 }
 
 // stateTensor is a tensor of the state and what its values tell of a step.

@@ -113,24 +113,25 @@ func TestNaNInTheBatch(t *testing.T) {
 	s := builtSession(t, c)
 	must.M(s.snapshot.take(s.mesh, s.store))
 	before := slices.Clone(s.snapshot.flat[moco.QueueName].([]float32))
-	f := newFeed(s.train, s.moco, s.views, 0)
+	f := must.M1(NewFeed(s.program, s.train, s.moco, s.views, 0))
+	defer f.Close()
+	slot := <-f.idle
 	for _, test := range []struct {
-		input int // as the feed has them
+		input int // as the step has them, 0 for none
 		lr    float64
 		want  string
 	}{
 		{1, 1, "the parameters of view 1 in row 2 of the batch, number 3 is not finite"},
 		{2, 1, "the parameters of view 2 (shuffled) in row 2 of the batch, number 3"},
-		{3, 1, "the parameters of view 2 in row 2 of the batch, number 3"},
-		{4, 1, "the parameters of view 1 (shuffled) in row 2 of the batch, number 3"},
+		{4, 1, "the parameters of view 2 in row 2 of the batch, number 3"},
+		{5, 1, "the parameters of view 1 (shuffled) in row 2 of the batch, number 3"},
 		{0, math.NaN(), "step 1: diverged: the learning rate is not finite; there is no checkpoint yet"},
 	} {
-		args := must.M1(f.prepare(0))
+		must.M(f.fill(slot, 0, 1))
 		if test.input > 0 {
-			n := s.views.NumParams()
-			must.M(tensors.MutableFlatData(args[test.input], func(flat []float32) { flat[2*n+3] = float32(math.Inf(1)) }))
+			slot.Parts(0)[test.input].([]float32)[2*s.views.NumParams()+3] = float32(math.Inf(1))
 		}
-		_, err := s.step(prepared{args: args}, test.lr)
+		_, err := s.step(Batch{Slot: slot}, test.lr)
 		if !errors.Is(err, ErrDiverged) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("input %d: error %v, want ErrDiverged and %q", test.input, err, test.want)
 		}

@@ -30,6 +30,9 @@ func (s *session) steps(ctx context.Context) (err error) {
 	if err := s.replay(); err != nil {
 		return err
 	}
+	if ctx.Err() != nil { // and so perhaps nothing was compiled
+		return s.interrupted()
+	}
 	feed, err := NewFeed(s.program, s.train, s.moco, s.views, s.config.Run.Seed)
 	if err != nil {
 		return err
@@ -100,12 +103,11 @@ func (s *session) betweenSteps(ctx context.Context) error {
 
 // step runs one training step and returns its figures.
 func (s *session) step(batch Batch, lr float64) ([]float32, error) {
-	var bad notFiniteInput
-	if errors.As(batch.Err, &bad) {
-		return nil, s.divergedAt(bad.Error())
-	}
 	if batch.Err != nil {
 		return nil, batch.Err
+	}
+	if name := notFiniteInput(batch.Slot, float32(lr), s.views.NumParams()); name != "" {
+		return nil, s.divergedAt(name + " is not finite")
 	}
 	out, err := s.program.RunSlot(batch.Slot, tensors.FromScalar(float32(lr)))
 	if err != nil {

@@ -83,6 +83,9 @@ func (p *part) allocate(b compute.Backend, shape shapes.Shape, device compute.De
 // Devices is the number of devices that the slot has parts for.
 func (s *Slot) Devices() int { return len(s.parts) }
 
+// Parts returns what the last Fill wrote for a device, as it was given to write. It is the slot's: read it only.
+func (s *Slot) Parts(device int) []any { return s.flats[device] }
+
 // Fill calls write for every device at the same time, with its part of each input: the elements, a []uint8 or
 // []float32 in row-major order, and nil for replicated inputs. It returns when the parts are on their devices; what
 // write keeps of them it must not use later.
