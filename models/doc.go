@@ -8,6 +8,7 @@
 //	models/moco      one training step: query, momentum update, shuffle, key, loss, enqueue, SGD
 //	models/pretrain  a run: configuration and presets, the loop, checkpoints, metrics, diagnosis
 //	models/encoder   opens a trained encoder, and turns images into features
+//	models/convert   writes encoders as other software reads them, and reads those of other software
 //	models/eval      what the features are worth: nearest neighbours, accuracies and their intervals
 //	models/classify  what they are worth with labels: linear probes, finetuning
 //	models/report    one HTML page of runs: curves, views, neighbours, a map of the features

@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"models/data/packed":  {"models/data", "models/data/files", "models/data/picture", "models/npy"},
 
 	"models/safetensors": {},
+	"models/convert":     {"models/augment", "models/durable", "models/encoder", "models/pickle", "models/resnet", "models/safetensors", "models/torchfile"},
 	"models/torchfile":   {"models/pickle", "models/safetensors"},
 	"models/pickle":      {},
 	"models/npy":         {},

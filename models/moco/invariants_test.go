@@ -29,7 +29,7 @@ type state map[string][]float32
 func stateOf(store *model.Store) state {
 	s := state{}
 	for v := range store.IterVariables() {
-		if v.Name() != pointerName {
+		if v.Name() != PointerName {
 			s[v.Path()] = floats(v.MustValue())
 		}
 	}

@@ -18,7 +18,7 @@ const (
 	KeyScope      = "key"      // the key encoder
 	MomentumScope = "momentum" // SGD's buffer of each query parameter
 	QueueName     = "queue"    // a variable, not a scope: the queue, [K,D] float32
-	pointerName   = "queue_ptr"
+	PointerName   = "queue_ptr"
 )
 
 // queueStream separates the queue's random numbers from those of the encoder.
@@ -49,7 +49,7 @@ func Init(store *model.Store, c Config, seed uint64) error {
 		return fmt.Errorf("moco: queue: %w", err)
 	}
 	root.VariableWithValue(QueueName, queue).SetTrainable(false)
-	root.VariableWithValue(pointerName, int32(0)).SetTrainable(false)
+	root.VariableWithValue(PointerName, int32(0)).SetTrainable(false)
 	return nil
 }
 

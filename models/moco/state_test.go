@@ -46,7 +46,7 @@ func TestInit(t *testing.T) {
 			t.Errorf("queue row %v has squared length %v, want 1", row, sum)
 		}
 	}
-	if p := tensors.ToScalar[int32](value(t, store.RootScope(), pointerName)); p != 0 {
+	if p := tensors.ToScalar[int32](value(t, store.RootScope(), PointerName)); p != 0 {
 		t.Errorf("pointer %d, want 0", p)
 	}
 	_, same := initial(1)

@@ -59,7 +59,7 @@ func (c Config) Step(root *model.Scope, inputs []*Node) []*Node {
 	updateKey(g, queryParams, keyParams, c.KeyMomentum)
 	keys := c.key(root, images, view2Shuffled)
 
-	queueVar, pointerVar := root.GetVariable(QueueName), root.GetVariable(pointerName)
+	queueVar, pointerVar := root.GetVariable(QueueName), root.GetVariable(PointerName)
 	queue := queueVar.NodeValue(g)
 	terms := []contrast{infoNCE(query, keys, queue, c.Temperature)}
 	if c.Symmetric {

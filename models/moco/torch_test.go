@@ -100,7 +100,7 @@ func testTorch(t *testing.T, b compute.Backend, version string) {
 			t.Fatalf("step %d: %v", i, err)
 		}
 	}
-	if got := tensors.ToScalar[int32](value(t, store.RootScope(), pointerName)); got != run.FinalPointer {
+	if got := tensors.ToScalar[int32](value(t, store.RootScope(), PointerName)); got != run.FinalPointer {
 		t.Errorf("queue pointer %d, want %d", got, run.FinalPointer)
 	}
 	worst := map[string]float64{}
@@ -131,7 +131,7 @@ func formulaState(t testing.TB, c Config, pointer int) *model.Store {
 	}
 	queue := parity.UnitRows("queue", c.QueueLen, c.Encoder.Dim)
 	set(t, root, QueueName, tensors.FromFlatDataAndDimensions(queue, c.QueueLen, c.Encoder.Dim))
-	set(t, root, pointerName, tensors.FromValue(int32(pointer)))
+	set(t, root, PointerName, tensors.FromValue(int32(pointer)))
 	return store
 }
 

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mocotpu/mocotpu/models/convert"
+)
+
+// exportNames are the files written where --out names none; %s is the run's last epoch in moco's counting, from 0.
+var exportNames = map[string]string{
+	"safetensors": "encoder.safetensors",
+	"moco":        "checkpoint_%04d.pth.tar",
+	"detectron2":  "encoder.pkl",
+}
+
+// exportTypes are the words of --dtype in those of safetensors.
+var exportTypes = map[string]string{"float32": "F32", "bfloat16": "BF16"}
+
+func newExport() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "export RUN|FILE",
+		Short: "Write a trained encoder as other software reads it",
+		Long: "Writes the newest good checkpoint's query encoder of a run, or an encoder that export or import wrote:\n\n" +
+			"  safetensors  torchvision's names and layouts: load_state_dict takes it, as does every mocotpu command\n" +
+			"  moco         facebookresearch/moco's checkpoint with both encoders, queue and optimizer (of a run only)\n" +
+			"  detectron2   the trunk under detectron2's names, for MODEL.WEIGHTS\n\n" +
+			"What was written is read back and compared before it gets its name; a manifest beside it (.json) says what the\n" +
+			"encoder is, how images become its input (size, mean, deviation), and the files' checksums.",
+		Example: "  mocotpu export runs/glyphs-20260102-030405\n" +
+			"  mocotpu export runs/moco-v2-20260102-030405 --format=moco --out=checkpoint_0199.pth.tar",
+		Args: oneEncoder,
+	}
+	var o convert.Options
+	var format, out, dtype string
+	var force bool
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&format, "format", "safetensors", "what to write: "+strings.Join(convert.Formats(), ", "))
+	flags.StringVar(&out, "out", "", "file to write (default encoder.<format's suffix>, or moco's checkpoint_NNNN.pth.tar)")
+	flags.BoolVar(&o.Trunk, "trunk", false, "leave the head out")
+	flags.StringVar(&dtype, "dtype", "float32", "type of the weights: float32, or bfloat16 (safetensors only)")
+	flags.BoolVar(&force, "force", false, "write over files that are there")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if _, ok := exportNames[format]; !ok {
+			return usageError{fmt.Errorf("--format %s: want one of %s", format, strings.Join(convert.Formats(), ", "))}
+		}
+		var ok bool
+		if o.DType, ok = exportTypes[dtype]; !ok {
+			return usageError{fmt.Errorf("--dtype %s: want float32 or bfloat16", dtype)}
+		}
+		source, err := openExport(cmd.ErrOrStderr(), args[0])
+		if err != nil {
+			return usageError{err}
+		}
+		if out == "" {
+			out = exportNames[format]
+			if strings.Contains(out, "%") {
+				out = fmt.Sprintf(out, max(source.Encoder.Manifest.Source.Epoch-1, 0))
+			}
+		}
+		if err := refuseExisting(force, convert.Paths(out, format)...); err != nil {
+			return err
+		}
+		m, err := convert.Export(out, format, source, o)
+		if errors.Is(err, convert.ErrUnsupported) {
+			return usageError{err}
+		}
+		if err != nil {
+			return err
+		}
+		for _, f := range m.Files {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes, sha256 %s\n", f.Name, f.Bytes, f.SHA256)
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%d tensors, read back and compared; %s says what they are\n", m.Tensors, convert.Paths(out, format)[len(m.Files)])
+		return nil
+	}
+	return cmd
+}
+
+// openExport reads the encoder; what it passed over is told.
+func openExport(talk io.Writer, path string) (convert.Source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return convert.Source{}, err
+	}
+	source, err := convert.LoadSource(path, info.IsDir())
+	if err != nil {
+		return source, err
+	}
+	for _, note := range source.Encoder.Notes {
+		fmt.Fprintln(talk, note)
+	}
+	return source, nil
+}

@@ -1,0 +1,269 @@
+package convert
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute"
+	_ "github.com/gomlx/compute/gobackend"
+
+	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/models/internal/parity"
+	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/resnet"
+)
+
+var (
+	imageNetMean = [3]float64{0.485, 0.456, 0.406}
+	imageNetStd  = [3]float64{0.229, 0.224, 0.225}
+)
+
+// formula is an encoder with the weights that testdata/gen_features.py gives it.
+func formula(scope string, c resnet.Config, size int) *encoder.Weights {
+	c.Precision, c.Remat = resnet.Float32, resnet.RematNone
+	w := &encoder.Weights{
+		Manifest: encoder.Manifest{
+			Network: encoder.NewNetwork(c),
+			Input:   encoder.NewInput(size, imageNetMean, imageNetStd),
+			Source:  encoder.Source{Step: 300, Epoch: 3},
+		},
+		Values: map[string][]float32{},
+	}
+	for _, p := range c.Params() {
+		w.Values[p.Name] = resnet.FromTorch(parity.Weights(scope, p.Name, resnet.TorchDims(p.Dims)), p.Dims)
+	}
+	return w
+}
+
+// tiny is quick to write and to read.
+func tiny(head string) resnet.Config {
+	c := resnet.Config{Arch: "resnet18", Width: 4, Stem: resnet.StemImageNet, Head: head, Dim: 8, Precision: resnet.Float32, Remat: resnet.RematNone}
+	if head == resnet.HeadNone {
+		c.Dim = 0
+	}
+	return c
+}
+
+// tinyRun is a checkpoint of a run of such encoders.
+func tinyRun(c resnet.Config) *encoder.Run {
+	r := &encoder.Run{
+		Config: pretrain.MoCoV1(), Query: formula("query", c, 32), Key: formula("key", c, 32),
+		Momentum: map[string][]float32{}, Queue: parity.UnitRows("queue", 6, c.Dim), QueuePtr: 4,
+	}
+	for _, p := range c.Params() {
+		if !p.Buffer {
+			r.Momentum[p.Name] = formula("momentum", c, 32).Values[p.Name]
+		}
+	}
+	return r
+}
+
+func goEngine(t testing.TB) compute.Backend {
+	t.Helper()
+	b, err := compute.NewWithConfig("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Finalize)
+	return b
+}
+
+// recorded is testdata/features.json.
+type recorded struct {
+	Models []struct {
+		Arch        string    `json:"arch"`
+		Features    []float64 `json:"features"`
+		Projections []float64 `json:"projections"`
+	} `json:"models"`
+}
+
+// Exported and opened again, ResNet-18 and ResNet-50 give the features that torchvision gives with the same weights.
+func TestTorchvisionFeatures(t *testing.T) {
+	var want recorded
+	if err := parity.Load("testdata/features.json", &want); err != nil {
+		t.Fatal(err)
+	}
+	b := goEngine(t)
+	const n, size = 2, 64
+	for _, m := range want.Models {
+		path := filepath.Join(t.TempDir(), "encoder.safetensors")
+		c := resnet.Config{Arch: m.Arch, Width: 64, Stem: resnet.StemImageNet, Head: resnet.HeadLinear, Dim: 128}
+		if _, err := Export(path, "safetensors", Source{Encoder: formula("export", c, size)}, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		e, err := encoder.Open(b, path, encoder.Options{Batch: n})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		features, projections, err := e.Both(parity.Pixels("export", n, size), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []struct {
+			name string
+			got  []float32
+			want []float64
+		}{{"features", features.Data, m.Features}, {"projections", projections.Data, m.Projections}} {
+			d := parity.Compare(part.got, part.want)
+			if !(d.RelL2 < 1e-5 && d.MaxAbs < 1e-4) {
+				t.Errorf("%s: %s: %v", m.Arch, part.name, d)
+			}
+			t.Logf("%s: %s: %v", m.Arch, part.name, d)
+		}
+	}
+}
+
+// ResNet-50 has the numbers of tensors that facebookresearch/moco's checkpoints have.
+func TestMocoCounts(t *testing.T) {
+	for head, want := range map[string]int{resnet.HeadLinear: 642, resnet.HeadMLP: 646} {
+		c := resnet.Config{
+			Arch: "resnet50", Width: 64, Stem: resnet.StemImageNet, Head: head, Dim: 128,
+			Precision: resnet.Float32, Remat: resnet.RematNone,
+		}
+		w := &encoder.Weights{Manifest: encoder.Manifest{Network: encoder.NewNetwork(c)}, Values: map[string][]float32{}}
+		for _, p := range c.Params() {
+			w.Values[p.Name] = make([]float32, p.Size())
+		}
+		tensors, err := mocoStateDict(&encoder.Run{Query: w, Key: w, Queue: make([]float32, 128*10)})
+		if err != nil || len(tensors) != want {
+			t.Errorf("head %s: %d tensors, error %v, want %d", head, len(tensors), err, want)
+		}
+	}
+}
+
+// A moco checkpoint has the module's names in the module's order, the queue by columns, and gives back the query encoder.
+func TestMoco(t *testing.T) {
+	run := tinyRun(tiny(resnet.HeadMLP))
+	path := filepath.Join(t.TempDir(), "checkpoint_0002.pth.tar")
+	m, err := Export(path, "moco", Source{run.Query, run}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := readStateDict(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Tensors != len(got) || len(got) != 2*124+2 {
+		t.Errorf("%d tensors in the file, %d in the manifest, want 250", len(got), m.Tensors)
+	}
+	for i, want := range []string{"module.queue", "module.queue_ptr", "module.encoder_q.conv1.weight", "module.encoder_q.bn1.weight"} {
+		if got[i].Name != want {
+			t.Errorf("tensor %d is %s, want %s", i, got[i].Name, want)
+		}
+	}
+	if last := got[len(got)-1].Name; last != "module.encoder_k.fc.2.bias" {
+		t.Errorf("the last tensor is %s", last)
+	}
+	if q := got[0]; !slices.Equal(q.Shape, []int{8, 6}) || bits(q.Data, 2*6+5) != run.Queue[5*8+2] {
+		t.Errorf("queue %v, element [2,5] %v, want [8 6] and key 5's value 2, %v", q.Shape, bits(q.Data, 17), run.Queue[42])
+	}
+	if p := got[1]; p.DType != "I64" || p.Data[0] != 4 {
+		t.Errorf("pointer %+v, want 4", p)
+	}
+	w, err := Import(path, ImportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameValues(t, "query encoder", w, run.Query)
+	for _, o := range []struct {
+		source Source
+		o      Options
+	}{{Source{Encoder: run.Query}, Options{}}, {Source{run.Query, run}, Options{Trunk: true}}, {Source{run.Query, run}, Options{DType: "BF16"}}} {
+		if _, err := Export(path, "moco", o.source, o.o); !errors.Is(err, ErrUnsupported) {
+			t.Errorf("%+v: error %v, want ErrUnsupported", o.o, err)
+		}
+	}
+}
+
+func sameValues(t *testing.T, what string, got, want *encoder.Weights) {
+	t.Helper()
+	if g, w := got.Manifest.Network, want.Manifest.Network; g != w {
+		t.Errorf("%s: network %+v, want %+v", what, g, w)
+	}
+	for name, values := range want.Values {
+		if !slices.Equal(got.Values[name], values) {
+			t.Errorf("%s: %s differs", what, name)
+		}
+	}
+}
+
+// The names are those of facebookresearch/moco's converter.
+func TestDetectron2(t *testing.T) {
+	for name, want := range map[string]string{
+		"conv1.weight":                 "stem.conv1.weight",
+		"bn1.running_mean":             "stem.conv1.norm.running_mean",
+		"layer1.0.downsample.0.weight": "res2.0.shortcut.weight",
+		"layer1.0.downsample.1.bias":   "res2.0.shortcut.norm.bias",
+		"layer4.2.conv3.weight":        "res5.2.conv3.weight",
+		"layer4.2.bn3.running_var":     "res5.2.conv3.norm.running_var",
+		"layer3.1.bn2.weight":          "res4.1.conv2.norm.weight",
+	} {
+		if got := detectron2Name(name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "encoder.pkl")
+	m, err := Export(path, "detectron2", Source{Encoder: formula("query", tiny(resnet.HeadMLP), 32)}, Options{})
+	if err != nil || m.Tensors != 120 || m.Encoder.Network.Head != resnet.HeadNone {
+		t.Errorf("%d tensors, head %s, error %v, want the trunk's 120", m.Tensors, m.Encoder.Network.Head, err)
+	}
+	small := tiny(resnet.HeadNone)
+	small.Stem = resnet.StemSmall
+	if _, err := Export(path, "detectron2", Source{Encoder: formula("query", small, 32)}, Options{}); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("the small stem: error %v, want ErrUnsupported", err)
+	}
+}
+
+// An export that does not read back as meant leaves what was there.
+func TestExportVerifies(t *testing.T) {
+	defer delete(writers, "spoilt")
+	dir := t.TempDir()
+	path := filepath.Join(dir, "encoder.safetensors")
+	source := Source{Encoder: formula("query", tiny(resnet.HeadNone), 32)}
+	if err := os.WriteFile(path, []byte("before"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, spoil := range []func(p []byte) []byte{
+		func(p []byte) []byte { p[len(p)-1] ^= 1; return p },
+		func(p []byte) []byte { return p[:len(p)-8] },
+		func(p []byte) []byte { return nil },
+	} {
+		writers["spoilt"] = func(s Source, o Options, m *Manifest) ([]artifact, error) {
+			all, err := safetensorsFormat(s, o, m)
+			whole := all[0].write
+			all[0].write = func(w io.Writer) error {
+				var text strings.Builder
+				if err := whole(&text); err != nil {
+					return err
+				}
+				_, err := w.Write(spoil([]byte(text.String())))
+				return err
+			}
+			return all, err
+		}
+		if _, err := Export(path, "spoilt", source, Options{}); err == nil || !strings.Contains(err.Error(), "reading back") {
+			t.Errorf("error %v, want the spoilt file noticed", err)
+		}
+		left, err := os.ReadDir(dir)
+		if text, _ := os.ReadFile(path); err != nil || len(left) != 1 || string(text) != "before" {
+			t.Errorf("files %v, %q, want the one that was there", left, text)
+		}
+	}
+	if _, err := Export(path, "gif", source, Options{}); err == nil || !strings.Contains(err.Error(), "want one of detectron2") {
+		t.Errorf("an unknown format: error %v", err)
+	}
+	m, err := Export(path, "safetensors", source, Options{DType: "BF16"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path + ".json")
+	if err != nil || !strings.Contains(string(text), m.Files[0].SHA256) || !strings.Contains(string(text), `"mean"`) {
+		t.Errorf("manifest %s, error %v, want checksum and preprocessing in it", text, err)
+	}
+}

@@ -1,0 +1,90 @@
+package encoder
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/checkpoint"
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/safetensors"
+)
+
+// Run is the whole state of a run's checkpoint, for those who want more than the query encoder.
+type Run struct {
+	Config     pretrain.Config
+	Query, Key *Weights
+	// Momentum holds SGD's buffer of each parameter of the query encoder, by name, in package resnet's layout.
+	Momentum map[string][]float32
+	// Queue is [K, dim]; QueuePtr the row that the next keys go to.
+	Queue    []float32
+	QueuePtr int
+}
+
+// LoadRun reads the newest good checkpoint of a run directory.
+func LoadRun(dir string) (*Run, error) {
+	saved, err := checkpoint.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{Momentum: map[string][]float32{}}
+	if r.Config, err = pretrain.ConfigOf(saved.State); err != nil {
+		return nil, err
+	}
+	manifest, err := manifestOf(r.Config, saved.State)
+	if err != nil {
+		return nil, err
+	}
+	r.Query = &Weights{Manifest: manifest, Values: map[string][]float32{}, Notes: saved.Notes}
+	r.Key = &Weights{Manifest: manifest, Values: map[string][]float32{}, Notes: saved.Notes}
+	for _, t := range saved.Tensors {
+		if err := r.take(t); err != nil {
+			return nil, fmt.Errorf("encoder: %s: %w", saved.Dir, err)
+		}
+	}
+	if err := errors.Join(manifest.Validate(), r.Query.check(), r.Key.check()); err != nil {
+		return nil, fmt.Errorf("encoder: %s: %w", saved.Dir, err)
+	}
+	return r, nil
+}
+
+func manifestOf(c pretrain.Config, state checkpoint.State) (Manifest, error) {
+	step, err := c.Step()
+	if err != nil {
+		return Manifest{}, err
+	}
+	views, err := augment.Preset(c.Views.Preset)
+	return Manifest{
+		Format:  manifestFormat,
+		Network: NewNetwork(step.Encoder),
+		Input:   NewInput(c.Views.ImageSize, views.Mean, views.Std),
+		Source: Source{
+			Preset: c.Preset, Data: strings.TrimSuffix(c.Data.Kind+"/"+c.Data.Split, "/"),
+			Step: state.Step, Epoch: state.Epoch, Versions: state.Versions,
+		},
+	}, err
+}
+
+// take puts a tensor of the checkpoint where it belongs.
+func (r *Run) take(t safetensors.Tensor) (err error) {
+	scope, name, _ := strings.Cut(t.Name, "/")
+	switch scope {
+	case moco.QueryScope:
+		r.Query.Values[name], err = decode(t)
+	case moco.KeyScope:
+		r.Key.Values[name], err = decode(t)
+	case moco.MomentumScope:
+		r.Momentum[name], err = decode(t)
+	case moco.QueueName:
+		r.Queue, err = decode(t)
+	case moco.PointerName:
+		if t.DType != "I32" || len(t.Data) != 4 {
+			return fmt.Errorf("tensor %q is %s%v, want a scalar of I32", t.Name, t.DType, t.Shape)
+		}
+		r.QueuePtr = int(int32(binary.LittleEndian.Uint32(t.Data)))
+	}
+	return err
+}
