@@ -17,6 +17,7 @@ var exportNames = map[string]string{
 	"safetensors": "encoder.safetensors",
 	"moco":        "checkpoint_%04d.pth.tar",
 	"detectron2":  "encoder.pkl",
+	"onnx":        "encoder.onnx",
 }
 
 // exportTypes are the words of --dtype in those of safetensors.
@@ -29,7 +30,8 @@ func newExport() *cobra.Command {
 		Long: "Writes the newest good checkpoint's query encoder of a run, or an encoder that export or import wrote:\n\n" +
 			"  safetensors  torchvision's names and layouts: load_state_dict takes it, as does every mocotpu command\n" +
 			"  moco         facebookresearch/moco's checkpoint with both encoders, queue and optimizer (of a run only)\n" +
-			"  detectron2   the trunk under detectron2's names, for MODEL.WEIGHTS\n\n" +
+			"  detectron2   the trunk under detectron2's names, for MODEL.WEIGHTS\n" +
+			"  onnx         the encoder as a program of ONNX (opset 17), for any number and size of images\n\n" +
 			"What was written is read back and compared before it gets its name; a manifest beside it (.json) says what the\n" +
 			"encoder is, how images become its input (size, mean, deviation), and the files' checksums.",
 		Example: "  mocotpu export runs/glyphs-20260102-030405\n" +

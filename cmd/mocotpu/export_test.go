@@ -20,6 +20,7 @@ func TestExportAndImport(t *testing.T) {
 		"export run",
 		"export run --format moco",
 		"export run --format detectron2",
+		"export run --format onnx",
 		"export run --out half.safetensors --dtype bfloat16 --trunk",
 		"import checkpoint_0000.pth.tar --out back.safetensors --views glyphs --image-size 32",
 		"export back.safetensors --out again.safetensors",

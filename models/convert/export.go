@@ -64,6 +64,7 @@ var writers = map[string]func(s Source, o Options, m *Manifest) ([]artifact, err
 	"safetensors": safetensorsFormat,
 	"moco":        mocoFormat,
 	"detectron2":  detectron2Format,
+	"onnx":        onnxFormat,
 }
 
 // Formats lists the names of the formats.

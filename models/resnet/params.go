@@ -132,6 +132,31 @@ func (c Config) blocks() []block {
 	return bs
 }
 
+// Block is a residual block as other software builds it: Convs convolutions with padding (size-1)/2, each with its
+// BatchNorm, ReLU between them and after the sum with the shortcut.
+type Block struct {
+	// Name is torchvision's, such as "layer4.0"; its convolutions are conv1 to conv<Convs>, its norms bn1 to bn<Convs>.
+	Name  string
+	Convs int
+	// Strided is the number of the convolution, from 1, that has the block's Stride.
+	Strided, Stride int
+	// Downsample tells that the shortcut has a convolution (downsample.0, of the block's stride) and a norm (.1).
+	Downsample bool
+}
+
+// Blocks lists the residual blocks in order.
+func (c Config) Blocks() []Block {
+	var all []Block
+	for _, b := range c.blocks() {
+		block := Block{Name: b.name, Convs: 2, Strided: 1, Stride: b.stride, Downsample: b.downsample()}
+		if archs[c.Arch].bottleneck {
+			block.Convs, block.Strided = 3, 2
+		}
+		all = append(all, block)
+	}
+	return all
+}
+
 type initializer func(dst []float32, rng *rand.Rand)
 
 type lister struct{ params []Param }
