@@ -259,3 +259,26 @@ func TestFeedKeepsItsMemory(t *testing.T) {
 	f.idle <- slot
 	must.M(f.Close())
 }
+
+// BenchmarkFeed brings batches of 256 images of 256 pixels from memory to one device: copies and view parameters.
+func BenchmarkFeed(b *testing.B) {
+	c, views := feedStep(false)
+	c.Batch = 256
+	source := &data.Set{N: 512, Size: 256, Channels: 3, Pixels: make([]uint8, 512*3*256*256)}
+	for i := range source.Pixels {
+		source.Pixels[i] = uint8(i)
+	}
+	p := passThrough(b, 1, c, source.Info())
+	f := must.M1(NewFeed(p, source, c, views, 0))
+	slot := <-f.idle
+	b.SetBytes(int64(c.Batch * source.ImageLen()))
+	b.ReportAllocs()
+	step := 0
+	for b.Loop() {
+		must.M(f.fill(slot, step, step+1))
+		step++
+	}
+	b.ReportMetric(float64(b.N*c.Batch)/b.Elapsed().Seconds(), "images/s")
+	f.idle <- slot
+	must.M(f.Close())
+}
