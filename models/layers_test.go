@@ -19,7 +19,7 @@ var mayImport = map[string][]string{
 	"models/data/picture": {},
 	"models/data/files":   {"models/data"},
 	"models/data/stream":  {"models/data", "models/data/files", "models/data/picture"},
-	"models/data/packed":  {"models/data", "models/data/files", "models/data/picture", "models/npy"},
+	"models/data/packed":  {"models/data", "models/data/files", "models/data/picture", "models/data/stream", "models/npy"},
 
 	"models/safetensors": {},
 	"models/convert":     {"models/augment", "models/durable", "models/encoder", "models/pickle", "models/resnet", "models/safetensors", "models/torchfile"},

@@ -5,12 +5,13 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/xla"
 )
 
 // versions names what a run was made with.
 func versions(e *xla.Engine) map[string]string {
-	v := map[string]string{"go": runtime.Version(), "engine": e.EngineName(), "plugin": e.PluginVersion()}
+	v := map[string]string{"go": runtime.Version(), "engine": e.EngineName(), "plugin": e.PluginVersion(), "jpeg": string(picture.Best())}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v

@@ -69,7 +69,11 @@ func (d Data) Source(split string, broken func(files.Broken)) (data.Source, erro
 		options.N = d.TestImages
 	}
 	if d.Kind != "folder" {
-		return data.Open(d.setName(), d.DataDir(), split, options)
+		set, err := data.Open(d.setName(), d.DataDir(), split, options)
+		if err != nil {
+			return nil, err
+		}
+		return set, nil
 	}
 	source, err := d.openFolder(split, broken)
 	if err != nil {

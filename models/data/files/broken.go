@@ -1,9 +1,7 @@
 package files
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/mocotpu/mocotpu/models/data"
@@ -23,19 +21,19 @@ type Tally struct {
 	list   *List
 	report func(Broken)
 	mu     sync.Mutex
-	found  map[int]string
+	found  map[int]bool
 }
 
 // NewTally starts to count. report, where it is not nil, is told each broken image once, from the goroutine that found it.
 func NewTally(l *List, report func(Broken)) *Tally {
-	return &Tally{list: l, report: report, found: map[int]string{}}
+	return &Tally{list: l, report: report, found: map[int]bool{}}
 }
 
 // Add notes that image i is broken. It returns an error, [data.ErrCorrupt], when more than one image in a hundred is.
 func (t *Tally) Add(i int, problem string) error {
 	t.mu.Lock()
-	_, known := t.found[i]
-	t.found[i] = problem
+	known := t.found[i]
+	t.found[i] = true
 	n := len(t.found)
 	t.mu.Unlock()
 	b := Broken{t.list.Name(i), problem}
@@ -47,20 +45,4 @@ func (t *Tally) Add(i int, problem string) error {
 			t.list.Dir, n, t.list.Len(), tooMany, b.Name, problem, data.ErrCorrupt)
 	}
 	return nil
-}
-
-// Broken returns what was found so far, in the list's order.
-func (t *Tally) Broken() []Broken {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	numbers := make([]int, 0, len(t.found))
-	for i := range t.found {
-		numbers = append(numbers, i)
-	}
-	slices.SortFunc(numbers, cmp.Compare[int])
-	all := make([]Broken, len(numbers))
-	for at, i := range numbers {
-		all[at] = Broken{t.list.Name(i), t.found[i]}
-	}
-	return all
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
-	"github.com/mocotpu/mocotpu/models/data/picture"
+	"github.com/mocotpu/mocotpu/models/data/stream"
 	"github.com/mocotpu/mocotpu/models/npy"
 )
 
@@ -35,12 +35,7 @@ type packer struct {
 	journal journal
 	columns []*column
 	tally   *files.Tally
-	workers []*worker
-}
-
-type worker struct {
-	decoder *picture.Decoder
-	file    []byte
+	workers []*stream.Worker
 }
 
 // begin opens the unfinished set in part, or starts one.
@@ -102,11 +97,11 @@ func begin(part string, meta Meta, l *files.List, o Options) (p *packer, err err
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	for range o.Workers {
-		d, err := picture.NewDecoder(o.Canvas, o.Library)
+		w, err := stream.NewWorker(o.Canvas, o.Library)
 		if err != nil {
 			return nil, fmt.Errorf("packed: %w", err)
 		}
-		p.workers = append(p.workers, &worker{decoder: d})
+		p.workers = append(p.workers, w)
 	}
 	return p, nil
 }
@@ -120,7 +115,7 @@ func (p *packer) note(text string) {
 // close frees the decoders and closes the columns' files.
 func (p *packer) close() error {
 	for _, w := range p.workers {
-		w.decoder.Close()
+		w.Close()
 	}
 	p.workers = nil
 	var errs []error
@@ -211,7 +206,7 @@ func (p *packer) decode(c *chunk, first, count int) {
 					return
 				}
 				c.problems[at] = ""
-				aspect, err := w.decode(p.list, c.pixels[at*image:(at+1)*image], first+at)
+				aspect, err := w.Decode(p.list, c.pixels[at*image:(at+1)*image], first+at)
 				c.aspect[at] = aspect
 				if err == nil {
 					continue
@@ -226,15 +221,6 @@ func (p *packer) decode(c *chunk, first, count int) {
 		})
 	}
 	wg.Wait()
-}
-
-func (w *worker) decode(l *files.List, dst []uint8, i int) (float32, error) {
-	file, err := l.Read(i, w.file)
-	if err != nil {
-		return 0, err
-	}
-	w.file = file
-	return w.decoder.Squeeze(dst, file)
 }
 
 // write appends a chunk's images to the arrays, and notes it.

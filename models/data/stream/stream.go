@@ -41,12 +41,7 @@ type Stream struct {
 	info  data.Info
 	tally *files.Tally
 	// workers holds those that are idle, all of them when no Fill is under way.
-	workers chan *worker
-}
-
-type worker struct {
-	decoder *picture.Decoder
-	file    []byte
+	workers chan *Worker
 }
 
 // New returns a source of the list's images, and takes the list over.
@@ -61,24 +56,21 @@ func New(l *files.List, o Options) (*Stream, error) {
 		return nil, fmt.Errorf("stream: %d workers, want 1 or more, or 0 for the default", o.Workers)
 	}
 	s := &Stream{
-		list: l, tally: files.NewTally(l, o.Report), workers: make(chan *worker, o.Workers),
+		list: l, tally: files.NewTally(l, o.Report), workers: make(chan *Worker, o.Workers),
 		info: data.Info{Name: l.Dir, N: l.Len(), Size: o.Size, Channels: 3, Labels: l.Labels(), Classes: l.Classes},
 	}
 	for range o.Workers {
-		d, err := picture.NewDecoder(o.Size, o.Library)
+		w, err := NewWorker(o.Size, o.Library)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("stream: %w", err), s.Close())
+			return nil, errors.Join(err, s.Close())
 		}
-		s.workers <- &worker{decoder: d}
+		s.workers <- w
 	}
 	return s, nil
 }
 
 // Info describes the images; N counts the broken ones.
 func (s *Stream) Info() data.Info { return s.info }
-
-// Broken returns the broken images met so far, in the list's order.
-func (s *Stream) Broken() []files.Broken { return s.tally.Broken() }
 
 // Fingerprint is that of the files' names, classes and sizes, and of the canvas.
 func (s *Stream) Fingerprint() (string, error) {
@@ -96,7 +88,7 @@ func (s *Stream) Prefetch([]int) {}
 // Close frees the decoders and closes the list.
 func (s *Stream) Close() error {
 	for len(s.workers) > 0 {
-		(<-s.workers).decoder.Close()
+		(<-s.workers).Close()
 	}
 	return s.list.Close()
 }
@@ -132,9 +124,9 @@ func (s *Stream) Fill(dst []uint8, rows []data.Row, indices []int) error {
 }
 
 // one decodes image i or, where it is broken, the next that is not.
-func (s *Stream) one(w *worker, dst []uint8, i int) (data.Row, error) {
+func (s *Stream) one(w *Worker, dst []uint8, i int) (data.Row, error) {
 	for {
-		aspect, err := w.decode(s.list, dst, i)
+		aspect, err := w.Decode(s.list, dst, i)
 		if err == nil {
 			return data.Row{Aspect: aspect, Label: s.list.Label(i)}, nil
 		}
@@ -143,13 +135,4 @@ func (s *Stream) one(w *worker, dst []uint8, i int) (data.Row, error) {
 		}
 		i = (i + 1) % s.info.N
 	}
-}
-
-func (w *worker) decode(l *files.List, dst []uint8, i int) (float32, error) {
-	file, err := l.Read(i, w.file)
-	if err != nil {
-		return 0, err
-	}
-	w.file = file
-	return w.decoder.Squeeze(dst, file)
 }

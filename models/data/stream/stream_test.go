@@ -82,17 +82,15 @@ func TestBrokenImagesAreReplaced(t *testing.T) {
 	s := open(t, folder(t, 250, 5, 249), Options{Size: 6, Report: func(b files.Broken) {
 		mu.Lock()
 		defer mu.Unlock()
-		told = append(told, b.Name)
+		name, _, _ := strings.Cut(b.Problem, ":")
+		told = append(told, b.Name+" "+name)
 	}})
 	for range 2 {
 		check(t, s, []int{4, 5, 6, 249, 5}, []int{4, 6, 6, 0, 6})
 	}
 	slices.Sort(told)
-	if want := []string{"a/0005.png", "b/0249.png"}; !reflect.DeepEqual(told, want) {
+	if want := []string{"a/0005.png picture", "b/0249.png picture"}; !reflect.DeepEqual(told, want) {
 		t.Errorf("told %v, want %v, each once", told, want)
-	}
-	if b := s.Broken(); len(b) != 2 || b[0].Name != "a/0005.png" || !strings.Contains(b[0].Problem, "picture") {
-		t.Errorf("broken %v, want both with the problem", b)
 	}
 }
 
