@@ -128,8 +128,8 @@ func TestResumeRefusesOtherImages(t *testing.T) {
 		t.Fatal(err)
 	}
 	record := must.M1(ReadRecord(c.Run.Dir))
-	if len(record.DataSHA256) != 64 || record.Versions["test"] != "1" || record.Engine.Devices != 1 {
-		t.Errorf("config.json has %+v, want the data's checksum, the versions and the devices", record)
+	if len(record.DataSHA256) != 64 || record.Versions["test"] != "1" || record.Engine.Devices != 0 {
+		t.Errorf("config.json has %+v, want the data's checksum, the versions and the devices as they were asked for", record)
 	}
 	path := filepath.Join(c.Run.Dir, configFile)
 	text := strings.Replace(string(must.M1(os.ReadFile(path))), record.DataSHA256, strings.Repeat("0", 64), 1)
