@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/hlo"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
@@ -150,6 +151,24 @@ func TestCollectives(t *testing.T) {
 			t.Errorf("the keys' all-gather gives %d bytes, want %d: the batch's keys and no more", gather.Bytes, want)
 		}
 	}
+}
+
+// TestRematOnEightDevices: computing blocks again costs no exchange among the devices, and changes no number.
+func TestRematOnEightDevices(t *testing.T) {
+	c := smallConfig()
+	c.Encoder.Remat = resnet.RematBlock
+	e := xlatest.CPU(t, 8)
+	again := newTrial(t, e, 8, c)
+	defer again.program.Close()
+	programs := e.Programs()
+	module, err := programs[len(programs)-1].Optimized()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := module.Collectives(); len(found) != 4 {
+		t.Errorf("%d collectives, want the four of the step that keeps everything: %v", len(found), found)
+	}
+	compareRuns(t, again.condition().run(t, 2, 0.001), smallStep(t, 8).condition().run(t, 2, 0.001), 1e-5, 1e-4)
 }
 
 // TestEncodersAreSplit looks for the trap of design: a key encoder that every device runs over the whole batch.
