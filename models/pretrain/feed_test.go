@@ -154,6 +154,52 @@ func TestFeed(t *testing.T) {
 	}
 }
 
+// TestFeedWithoutShuffle has every view parameter in the order of the images, through two epochs. It takes the inputs apart
+// by hand: nothing is the same twice, and the symmetric step's views are those of the plain one exchanged.
+func TestFeedWithoutShuffle(t *testing.T) {
+	const seed, perEpoch = 5, 3
+	for _, symmetric := range []bool{false, true} {
+		c, views := feedStep(symmetric)
+		c.Shuffle = false
+		source := &stub{info: data.Info{N: perEpoch*c.Batch + 1, Size: 2, Channels: 3}, aspect: 1}
+		p := passThrough(t, 1, c, source.info)
+		n, seen := views.NumParams(), map[string]string{}
+		for step, flat := range collect(t, p, must.M1(NewFeed(p, source, c, views, seed)), 0, 2*perEpoch) {
+			take := func(length int) (part []float32) {
+				part, flat = flat[:length], flat[length:]
+				return part
+			}
+			images := take(c.Batch * source.info.ImageLen())
+			inputs, numbers := [][]float32{take(c.Batch * n), take(c.Batch * n)}, []int{0, 1}
+			take(1) // the learning rate
+			if symmetric {
+				inputs, numbers = append(inputs, take(c.Batch*n), take(c.Batch*n)), []int{0, 1, 1, 0}
+			}
+			if len(flat) != 0 {
+				t.Fatalf("%d numbers too many", len(flat))
+			}
+			epoch, at := step/perEpoch, step%perEpoch
+			for row, index := range data.Order(seed, epoch, source.info.N)[at*c.Batch : (at+1)*c.Batch] {
+				if got := images[row*source.info.ImageLen()]; got != float32(index) {
+					t.Errorf("step %d, row %d: image %v, want %d", step, row, got, index)
+				}
+				for i, params := range inputs {
+					got, want := params[row*n:(row+1)*n], make([]float32, n)
+					views.Draw(want, seed, epoch, index, numbers[i], 1)
+					if !slices.Equal(got, want) {
+						t.Errorf("step %d, row %d: parameters %d are %v, want view %d of image %d, %v", step, row, i, got, numbers[i], index, want)
+					}
+					key, view := fmt.Sprint(got), fmt.Sprintf("epoch %d, image %d, view %d", epoch, index, numbers[i])
+					if before, ok := seen[key]; ok && before != view {
+						t.Errorf("%s is %s again", view, before)
+					}
+					seen[key] = view
+				}
+			}
+		}
+	}
+}
+
 // TestFeedDrawsOnTheOriginal finds the aspect in the crop boxes: of an image four times as wide as high, no box of the
 // canvas is as wide as that of a square one could be.
 func TestFeedDrawsOnTheOriginal(t *testing.T) {
