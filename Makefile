@@ -41,7 +41,7 @@ check: ## format, vet, lint, tidiness; then a build of models without cgo
 bench: setup ## time the training step on this machine, beside PyTorch where it is installed
 	$(MOCOTPU) bench step
 
-slow: setup ## the tests that take longer than CI's 20 minutes
+slow: setup tools ## the tests that take longer than CI's 20 minutes
 	$(GO) test -timeout 3h -tags slow -run Slow ./...
 
 fuzz: ## look for files that break a reader, 30 seconds each

@@ -33,6 +33,7 @@
 //	tpu                 Cloud TPUs by name, and a compiler for those that are not there
 //	tpu/plan            what a compiled program needs and takes, as a report
 //	cmd/mocotpu         the command
+//	notebooks/show      pictures, charts and tables in a GoNB notebook
 //
 // # Words
 //

@@ -75,16 +75,22 @@ func newRoot() *cobra.Command {
 		Example: "  mocotpu doctor                # what works on this machine\n" +
 			"  mocotpu setup cpu             # install the CPU engine\n" +
 			"  mocotpu train                 # learn drawn characters, in minutes",
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		Args:              noArguments,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArguments,
+	}
+	version := root.Flags().Bool("version", false, "print the versions of the program, its libraries and the plugins installed")
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *version {
+			return writeVersions(cmd.OutOrStdout())
+		}
+		return cmd.Help()
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newReport())
+	completeFlags(root)
 	return root
 }
 

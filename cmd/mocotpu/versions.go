@@ -1,17 +1,29 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
 // versions names what a run was made with.
 func versions(e *xla.Engine) map[string]string {
-	v := map[string]string{"go": runtime.Version(), "engine": e.EngineName(), "plugin": e.PluginVersion(), "jpeg": string(picture.Best())}
+	v := built()
+	v["engine"], v["plugin"] = e.EngineName(), e.PluginVersion()
+	return v
+}
+
+// built names what this program was built from.
+func built() map[string]string {
+	v := map[string]string{"go": runtime.Version(), "jpeg": string(picture.Best())}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
@@ -28,4 +40,32 @@ func versions(e *xla.Engine) map[string]string {
 		}
 	}
 	return v
+}
+
+// writeVersions prints the versions of the program, of what it is built on, and of the plugins installed, which it does
+// not load.
+func writeVersions(out io.Writer) error {
+	v := built()
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, name := range []string{"mocotpu", "revision", "gomlx", "compute", "go-xla", "go", "jpeg"} {
+		version := v[name]
+		if version == "" {
+			version = "unknown"
+		}
+		fmt.Fprintf(table, "%s\t%s\n", name, version)
+	}
+	for _, engine := range setup.Engines {
+		p, err := setup.Find(engine)
+		switch {
+		case errors.Is(err, setup.ErrNotInstalled):
+			fmt.Fprintf(table, "%s plugin\tnot installed\n", engine)
+		case err != nil:
+			return err
+		case p.Version == "":
+			fmt.Fprintf(table, "%s plugin\t%s\n", engine, p.Path)
+		default:
+			fmt.Fprintf(table, "%s plugin\t%s\n", engine, p.Version)
+		}
+	}
+	return table.Flush()
 }

@@ -19,22 +19,23 @@ const (
 	mostPoints, mostTicks, mostMarks = 400, 7, 30
 )
 
-// series is one line of a chart.
-type series struct {
-	// name is what the line is of: "loss", "positive"; run is the number of its run, which gives its colour.
-	name string
-	run  int
-	// dashed marks the second kind of line in a chart.
-	dashed bool
-	x, y   []float64 // y may have gaps: NaN
+// Series is one line of a chart.
+type Series struct {
+	// Name is what the line is of: "loss", "positive"; Run is the number of its run, from 0, which gives its colour.
+	Name string
+	Run  int
+	// Dashed marks the second kind of line in a chart.
+	Dashed bool
+	// X and Y are as long; Y has gaps where it is NaN or infinite.
+	X, Y []float64
 }
 
-// chart is lines over steps.
-type chart struct {
+// Chart is lines over steps.
+type Chart struct {
 	Title string
 	// Note says what the chart shows, and how its lines differ.
 	Note   string
-	series []series
+	Series []Series
 }
 
 // scale maps values to the page: from the least to the most, and where it writes numbers.
@@ -66,7 +67,7 @@ func newScale(low, high float64) scale {
 func (s scale) at(v, from, to float64) float64 { return from + (v-s.low)/(s.high-s.low)*(to-from) }
 
 // SVG draws the chart. The marks' titles give the numbers to whoever points at them.
-func (c chart) SVG() template.HTML {
+func (c Chart) SVG() template.HTML {
 	x, y := c.scales()
 	var out strings.Builder
 	fmt.Fprintf(&out, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s">`, chartWidth, chartHeight, template.HTMLEscapeString(c.Title))
@@ -79,7 +80,7 @@ func (c chart) SVG() template.HTML {
 		at := x.at(tick, marginLeft, chartWidth-marginRight)
 		fmt.Fprintf(&out, `<text x="%.1f" y="%g" text-anchor="middle">%s</text>`, at, chartHeight-8, number(tick))
 	}
-	for _, s := range c.series {
+	for _, s := range c.Series {
 		s.draw(&out, x, y)
 	}
 	out.WriteString("</svg>")
@@ -87,12 +88,12 @@ func (c chart) SVG() template.HTML {
 }
 
 // scales cover all lines, with a little air above and below.
-func (c chart) scales() (x, y scale) {
+func (c Chart) scales() (x, y scale) {
 	lowX, highX, lowY, highY := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
-	for _, s := range c.series {
-		for i, v := range s.y {
+	for _, s := range c.Series {
+		for i, v := range s.Y {
 			if finite(v) {
-				lowX, highX = min(lowX, s.x[i]), max(highX, s.x[i])
+				lowX, highX = min(lowX, s.X[i]), max(highX, s.X[i])
 				lowY, highY = min(lowY, v), max(highY, v)
 			}
 		}
@@ -105,49 +106,49 @@ func (c chart) scales() (x, y scale) {
 }
 
 // draw writes a line, broken where it has gaps, and marks where there are few points.
-func (s series) draw(out *strings.Builder, x, y scale) {
+func (s Series) draw(out *strings.Builder, x, y scale) {
 	s = s.thinned()
 	dash := ""
-	if s.dashed {
+	if s.Dashed {
 		dash = ` stroke-dasharray="5 3"`
 	}
 	var path strings.Builder
 	pen := "M"
-	for i, v := range s.y {
+	for i, v := range s.Y {
 		if !finite(v) {
 			pen = "M"
 			continue
 		}
-		fmt.Fprintf(&path, "%s%.1f %.1f", pen, x.at(s.x[i], marginLeft, chartWidth-marginRight), y.at(v, chartHeight-marginBottom, marginTop))
+		fmt.Fprintf(&path, "%s%.1f %.1f", pen, x.at(s.X[i], marginLeft, chartWidth-marginRight), y.at(v, chartHeight-marginBottom, marginTop))
 		pen = "L"
 	}
-	fmt.Fprintf(out, `<path class="line" stroke="%s"%s d="%s"/>`, colours[s.run%len(colours)], dash, path.String())
-	if len(s.y) > mostMarks {
+	fmt.Fprintf(out, `<path class="line" stroke="%s"%s d="%s"/>`, colours[s.Run%len(colours)], dash, path.String())
+	if len(s.Y) > mostMarks {
 		return
 	}
-	for i, v := range s.y {
+	for i, v := range s.Y {
 		if finite(v) {
 			fmt.Fprintf(out, `<circle r="2.5" fill="%s" cx="%.1f" cy="%.1f"><title>%s %s at step %s</title></circle>`,
-				colours[s.run%len(colours)], x.at(s.x[i], marginLeft, chartWidth-marginRight),
-				y.at(v, chartHeight-marginBottom, marginTop), template.HTMLEscapeString(s.name), number(v), number(s.x[i]))
+				colours[s.Run%len(colours)], x.at(s.X[i], marginLeft, chartWidth-marginRight),
+				y.at(v, chartHeight-marginBottom, marginTop), template.HTMLEscapeString(s.Name), number(v), number(s.X[i]))
 		}
 	}
 }
 
 // thinned averages neighbouring points until they are few enough for a page.
-func (s series) thinned() series {
-	n := len(s.y)
+func (s Series) thinned() Series {
+	n := len(s.Y)
 	if n <= mostPoints {
 		return s
 	}
-	thin := series{name: s.name, run: s.run, dashed: s.dashed}
+	thin := Series{Name: s.Name, Run: s.Run, Dashed: s.Dashed}
 	for i := range mostPoints {
 		from, to := i*n/mostPoints, (i+1)*n/mostPoints
 		var sumX, sumY float64
 		for j := from; j < to; j++ {
-			sumX, sumY = sumX+s.x[j], sumY+s.y[j]
+			sumX, sumY = sumX+s.X[j], sumY+s.Y[j]
 		}
-		thin.x, thin.y = append(thin.x, sumX/float64(to-from)), append(thin.y, sumY/float64(to-from))
+		thin.X, thin.Y = append(thin.X, sumX/float64(to-from)), append(thin.Y, sumY/float64(to-from))
 	}
 	return thin
 }

@@ -11,47 +11,47 @@ type history struct {
 }
 
 // curve takes one value of each row.
-func (h history) curve(run int, name string, dashed bool, value func(pretrain.Row) pretrain.Float) series {
-	s := series{name: name, run: run, dashed: dashed}
+func (h history) curve(run int, name string, dashed bool, value func(pretrain.Row) pretrain.Float) Series {
+	s := Series{Name: name, Run: run, Dashed: dashed}
 	for _, row := range h.rows {
-		s.x, s.y = append(s.x, float64(row.Step)), append(s.y, float64(value(row)))
+		s.X, s.Y = append(s.X, float64(row.Step)), append(s.Y, float64(value(row)))
 	}
 	return s
 }
 
 // accuracies are the kNN accuracies of the last k, of the backbone and of the projection.
-func (h history) accuracies(run int) []series {
-	backbone, projection := series{name: "backbone", run: run}, series{name: "projection", run: run, dashed: true}
+func (h history) accuracies(run int) []Series {
+	backbone, projection := Series{Name: "backbone", Run: run}, Series{Name: "projection", Run: run, Dashed: true}
 	for _, row := range h.knn {
 		at := float64(row.Step)
 		if n := len(row.Backbone); n > 0 {
-			backbone.x, backbone.y = append(backbone.x, at), append(backbone.y, float64(row.Backbone[n-1]))
+			backbone.X, backbone.Y = append(backbone.X, at), append(backbone.Y, float64(row.Backbone[n-1]))
 		}
 		if n := len(row.Projection); n > 0 {
-			projection.x, projection.y = append(projection.x, at), append(projection.y, float64(row.Projection[n-1]))
+			projection.X, projection.Y = append(projection.X, at), append(projection.Y, float64(row.Projection[n-1]))
 		}
 	}
-	return []series{backbone, projection}
+	return []Series{backbone, projection}
 }
 
 // charts draw the runs over one another.
-func charts(runs []history) []chart {
+func charts(runs []history) []Chart {
 	type value = func(pretrain.Row) pretrain.Float
-	lines := func(title, note, name string, first value, secondName string, second value) chart {
-		c := chart{Title: title, Note: note}
+	lines := func(title, note, name string, first value, secondName string, second value) Chart {
+		c := Chart{Title: title, Note: note}
 		for i, h := range runs {
-			c.series = append(c.series, h.curve(i, name, false, first))
+			c.Series = append(c.Series, h.curve(i, name, false, first))
 			if second != nil {
-				c.series = append(c.series, h.curve(i, secondName, true, second))
+				c.Series = append(c.Series, h.curve(i, secondName, true, second))
 			}
 		}
 		return c
 	}
-	accuracy := chart{Title: "kNN top-1, %", Note: "on held-out images, at the largest k; dashed: of the projection"}
+	accuracy := Chart{Title: "kNN top-1, %", Note: "on held-out images, at the largest k; dashed: of the projection"}
 	for i, h := range runs {
-		accuracy.series = append(accuracy.series, h.accuracies(i)...)
+		accuracy.Series = append(accuracy.Series, h.accuracies(i)...)
 	}
-	return []chart{
+	return []Chart{
 		accuracy,
 		lines("Loss", "dashed: its chance level, of an encoder that cannot tell images apart",
 			"loss", func(r pretrain.Row) pretrain.Float { return r.Loss }, "chance", func(r pretrain.Row) pretrain.Float { return r.Chance }),

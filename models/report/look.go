@@ -27,7 +27,7 @@ const (
 
 // look is what an encoder sees.
 type look struct {
-	Views      [][]picture // image, first view, second view
+	Views      [][]Picture // image, first view, second view
 	Neighbours []neighbours
 	Map        pointMap
 	Confusion  confusion
@@ -35,13 +35,13 @@ type look struct {
 
 // neighbours are an image's most similar training images.
 type neighbours struct {
-	Query picture
+	Query Picture
 	Found []found
 }
 
 // found is a neighbour, and whether it is of the query's class.
 type found struct {
-	picture
+	Picture
 	Same bool
 }
 
@@ -122,7 +122,7 @@ func className(s *data.Set, i int) string {
 }
 
 // views makes the two views of the chosen images as the training step does, in the epoch 0.
-func views(b compute.Backend, c pretrain.Config, s *data.Set, chosen []int) ([][]picture, error) {
+func views(b compute.Backend, c pretrain.Config, s *data.Set, chosen []int) ([][]Picture, error) {
 	augmentation, err := augment.Preset(c.Views.Preset)
 	if err != nil {
 		return nil, err
@@ -143,11 +143,11 @@ func views(b compute.Backend, c pretrain.Config, s *data.Set, chosen []int) ([][
 		return nil, err
 	}
 	defer program.Close()
-	rows := make([][]picture, n)
+	rows := make([][]Picture, n)
 	pixels := make([]uint8, n*s.ImageLen())
 	s.Gather(pixels, chosen)
 	for i, image := range chosen {
-		original, err := newPicture(s.Image(image), s.Size, s.Channels, className(s, image))
+		original, err := NewPicture(s.Image(image), s.Size, s.Channels, className(s, image))
 		if err != nil {
 			return nil, err
 		}
@@ -171,7 +171,7 @@ func views(b compute.Backend, c pretrain.Config, s *data.Set, chosen []int) ([][
 		}
 		for i := range rows {
 			bytes := size * size * 3
-			shown, err := newPicture(made[i*bytes:(i+1)*bytes], size, 3, fmt.Sprintf("view %d", view+1))
+			shown, err := NewPicture(made[i*bytes:(i+1)*bytes], size, 3, fmt.Sprintf("view %d", view+1))
 			if err != nil {
 				return nil, err
 			}
@@ -203,11 +203,11 @@ func nearest(b compute.Backend, bankFeatures, features eval.Features, bank, test
 	}
 	rows := make([]neighbours, len(chosen))
 	for q, i := range chosen {
-		if rows[q].Query, err = newPicture(test.Image(i), test.Size, test.Channels, className(test, i)); err != nil {
+		if rows[q].Query, err = NewPicture(test.Image(i), test.Size, test.Channels, className(test, i)); err != nil {
 			return nil, err
 		}
 		for _, n := range all[q] {
-			p, err := newPicture(bank.Image(n.Row), bank.Size, bank.Channels, fmt.Sprintf("%s %.2f", className(bank, n.Row), n.Similarity))
+			p, err := NewPicture(bank.Image(n.Row), bank.Size, bank.Channels, fmt.Sprintf("%s %.2f", className(bank, n.Row), n.Similarity))
 			if err != nil {
 				return nil, err
 			}

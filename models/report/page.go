@@ -55,7 +55,7 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 	page := struct {
 		Title       string
 		Runs        []*run
-		Charts      []chart
+		Charts      []Chart
 		Differences []setting
 	}{Title: "mocotpu"}
 	var histories []history
@@ -131,6 +131,10 @@ const EvaluationSuffix = ".report.json"
 
 // open reads a data set once for all its runs.
 func open(sets map[pretrain.Data][2]*data.Set, d pretrain.Data) (bank, test *data.Set, err error) {
+	if d.Kind == "folder" {
+		// Folders are in the order of their classes: opened short, they give images of all of them.
+		d.TrainImages, d.TestImages = shortest(d.TrainImages, bankImages), shortest(d.TestImages, queryImages)
+	}
 	if both, ok := sets[d]; ok {
 		return both[0], both[1], nil
 	}
@@ -142,4 +146,12 @@ func open(sets map[pretrain.Data][2]*data.Set, d pretrain.Data) (bank, test *dat
 	}
 	sets[d] = [2]*data.Set{bank, test}
 	return bank, test, nil
+}
+
+// shortest is the smaller of two limits, of which 0 is none.
+func shortest(limit, most int) int {
+	if limit == 0 {
+		return most
+	}
+	return min(limit, most)
 }

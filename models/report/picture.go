@@ -9,15 +9,15 @@ import (
 	"image/png"
 )
 
-// picture is an image in the page, with a line below it.
-type picture struct {
+// Picture is an image in the page, with a line below it.
+type Picture struct {
 	// Source is a data URL.
 	Source template.URL
 	Text   string
 }
 
-// newPicture encodes an image, uint8 [size, size, channels].
-func newPicture(pixels []uint8, size, channels int, text string) (picture, error) {
+// NewPicture encodes an image, uint8 [size, size, channels].
+func NewPicture(pixels []uint8, size, channels int, text string) (Picture, error) {
 	img := image.NewNRGBA(image.Rect(0, 0, size, size))
 	for i := range size * size {
 		for ch := range 3 {
@@ -27,7 +27,7 @@ func newPicture(pixels []uint8, size, channels int, text string) (picture, error
 	}
 	var out bytes.Buffer
 	if err := png.Encode(&out, img); err != nil {
-		return picture{}, fmt.Errorf("report: picture: %w", err)
+		return Picture{}, fmt.Errorf("report: picture: %w", err)
 	}
-	return picture{template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(out.Bytes())), text}, nil
+	return Picture{template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(out.Bytes())), text}, nil
 }

@@ -149,7 +149,7 @@ func TestScale(t *testing.T) {
 
 func TestChart(t *testing.T) {
 	nan := math.NaN()
-	c := chart{Title: "a < b", series: []series{{name: "loss", x: []float64{1, 2, 3, 4}, y: []float64{1, nan, 3, math.Inf(1)}}}}
+	c := Chart{Title: "a < b", Series: []Series{{Name: "loss", X: []float64{1, 2, 3, 4}, Y: []float64{1, nan, 3, math.Inf(1)}}}}
 	svg := string(c.SVG())
 	if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") || strings.Count(svg, "<circle") != 2 || strings.Count(svg, "M") != 2 {
 		t.Errorf("%s, want two marks and a gap", svg)
@@ -157,16 +157,16 @@ func TestChart(t *testing.T) {
 	if !strings.Contains(svg, `aria-label="a &lt; b"`) {
 		t.Errorf("%s: the title is not escaped", svg)
 	}
-	if empty := string(chart{}.SVG()); strings.Contains(empty, "NaN") {
+	if empty := string(Chart{}.SVG()); strings.Contains(empty, "NaN") {
 		t.Errorf("%s: an empty chart has numbers that are none", empty)
 	}
-	long := series{x: make([]float64, 4000), y: make([]float64, 4000)}
-	for i := range long.x {
-		long.x[i], long.y[i] = float64(i), 2
+	long := Series{X: make([]float64, 4000), Y: make([]float64, 4000)}
+	for i := range long.X {
+		long.X[i], long.Y[i] = float64(i), 2
 	}
 	thin := long.thinned()
-	if len(thin.x) != mostPoints || thin.x[0] != 4.5 || slices.Max(thin.y) != 2 || slices.Min(thin.y) != 2 {
-		t.Errorf("%d points from %g, want %d means from 4.5", len(thin.x), thin.x[0], mostPoints)
+	if len(thin.X) != mostPoints || thin.X[0] != 4.5 || slices.Max(thin.Y) != 2 || slices.Min(thin.Y) != 2 {
+		t.Errorf("%d points from %g, want %d means from 4.5", len(thin.X), thin.X[0], mostPoints)
 	}
 }
 

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/mocotpu/mocotpu/models/pretrain"
+)
+
+// completeFlags teaches the shell completions of all commands what the flags with a choice take, and which flags name
+// folders.
+func completeFlags(cmd *cobra.Command) {
+	choices := map[string][]string{"data": pretrain.Choices("kind"), "protocols": protocols, "baselines": baselines}
+	for _, name := range []string{"preset", "backend", "arch", "stem", "head", "views", "schedule", "precision", "remat"} {
+		choices[name] = pretrain.Choices(name)
+	}
+	for name, values := range choices {
+		if cmd.Flags().Lookup(name) != nil {
+			// It fails only where a flag has a completion already.
+			_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+	for _, name := range []string{"dir", "data-dir"} {
+		if cmd.Flags().Lookup(name) != nil {
+			_ = cmd.MarkFlagDirname(name)
+		}
+	}
+	for _, child := range cmd.Commands() {
+		completeFlags(child)
+	}
+}

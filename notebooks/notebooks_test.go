@@ -1,0 +1,145 @@
+// Package notebooks_test runs the notebooks as a reader would: top to bottom, in Jupyter's client with the GoNB kernel.
+package notebooks_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// cell is what a test looks at in a notebook.
+type cell struct {
+	CellType       string   `json:"cell_type"`
+	ExecutionCount *int     `json:"execution_count"`
+	Source         []string `json:"source"`
+	Outputs        []struct {
+		OutputType string              `json:"output_type"`
+		Name       string              `json:"name"`
+		Text       []string            `json:"text"`
+		Data       map[string][]string `json:"data"`
+	} `json:"outputs"`
+}
+
+func read(t *testing.T, name string) []cell {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notebook struct {
+		Cells    []cell `json:"cells"`
+		Metadata struct {
+			Kernelspec struct{ Name string } `json:"kernelspec"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(text, &notebook); err != nil {
+		t.Fatal(err)
+	}
+	if notebook.Metadata.Kernelspec.Name != "gonb" {
+		t.Errorf("%s: kernel %q, want gonb", name, notebook.Metadata.Kernelspec.Name)
+	}
+	return notebook.Cells
+}
+
+// shown is everything that a notebook's cells put out: text and HTML.
+func shown(cells []cell) string {
+	var all strings.Builder
+	for _, c := range cells {
+		for _, o := range c.Outputs {
+			all.WriteString(strings.Join(o.Text, ""))
+			for _, part := range o.Data {
+				all.WriteString(strings.Join(part, ""))
+			}
+		}
+	}
+	return all.String()
+}
+
+// wanted is what each notebook must show.
+var wanted = map[string][]string{
+	"01_two_views.ipynb":       {"62 classes", "drawn again, the same: true", "epoch 1, view 2", "data:image/png"},
+	"02_pretrain_glyphs.ipynb": {"kNN top-1 (k=200): untrained", "metrics.jsonl", "<b>Loss</b>", `class="line"`},
+	"03_shuffling_bn.ipynb":    {"own key found", "shuffle false", "8 devices: own key found", "largest difference between 1 and 8 devices"},
+	"04_what_it_learned.ipynb": {"linear, rate", "95 % interval", "taken for", "data:image/png"},
+	"05_tpu_plan.ipynb":        {"v5e-8", "for v3-8: 8 devices", "all-to-all", "bfloat16"},
+}
+
+// check tells whether a notebook was run to its end without an error, and shows what it must.
+func check(t *testing.T, path string) {
+	t.Helper()
+	cells := read(t, path)
+	code := 0
+	for i, c := range cells {
+		if c.CellType != "code" {
+			continue
+		}
+		code++
+		if c.ExecutionCount == nil {
+			t.Errorf("cell %d was not run", i)
+		}
+		for _, o := range c.Outputs {
+			// A program that fails is no error to Jupyter: GoNB puts its last words on stderr.
+			text := strings.Join(o.Text, "")
+			if o.OutputType == "error" || o.Name == "stderr" && (strings.Contains(text, "panic") || strings.Contains(text, "exit status")) {
+				t.Errorf("cell %d failed: %s", i, text)
+			}
+		}
+	}
+	output := shown(cells)
+	for _, part := range wanted[filepath.Base(path)] {
+		if !strings.Contains(output, part) {
+			t.Errorf("its output lacks %q", part)
+		}
+	}
+	if code < 3 {
+		t.Errorf("%d cells of code, want 3 at least", code)
+	}
+}
+
+// The notebooks are committed with the outputs of a whole run.
+func TestCommittedOutputs(t *testing.T) {
+	names, err := filepath.Glob("*.ipynb")
+	if err != nil || len(names) != len(wanted) {
+		t.Fatalf("%d notebooks, error %v, want %d", len(names), err, len(wanted))
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) { check(t, name) })
+	}
+}
+
+// runs runs notebooks in their order, in a fresh temporary folder that they share, and checks what they show.
+func runs(t *testing.T, names ...string) {
+	python, err := filepath.Abs("../bin/tools/bin/python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(python); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no bin/tools: make tools")
+		}
+		t.Skip("no bin/tools: make tools installs Jupyter's client and GoNB")
+	}
+	temporary := t.TempDir()
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), name)
+			command := exec.CommandContext(t.Context(), python, "run.py", name, out, strconv.Itoa(int(cellLimit.Seconds())))
+			command.Env = append(os.Environ(), "TMPDIR="+temporary)
+			if talk, err := command.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, talk)
+			}
+			check(t, out)
+		})
+	}
+}
+
+// cellLimit is how long a cell may take on a machine that does other things, too.
+const cellLimit = 8 * time.Minute
+
+// The two quickest run with every test; the others, which train, in slow_test.go.
+func TestNotebooksRun(t *testing.T) { runs(t, "01_two_views.ipynb", "05_tpu_plan.ipynb") }

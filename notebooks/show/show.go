@@ -1,0 +1,73 @@
+// Package show puts pictures, charts and tables into a GoNB notebook. Outside of one it does nothing.
+package show
+
+import (
+	"fmt"
+	"html"
+	"strings"
+
+	"github.com/janpfeifer/gonb/gonbui"
+
+	"github.com/mocotpu/mocotpu/models/report"
+)
+
+// Pictures shows rows of pictures with their texts.
+func Pictures(rows ...[]report.Picture) { gonbui.DisplayHTML(pictures(rows)) }
+
+func pictures(rows [][]report.Picture) string {
+	var out strings.Builder
+	for _, row := range rows {
+		out.WriteString(`<div style="display:flex;flex-wrap:wrap;gap:6px;margin:4px 0">`)
+		for _, p := range row {
+			fmt.Fprintf(&out, `<figure style="margin:0;text-align:center;font:11px sans-serif"><img alt="%s" src="%s" style="width:64px;height:64px;image-rendering:pixelated"><br>%[1]s</figure>`,
+				html.EscapeString(p.Text), p.Source)
+		}
+		out.WriteString(`</div>`)
+	}
+	return out.String()
+}
+
+// Charts shows charts side by side. With the same id, not "", they take the place of those shown before.
+func Charts(id string, all ...report.Chart) {
+	if id == "" {
+		gonbui.DisplayHTML(charts(all))
+		return
+	}
+	gonbui.UpdateHTML(id, charts(all))
+}
+
+func charts(all []report.Chart) string {
+	var out strings.Builder
+	out.WriteString(`<style>.moco svg text{font:10px sans-serif;fill:#555}.moco .grid{stroke:#e6e6e0}.moco .line{fill:none;stroke-width:1.6}</style>` +
+		`<div class="moco" style="display:flex;flex-wrap:wrap;gap:16px;background:#fff;color:#222">`)
+	for _, c := range all {
+		fmt.Fprintf(&out, `<div style="width:360px"><b>%s</b><br><small>%s</small>%s</div>`,
+			html.EscapeString(c.Title), html.EscapeString(c.Note), c.SVG())
+	}
+	out.WriteString(`</div>`)
+	return out.String()
+}
+
+// Table shows rows of values below their names.
+func Table(names []string, rows ...[]any) { gonbui.DisplayHTML(table(names, rows)) }
+
+func table(names []string, rows [][]any) string {
+	var out strings.Builder
+	out.WriteString("<table><tr>")
+	for _, name := range names {
+		fmt.Fprintf(&out, "<th>%s</th>", html.EscapeString(name))
+	}
+	out.WriteString("</tr>")
+	for _, row := range rows {
+		out.WriteString("<tr>")
+		for _, value := range row {
+			if f, ok := value.(float64); ok {
+				value = fmt.Sprintf("%.1f", f)
+			}
+			fmt.Fprintf(&out, "<td>%s</td>", html.EscapeString(fmt.Sprint(value)))
+		}
+		out.WriteString("</tr>")
+	}
+	out.WriteString("</table>")
+	return out.String()
+}
