@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"models/data/packed":  {"models/data", "models/data/files", "models/data/picture", "models/data/stream", "models/npy"},
 
 	"models/safetensors": {},
-	"models/convert":     {"models/augment", "models/durable", "models/encoder", "models/pickle", "models/resnet", "models/safetensors", "models/torchfile"},
+	"models/convert":     {"models/augment", "models/durable", "models/encoder", "models/pickle", "models/resnet", "models/safetensors", "models/torchfile", "xla/mesh"},
 	"models/torchfile":   {"models/pickle", "models/safetensors"},
 	"models/pickle":      {},
 	"models/npy":         {},

@@ -18,6 +18,7 @@ var exportNames = map[string]string{
 	"moco":        "checkpoint_%04d.pth.tar",
 	"detectron2":  "encoder.pkl",
 	"onnx":        "encoder.onnx",
+	"stablehlo":   "encoder.mlir",
 }
 
 // exportTypes are the words of --dtype in those of safetensors.
@@ -31,7 +32,8 @@ func newExport() *cobra.Command {
 			"  safetensors  torchvision's names and layouts: load_state_dict takes it, as does every mocotpu command\n" +
 			"  moco         facebookresearch/moco's checkpoint with both encoders, queue and optimizer (of a run only)\n" +
 			"  detectron2   the trunk under detectron2's names, for MODEL.WEIGHTS\n" +
-			"  onnx         the encoder as a program of ONNX (opset 17), for any number and size of images\n\n" +
+			"  onnx         the encoder as a program of ONNX (opset 17), for any number and size of images\n" +
+			"  stablehlo    the encoder and its preprocessing as XLA's text, and its weights, for --batch images\n\n" +
 			"What was written is read back and compared before it gets its name; a manifest beside it (.json) says what the\n" +
 			"encoder is, how images become its input (size, mean, deviation), and the files' checksums.",
 		Example: "  mocotpu export runs/glyphs-20260102-030405\n" +
@@ -47,7 +49,9 @@ func newExport() *cobra.Command {
 	flags.StringVar(&out, "out", "", "file to write (default encoder.<format's suffix>, or moco's checkpoint_NNNN.pth.tar)")
 	flags.BoolVar(&o.Trunk, "trunk", false, "leave the head out")
 	flags.StringVar(&dtype, "dtype", "float32", "type of the weights: float32, or bfloat16 (safetensors only)")
+	flags.IntVar(&o.Batch, "batch", 1, "images that a stablehlo program takes")
 	flags.BoolVar(&force, "force", false, "write over files that are there")
+	engine := addEngineFlags(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if _, ok := exportNames[format]; !ok {
 			return usageError{fmt.Errorf("--format %s: want one of %s", format, strings.Join(convert.Formats(), ", "))}
@@ -68,6 +72,20 @@ func newExport() *cobra.Command {
 		}
 		if err := refuseExisting(force, convert.Paths(out, format)...); err != nil {
 			return err
+		}
+		if format == "stablehlo" {
+			xla, err := openEngine(*engine)
+			if err != nil {
+				return err
+			}
+			defer xla.Close()
+			o.Backend, o.ProgramText = xla, func() string {
+				programs := xla.Programs()
+				if len(programs) == 0 { // the go engine's
+					return ""
+				}
+				return programs[len(programs)-1].StableHLO()
+			}
 		}
 		m, err := convert.Export(out, format, source, o)
 		if errors.Is(err, convert.ErrUnsupported) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/convert"
 	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
 // A run goes out in every format, and its checkpoint in moco's form comes back in as the same encoder.
@@ -52,6 +53,17 @@ func TestExportAndImport(t *testing.T) {
 			t.Errorf("%s: %s, error %v, want the preprocessing in it", path, text, err)
 		}
 	}
+	t.Run("stablehlo", func(t *testing.T) {
+		xlatest.CPU(t, 1) // skips where there is none
+		code, stdout, stderr := call(t, strings.Fields("export run --format stablehlo --backend cpu --batch 2")...)
+		if code != 0 || !strings.Contains(stdout, "encoder.mlir.safetensors") {
+			t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+		}
+		code, _, stderr = call(t, strings.Fields("export run --format stablehlo --backend go --out go.mlir")...)
+		if code != 2 || !strings.Contains(stderr, "mocotpu setup cpu") {
+			t.Errorf("on the go engine: exit code %d, stderr %q", code, stderr)
+		}
+	})
 	for _, test := range []struct{ args, want string }{
 		{"export", "0 arguments, want one"},
 		{"export run", "encoder.safetensors is there already"},

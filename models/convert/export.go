@@ -48,8 +48,10 @@ type Options struct {
 	DType string
 	// Batch is the number of images that a stablehlo program takes; 0 is 1. An onnx program takes any.
 	Batch int
-	// Backend is the XLA engine that the stablehlo format writes its program with; the other formats need none.
-	Backend compute.Backend
+	// Backend is the XLA engine that the stablehlo format makes its program with, and ProgramText returns the text of
+	// the program that it compiled last; the other formats need neither.
+	Backend     compute.Backend
+	ProgramText func() string
 }
 
 // artifact is one file of an export: how it is written, and read back and compared.
@@ -65,6 +67,7 @@ var writers = map[string]func(s Source, o Options, m *Manifest) ([]artifact, err
 	"moco":        mocoFormat,
 	"detectron2":  detectron2Format,
 	"onnx":        onnxFormat,
+	"stablehlo":   stablehloFormat,
 }
 
 // Formats lists the names of the formats.
@@ -79,6 +82,9 @@ func Formats() []string {
 
 // Paths are the files that an export to path writes, the manifest last.
 func Paths(path, format string) []string {
+	if format == "stablehlo" {
+		return []string{path, path + weightsSuffix, path + manifestSuffix}
+	}
 	return []string{path, path + manifestSuffix}
 }
 

@@ -36,3 +36,13 @@ type File struct {
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
 }
+
+// Names of a program's values, and what they are.
+const (
+	programImages      = "images"
+	programFeatures    = "features"
+	programProjections = "projections"
+
+	meaningFeatures    = "the trunk's pooled features"
+	meaningProjections = "the head's output, rows of unit length"
+)

@@ -108,10 +108,7 @@ func mocoOptimizer(r *encoder.Run) (pickle.Dict, error) {
 			return nil, errors.New("the momentum of " + p.Name + " is missing")
 		}
 		torch, dims := resnet.ToTorch(values, p.Dims)
-		buffer := safetensors.Tensor{Name: p.Name, DType: "F32", Shape: dims}
-		for _, v := range torch {
-			buffer.Data = binary.LittleEndian.AppendUint32(buffer.Data, math.Float32bits(v))
-		}
+		buffer := safetensors.Tensor{Name: p.Name, DType: "F32", Shape: dims, Data: float32Bytes(torch)}
 		state = append(state, pickle.Entry{Key: len(state), Value: pickle.Dict{{Key: "momentum_buffer", Value: buffer}}})
 	}
 	for i := range 2 * len(state) {
@@ -131,4 +128,12 @@ func mocoOptimizer(r *encoder.Run) (pickle.Dict, error) {
 		{Key: "params", Value: numbers},
 	}
 	return pickle.Dict{{Key: "state", Value: state}, {Key: "param_groups", Value: pickle.List{group}}}, nil
+}
+
+func float32Bytes(values []float32) []byte {
+	data := make([]byte, 0, 4*len(values))
+	for _, v := range values {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
+	}
+	return data
 }

@@ -16,13 +16,6 @@ const (
 	onnxIRVersion = 8
 )
 
-// Names of the program's values.
-const (
-	onnxImages      = "images"
-	onnxFeatures    = "features"
-	onnxProjections = "projections"
-)
-
 // onnxFormat is the encoder in inference as an ONNX program of torchvision's operators, for any number and size of
 // images. The initializers have torchvision's names.
 func onnxFormat(s Source, _ Options, m *Manifest) ([]artifact, error) {
@@ -33,13 +26,13 @@ func onnxFormat(s Source, _ Options, m *Manifest) ([]artifact, error) {
 	network := s.Encoder.Manifest.Network
 	m.Opset, m.Tensors = onnxOpset, len(g.weights)
 	m.Inputs = []Value{{
-		Name: onnxImages, DType: "float32", Shape: []int{-1, 3, -1, -1},
+		Name: programImages, DType: "float32", Shape: []int{-1, 3, -1, -1},
 		Meaning: "RGB images [N, channel, height, width], (pixel/255 - mean) / std",
 	}}
-	m.Outputs = []Value{{Name: onnxFeatures, DType: "float32", Shape: []int{-1, network.Features}, Meaning: "the trunk's pooled features"}}
+	m.Outputs = []Value{{Name: programFeatures, DType: "float32", Shape: []int{-1, network.Features}, Meaning: meaningFeatures}}
 	if network.Head != resnet.HeadNone {
 		m.Outputs = append(m.Outputs, Value{
-			Name: onnxProjections, DType: "float32", Shape: []int{-1, network.Projection}, Meaning: "the head's output, rows of unit length",
+			Name: programProjections, DType: "float32", Shape: []int{-1, network.Projection}, Meaning: meaningProjections,
 		})
 	}
 	g.inputs, g.outputs = m.Inputs, m.Outputs
@@ -90,7 +83,7 @@ func onnxEncoder(w *encoder.Weights) (*onnxGraph, error) {
 		}
 	}
 	c := w.Manifest.Network.Config()
-	x := onnxImages
+	x := programImages
 	if c.Stem == resnet.StemSmall {
 		x = g.relu(g.convNorm(x, "conv1", "bn1", 3, 1))
 	} else {
@@ -101,7 +94,7 @@ func onnxEncoder(w *encoder.Weights) (*onnxGraph, error) {
 		x = g.block(x, b)
 	}
 	x = g.add("GlobalAveragePool", "avgpool", []string{x})
-	g.nodes = append(g.nodes, onnxNode{"Flatten", []string{x}, []string{onnxFeatures}, []onnxAttribute{{name: "axis", ints: []int{1}}}})
+	g.nodes = append(g.nodes, onnxNode{"Flatten", []string{x}, []string{programFeatures}, []onnxAttribute{{name: "axis", ints: []int{1}}}})
 	g.head(c.Head)
 	return g, nil
 }
@@ -133,15 +126,15 @@ func (g *onnxGraph) head(head string) {
 	}
 	y := ""
 	if head == resnet.HeadMLP {
-		y = g.linear(g.relu(g.linear(onnxFeatures, "fc.0")), "fc.2")
+		y = g.linear(g.relu(g.linear(programFeatures, "fc.0")), "fc.2")
 	} else {
-		y = g.linear(onnxFeatures, "fc")
+		y = g.linear(programFeatures, "fc")
 	}
 	// As torch's normalize: by the norm, but not by less than 1e-12.
 	norm := g.add("ReduceL2", "norm", []string{y}, onnxAttribute{name: "axes", ints: []int{1}, list: true}, onnxAttribute{name: "keepdims", ints: []int{1}})
 	g.weights = append(g.weights, safetensors.Tensor{Name: "norm.least", DType: "F32", Shape: []int{}, Data: []byte{0xcc, 0xbc, 0x8c, 0x2b}})
 	norm = g.add("Max", "norm.max", []string{norm, "norm.least"})
-	g.nodes = append(g.nodes, onnxNode{"Div", []string{y, norm}, []string{onnxProjections}, nil})
+	g.nodes = append(g.nodes, onnxNode{"Div", []string{y, norm}, []string{programProjections}, nil})
 }
 
 // add appends an operator and returns the name of its output.

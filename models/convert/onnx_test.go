@@ -71,7 +71,7 @@ func TestOnnxCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.inputs, g.outputs = []Value{{Name: onnxImages, Shape: []int{-1, 3, -1, -1}}}, []Value{{Name: onnxProjections, Shape: []int{-1, 8}}}
+	g.inputs, g.outputs = []Value{{Name: programImages, Shape: []int{-1, 3, -1, -1}}}, []Value{{Name: programProjections, Shape: []int{-1, 8}}}
 	var written bytes.Buffer
 	if err := g.write(&written); err != nil {
 		t.Fatal(err)

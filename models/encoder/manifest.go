@@ -83,8 +83,8 @@ func (n Network) Config() resnet.Config {
 	}
 }
 
-// views is the normalisation in the words of package augment: a view that is the whole image.
-func (i Input) views() augment.Config {
+// Views is the normalisation in the words of package augment: a view that is the whole image.
+func (i Input) Views() augment.Config {
 	whole := augment.Range{Min: 1, Max: 1}
 	return augment.Config{Area: whole, Ratio: whole, Mean: i.Mean, Std: i.Std}
 }
@@ -100,7 +100,7 @@ func (m Manifest) Validate() error {
 	if m.Input.ImageSize < 1 {
 		errs = append(errs, fmt.Errorf("input.image_size is %d, want at least 1", m.Input.ImageSize))
 	}
-	return errors.Join(append(errs, m.Input.views().Validate())...)
+	return errors.Join(append(errs, m.Input.Views().Validate())...)
 }
 
 // Encode returns the manifest as indented JSON with one newline at the end.
