@@ -21,7 +21,7 @@ func newTrain() *cobra.Command {
 		Short: "Train an encoder, and watch by nearest neighbours whether it learns",
 		Long: "Trains the preset's encoder by Momentum Contrast. Each epoch prints the loss against its chance level and\n" +
 			"the accuracy of a nearest-neighbour classifier on held-out images, the first time before training.\n" +
-			"Ctrl-C stops after the step in flight and writes a checkpoint; --dir of a run goes on with it.",
+			"Ctrl-C or SIGTERM stops after the step in flight and writes a checkpoint; --dir of a run goes on with it, bit for bit.",
 		Example: "  mocotpu train                                        # drawn characters, on the best engine there is\n" +
 			"  mocotpu train --backend=cpu --devices=8              # the same numbers on eight devices\n" +
 			"  mocotpu train --preset=cifar10 --backend=cuda\n" +
