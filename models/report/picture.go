@@ -7,7 +7,12 @@ import (
 	"html/template"
 	"image"
 	"image/png"
+
+	"golang.org/x/image/draw"
 )
+
+// mostPixels is the side of a picture in the page: larger images are made so small, for a page holds about a hundred.
+const mostPixels = 96
 
 // Picture is an image in the page, with a line below it.
 type Picture struct {
@@ -16,7 +21,7 @@ type Picture struct {
 	Text   string
 }
 
-// NewPicture encodes an image, uint8 [size, size, channels].
+// NewPicture encodes an image, uint8 [size, size, channels], at most 96 pixels wide: larger ones are made smaller.
 func NewPicture(pixels []uint8, size, channels int, text string) (Picture, error) {
 	img := image.NewNRGBA(image.Rect(0, 0, size, size))
 	for i := range size * size {
@@ -24,6 +29,11 @@ func NewPicture(pixels []uint8, size, channels int, text string) (Picture, error
 			img.Pix[4*i+ch] = pixels[i*channels+ch%channels]
 		}
 		img.Pix[4*i+3] = 255
+	}
+	if size > mostPixels {
+		small := image.NewNRGBA(image.Rect(0, 0, mostPixels, mostPixels))
+		draw.CatmullRom.Scale(small, small.Bounds(), img, img.Bounds(), draw.Src, nil)
+		img = small
 	}
 	var out bytes.Buffer
 	if err := png.Encode(&out, img); err != nil {

@@ -2,6 +2,10 @@ package report
 
 import (
 	"bytes"
+	"encoding/base64"
+	"image"
+	"image/color"
+	"image/png"
 	"math"
 	"os"
 	"path/filepath"
@@ -230,5 +234,36 @@ func TestSampled(t *testing.T) {
 	}
 	if got := sampled(&data.Set{N: 2}); !slices.Equal(got, []int{0, 1}) {
 		t.Errorf("%v without labels, want the first", got)
+	}
+}
+
+// A picture holds the pixels given, gray as RGB; a large image becomes a small one of the same colour.
+func TestNewPicture(t *testing.T) {
+	decode := func(p Picture) image.Image {
+		t.Helper()
+		data, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(p.Source), "data:image/png;base64,"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := png.Decode(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return img
+	}
+	gray, err := NewPicture([]uint8{0, 64, 128, 255}, 2, 1, "gray")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := decode(gray); got.Bounds().Dx() != 2 || got.At(0, 1) != (color.NRGBA{128, 128, 128, 255}) && got.At(0, 1) != (color.RGBA{128, 128, 128, 255}) {
+		t.Errorf("%v of %v, want gray 128 of two pixels", got.At(0, 1), got.Bounds())
+	}
+	large, err := NewPicture(bytes.Repeat([]uint8{10, 20, 30}, 224*224), 224, 3, "large")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, g, b, _ := decode(large).At(50, 50).RGBA()
+	if size := decode(large).Bounds().Dx(); size != mostPixels || r>>8 != 10 || g>>8 != 20 || b>>8 != 30 {
+		t.Errorf("%d pixels wide, %d %d %d, want %d and 10 20 30", size, r>>8, g>>8, b>>8, mostPixels)
 	}
 }
