@@ -47,6 +47,9 @@ func TestResumeElsewhere(t *testing.T) {
 			if !strings.Contains(strings.Join(r.notes, "\n"), "going on from step 4 of 8") {
 				t.Fatalf("notes %q, want that it goes on", r.notes)
 			}
+			if got, want := metricsWithoutTimes(c.Run.Dir), metricsWithoutTimes(whole); test.loss == 0 && got != want {
+				t.Errorf("metrics\n%s\nwant the same as\n%s", got, want)
+			}
 			rows, _ := must.M2(ReadMetrics(c.Run.Dir))
 			worst := 0.0
 			for i, want := range wantRows {
