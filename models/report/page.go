@@ -44,7 +44,8 @@ type run struct {
 }
 
 // Write writes the page of the run directories, at least one. A run may be in progress. The report of `mocotpu eval`
-// is shown where it lies beside the run directory under its default name.
+// is shown where it lies beside the run directory under its default name. A folder without held-out images gives a run
+// its curves alone.
 func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 	if len(dirs) == 0 {
 		return errors.New("report: no run directories, want at least one")
@@ -73,11 +74,15 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 		if o.Backend != nil {
 			o.Stage("looking through the encoder of " + dir)
 			bank, test, err := open(sets, r.config.Data)
-			if err != nil {
+			switch {
+			case r.config.Data.Kind == "folder" && errors.Is(err, data.ErrMissing):
+				o.Stage("what it sees is left out, for want of held-out images: " + err.Error())
+			case err != nil:
 				return err
-			}
-			if r.Look, err = newLook(o.Backend, dir, r.config, bank, test); err != nil {
-				return fmt.Errorf("report: %s: %w", dir, err)
+			default:
+				if r.Look, err = newLook(o.Backend, dir, r.config, bank, test); err != nil {
+					return fmt.Errorf("report: %s: %w", dir, err)
+				}
 			}
 		}
 		page.Runs, histories, configs = append(page.Runs, r), append(histories, r.history), append(configs, r.config)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -265,5 +266,57 @@ func TestNewPicture(t *testing.T) {
 	r, g, b, _ := decode(large).At(50, 50).RGBA()
 	if size := decode(large).Bounds().Dx(); size != mostPixels || r>>8 != 10 || g>>8 != 20 || b>>8 != 30 {
 		t.Errorf("%d pixels wide, %d %d %d, want %d and 10 20 30", size, r>>8, g>>8, b>>8, mostPixels)
+	}
+}
+
+// Folders of images: with held-out ones the page shows images of all classes, without it has the curves.
+func TestPageOfAFolder(t *testing.T) {
+	b, err := compute.NewWithConfig("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Finalize()
+	images := t.TempDir()
+	fill := func(split string) {
+		for i := range 48 {
+			dir := filepath.Join(images, split, []string{"ants", "bees"}[i%2])
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			img := image.NewGray(image.Rect(0, 0, 20, 24))
+			for at := range img.Pix {
+				img.Pix[at] = uint8(at * (i + 3))
+			}
+			var out bytes.Buffer
+			if err := png.Encode(&out, img); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)+".png"), out.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write := func(name string) string {
+		dir := filepath.Join(t.TempDir(), name)
+		tinyRun(t, b, dir, func(c *pretrain.Config) {
+			c.Data = pretrain.Data{Kind: "folder", Dir: images, Canvas: 16, Workers: 1}
+			c.Views.Preset, c.KNN.Every = "v2", 0
+		})
+		var page bytes.Buffer
+		if err := Write(t.Context(), &page, []string{dir}, Options{Backend: b}); err != nil {
+			t.Fatal(err)
+		}
+		return page.String()
+	}
+	fill("train")
+	if page := write("alone"); strings.Contains(page, "<img") || !strings.Contains(page, "<svg") {
+		t.Error("without held-out images: want the curves alone")
+	}
+	fill("val")
+	page := write("both")
+	for _, class := range []string{"ants", "bees"} {
+		if !strings.Contains(page, "<figcaption>"+class+"</figcaption>") {
+			t.Errorf("no picture of %s", class)
+		}
 	}
 }
