@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -90,6 +91,41 @@ func TestEval(t *testing.T) {
 	text, _ := os.ReadFile("run.report.json")
 	if code != 0 || stdout != string(text) || bytes.Count(text, []byte(`"subject"`)) != 2 {
 		t.Errorf("exit code %d, stderr %q, --json printed %q, want the report of backbone and projection", code, stderr, stdout)
+	}
+}
+
+// An exported encoder is judged as its run is: the same counts.
+func TestEvalOfAFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if code, _, stderr := call(t, append(tinyRun, "--dir", "run", "--knn-every", "0", "--steps", "2")...); code != 0 {
+		t.Fatalf("train: %s", stderr)
+	}
+	if code, _, stderr := call(t, strings.Fields("export run --out encoder.safetensors")...); code != 0 {
+		t.Fatalf("export: %s", stderr)
+	}
+	var rows [2][]eval.Row
+	for i, source := range []string{"run", "encoder.safetensors"} {
+		args := "eval " + source + " --backend go --train-images 64 --test-images 30 --protocols knn,linear-fast --epochs 2 --knn-ks 5 --baselines="
+		if code, _, stderr := call(t, strings.Fields(args)...); code != 0 {
+			t.Fatalf("%s: exit code %d, %s", source, code, stderr)
+		}
+		r, err := eval.ReadReport(source + ".report.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows[i] = r.Rows
+	}
+	if len(rows[0]) != 3 || len(rows[1]) != 3 {
+		t.Fatalf("%d and %d rows, want 3", len(rows[0]), len(rows[1]))
+	}
+	for i, row := range rows[0] {
+		if !reflect.DeepEqual(row.Tally, rows[1][i].Tally) {
+			t.Errorf("%s: %v of the run, %v of the file", protocolOf(row), row.Tally, rows[1][i].Tally)
+		}
+	}
+	code, _, stderr := call(t, strings.Fields("eval encoder.safetensors --backend go --baselines supervised --force")...)
+	if code != 2 || !strings.Contains(stderr, "takes the recipe of a run directory") {
+		t.Errorf("exit code %d, stderr %q, want that a file has no recipe", code, stderr)
 	}
 }
 
