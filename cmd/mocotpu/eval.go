@@ -68,7 +68,7 @@ func newEval() *cobra.Command {
 	flags.StringVar(&f.engine.Backend, "backend", "auto", "engine: "+strings.Join(pretrain.Choices("backend"), ", "))
 	flags.IntVar(&f.engine.Devices, "devices", 0, "devices to use (0: one on the CPU, else all)")
 	flags.StringVar(&f.engine.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
-	flags.StringVar(&f.data, "data", "", "data set, if not the run's ("+strings.Join(pretrain.Choices("kind"), ", ")+", emnist/<split>)")
+	flags.StringVar(&f.data, "data", "", "data set, if not the run's ("+strings.Join(pretrain.Choices("kind"), ", ")+", emnist/<split>), or another folder for a run on one")
 	flags.StringVar(&f.dataDir, "data-dir", "", "folder of the data set's files (default: the run's, or data/<name>)")
 	flags.IntVar(&f.trainImages, "train-images", 0, "training images to use (0: as the run, or all)")
 	flags.IntVar(&f.testImages, "test-images", 0, "test images to use (0: as the run, or all)")
@@ -179,8 +179,10 @@ func openSource(path string, f evalFlags) (*source, error) {
 		}
 	}
 	if f.data != "" {
-		if kind, _, _ := strings.Cut(f.data, "/"); !slices.Contains(pretrain.Choices("kind"), kind) {
-			return nil, usageError{fmt.Errorf("--data: %q, want one of %s; a folder goes to --data-dir", f.data, strings.Join(pretrain.Choices("kind"), ", "))}
+		kind, _, _ := strings.Cut(f.data, "/")
+		if !slices.Contains(pretrain.Choices("kind"), kind) && s.data.Kind != "folder" {
+			return nil, usageError{fmt.Errorf("--data: %q, want one of %s; a folder of images is --data=folder --data-dir=%s",
+				f.data, strings.Join(pretrain.Choices("kind"), ", "), f.data)}
 		}
 		if err := setData(&s.data, f.data); err != nil {
 			return nil, usageError{err}

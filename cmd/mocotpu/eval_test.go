@@ -150,7 +150,7 @@ func TestEvalExitCodes(t *testing.T) {
 		{"eval run --knn-temperature 0", "--knn-temperature: 0"},
 		{"eval run --labels 0", "--labels: 0"},
 		{"eval run --epochs -1", "--epochs: -1"},
-		{"eval run --data nowhere", "a folder goes to --data-dir"},
+		{"eval run --data nowhere", "--data=folder --data-dir=nowhere"},
 		{"eval run --data mnist --backend go", "mocotpu data get mnist"},
 		{"eval run --backend go --out none/report.json", "there is no folder none"},
 		{"eval run --backend go", "want at most the 64 training images"},
