@@ -50,6 +50,8 @@ func TestExitCodes(t *testing.T) {
 		{"train --batch 100 --temperature -1 --arch vgg", 2, "", "moco.temperature is -1"},
 		{"train --batch 72 --bn-groups 8", 2, "", "have no common divisor to shuffle by"},
 		{"train --devices 3", 2, "", "divides moco.groups"},
+		{"train --keep first=3", 2, "", `"first=3" in it, want last=N, every=STEPS or best`},
+		{"train --keep best", 2, "", "run.keep.last is 0, want at least 1 checkpoint"},
 		{"train --temperature 1e-5 --weight-decay 2", 2, "", "optim.weight_decay is 2"},
 		{"train --plugin /x.so", 2, "", "want the engine that plugin /x.so is of"},
 		{"train --backend go --data mnist", 2, "", "mocotpu data get mnist"},

@@ -30,17 +30,20 @@ func TestSignals(t *testing.T) {
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
-			for {
-				rows, _, err := pretrain.ReadMetrics(dir)
-				if err == nil && len(rows) > 0 {
-					break
+			ended := make(chan error, 1)
+			go func() { ended <- c.Wait() }()
+			for rows := []pretrain.Row(nil); len(rows) == 0; {
+				select {
+				case err := <-ended:
+					t.Fatalf("the run ended before its signal: %v, stderr %q", err, talk.String())
+				case <-time.After(10 * time.Millisecond):
+					rows, _, _ = pretrain.ReadMetrics(dir) // not there yet, or half a line
 				}
-				time.Sleep(10 * time.Millisecond)
 			}
 			if err := c.Process.Signal(test.signal); err != nil {
 				t.Fatal(err)
 			}
-			err := c.Wait()
+			err := <-ended
 			if got := c.ProcessState.ExitCode(); got != test.code || !strings.Contains(talk.String(), "goes on from there") {
 				t.Fatalf("exit code %d (%v), stderr %q, want %d and how to go on", got, err, talk.String(), test.code)
 			}
