@@ -197,7 +197,7 @@ func dataNotes(source data.Source) []string {
 		}
 	case *stream.Stream:
 		if picture.Best() == picture.Go {
-			return []string{"JPEGs are decoded by Go's library, at a third of libjpeg-turbo's speed: install libturbojpeg0, or decode once with mocotpu data pack"}
+			return []string{"JPEGs are decoded by Go's library, at about half of libjpeg-turbo's speed: install libturbojpeg0, or decode once with mocotpu data pack"}
 		}
 	}
 	return nil

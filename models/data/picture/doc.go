@@ -12,7 +12,7 @@
 //
 // # Libraries
 //
-// JPEGs are decoded by libjpeg-turbo where this machine has its TurboJPEG library (Debian: apt-get install libturbojpeg0; it is looked for when the program runs, so that the build needs neither it nor its headers), else by Go's image/jpeg, which takes three to four times as long. Their pixels differ by rounding, and where colours meet: image/jpeg repeats the subsampled chroma, libjpeg-turbo interpolates it. Large JPEGs are decoded by libjpeg-turbo at 1/2, 1/4 or 1/8 as long as that leaves twice the canvas.
+// JPEGs are decoded by libjpeg-turbo where this machine has its TurboJPEG library (Debian: apt-get install libturbojpeg0; it is looked for when the program runs, so that the build needs neither it nor its headers), else by Go's image/jpeg, which reads about half as many images. Their pixels differ by rounding, and where colours meet: image/jpeg repeats the subsampled chroma, libjpeg-turbo interpolates it. Large JPEGs are decoded by libjpeg-turbo at 1/2, 1/4 or 1/8 as long as that leaves twice the canvas.
 //
 // # Errors
 //
