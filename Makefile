@@ -5,7 +5,7 @@ MOCOTPU := bin/mocotpu
 GOFUMPT := mvdan.cc/gofumpt@v0.9.2
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: help build setup tools demo test check bench slow fuzz
+.PHONY: help build setup tools demo test check bench slow fuzz interop
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,3 +47,11 @@ slow: setup tools ## the tests that take longer than CI's 20 minutes
 fuzz: ## look for files that break a reader, 30 seconds each
 	@for target in data:FuzzIDX data:FuzzCIFAR data/files:FuzzTar npy:FuzzReadHeader data/picture:FuzzSqueeze; do \
 		$(GO) test -run XXX -fuzz "$${target#*:}\$$" -fuzztime 30s -fuzzminimizetime 10x "./models/$${target%:*}" || exit 1; done
+
+interop: setup bin/interop/ready ## run exported encoders in torchvision, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
+	PYTHONDONTWRITEBYTECODE=1 bin/interop/bin/python models/convert/testdata/interop.py $(MOCOTPU)
+
+bin/interop/ready: models/convert/testdata/interop.txt
+	python3 -m venv bin/interop
+	bin/interop/bin/pip install -q -r models/convert/testdata/interop.txt
+	touch $@

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/mocotpu/mocotpu/models/durable"
 )
 
 // refuseExisting keeps a command from writing over what a user made, before it begins its work.
@@ -25,22 +27,14 @@ func refuseExisting(force bool, paths ...string) error {
 }
 
 // writeWhole puts what write writes at path, durably: whole or not at all.
-func writeWhole(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+func writeWhole(path string, write func(io.Writer) error) error {
+	disk, temp := durable.Disk{}, path+durable.TempSuffix
+	err := durable.Write(disk, temp, write)
+	if err == nil {
+		err = disk.Rename(temp, path)
+	}
 	if err != nil {
-		return err
+		return errors.Join(err, disk.RemoveAll(temp))
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return disk.SyncDir(filepath.Dir(path))
 }

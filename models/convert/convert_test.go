@@ -1,7 +1,9 @@
 package convert
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -80,6 +82,11 @@ type recorded struct {
 		Features    []float64 `json:"features"`
 		Projections []float64 `json:"projections"`
 	} `json:"models"`
+	// Moco is, by head, of the module MoCo with a ResNet-50 and a queue of ten keys.
+	Moco map[string]struct {
+		Tensors int    `json:"tensors"`
+		SHA256  string `json:"sha256"` // of a line with name and shape for each tensor, in the module's order
+	} `json:"moco"`
 }
 
 // Exported and opened again, ResNet-18 and ResNet-50 give the features that torchvision gives with the same weights.
@@ -119,9 +126,14 @@ func TestTorchvisionFeatures(t *testing.T) {
 	}
 }
 
-// ResNet-50 has the numbers of tensors that facebookresearch/moco's checkpoints have.
-func TestMocoCounts(t *testing.T) {
-	for head, want := range map[string]int{resnet.HeadLinear: 642, resnet.HeadMLP: 646} {
+// ResNet-50's tensors have the names, the shapes and the order that torch gives those of facebookresearch/moco's module:
+// 642 of them for v1, 646 for v2.
+func TestMocoNames(t *testing.T) {
+	var want recorded
+	if err := parity.Load("testdata/features.json", &want); err != nil {
+		t.Fatal(err)
+	}
+	for head, tensors := range map[string]int{resnet.HeadLinear: 642, resnet.HeadMLP: 646} {
 		c := resnet.Config{
 			Arch: "resnet50", Width: 64, Stem: resnet.StemImageNet, Head: head, Dim: 128,
 			Precision: resnet.Float32, Remat: resnet.RematNone,
@@ -130,9 +142,17 @@ func TestMocoCounts(t *testing.T) {
 		for _, p := range c.Params() {
 			w.Values[p.Name] = make([]float32, p.Size())
 		}
-		tensors, err := mocoStateDict(&encoder.Run{Query: w, Key: w, Queue: make([]float32, 128*10)})
-		if err != nil || len(tensors) != want {
-			t.Errorf("head %s: %d tensors, error %v, want %d", head, len(tensors), err, want)
+		got, err := mocoStateDict(&encoder.Run{Query: w, Key: w, Queue: make([]float32, 128*10)})
+		if err != nil || len(got) != tensors || want.Moco[head].Tensors != tensors {
+			t.Errorf("head %s: %d tensors, error %v, %d recorded, want %d", head, len(got), err, want.Moco[head].Tensors, tensors)
+		}
+		sum := sha256.New()
+		for _, tensor := range got {
+			dims := strings.ReplaceAll(strings.Trim(fmt.Sprint(tensor.Shape), "[]"), " ", "x")
+			fmt.Fprintf(sum, "%s %s\n", tensor.Name, dims)
+		}
+		if hex := fmt.Sprintf("%x", sum.Sum(nil)); hex != want.Moco[head].SHA256 {
+			t.Errorf("head %s: names and shapes have the checksum %s, want %s", head, hex, want.Moco[head].SHA256)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func detectron2Format(s Source, _ Options, m *Manifest) ([]artifact, error) {
 		{Key: "matching_heuristics", Value: true},
 	}
 	return []artifact{{
-		write:  func(w io.Writer) error { return pickle.Write(w, root) },
+		write:  func(w io.Writer) error { return pickle.Write(w, 3, root) },
 		verify: func(path string) error { return verifyArrays(path, tensors) },
 	}}, nil
 }

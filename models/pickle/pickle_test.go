@@ -31,7 +31,7 @@ func every() any {
 
 func TestThereAndBack(t *testing.T) {
 	var written bytes.Buffer
-	if err := Write(&written, every()); err != nil {
+	if err := Write(&written, 3, every()); err != nil {
 		t.Fatal(err)
 	}
 	written.WriteString("rest")
@@ -46,8 +46,14 @@ func TestThereAndBack(t *testing.T) {
 	if rest, err := r.ReadString(0); rest != "rest" {
 		t.Errorf("%q is left (error %v), want what follows the pickle", rest, err)
 	}
-	if err := Write(&written, Dict{{"a", struct{}{}}}); err == nil || !strings.Contains(err.Error(), "struct {}") {
+	if err := Write(&written, 3, Dict{{"a", struct{}{}}}); err == nil || !strings.Contains(err.Error(), "struct {}") {
 		t.Errorf("writing a struct: error %v", err)
+	}
+	if err := Write(&written, 2, []byte{1}); err == nil || !strings.Contains(err.Error(), "protocol 2") {
+		t.Errorf("bytes by protocol 2: error %v", err)
+	}
+	if err := Write(&written, 4, nil); err == nil {
+		t.Error("protocol 4 was written")
 	}
 }
 
@@ -95,7 +101,7 @@ func TestRefuses(t *testing.T) {
 // A damaged pickle is an error at every length and with every byte changed, or another value; never a panic.
 func TestDamaged(t *testing.T) {
 	var written bytes.Buffer
-	if err := Write(&written, every()); err != nil {
+	if err := Write(&written, 3, every()); err != nil {
 		t.Fatal(err)
 	}
 	whole := written.Bytes()

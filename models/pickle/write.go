@@ -3,15 +3,19 @@ package pickle
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 )
 
-// Write writes a value as a pickle of protocol 3, which every Python 3 reads.
-func Write(w io.Writer, value any) error {
-	e := encoder{bufio.NewWriterSize(w, 1<<20)}
-	e.op("\x80\x03")
+// Write writes a value as a pickle of a protocol: 2, which torch.load expects, or 3, the first that has []byte.
+func Write(w io.Writer, protocol int, value any) error {
+	if protocol != 2 && protocol != 3 {
+		return fmt.Errorf("pickle: protocol %d, want 2 or 3", protocol)
+	}
+	e := encoder{bufio.NewWriterSize(w, 1<<20), protocol}
+	e.op(string([]byte{0x80, byte(protocol)}))
 	if err := e.value(value); err != nil {
 		return fmt.Errorf("pickle: %w", err)
 	}
@@ -19,7 +23,10 @@ func Write(w io.Writer, value any) error {
 	return e.w.Flush() // it keeps the first error of the writes before
 }
 
-type encoder struct{ w *bufio.Writer }
+type encoder struct {
+	w        *bufio.Writer
+	protocol int
+}
 
 func (e encoder) op(code string) { e.w.WriteString(code) }
 
@@ -50,6 +57,9 @@ func (e encoder) value(v any) error {
 	case string:
 		return e.counted("X", []byte(v))
 	case []byte:
+		if e.protocol < 3 {
+			return errors.New("bytes cannot be written by protocol 2")
+		}
 		return e.counted("B", v)
 	case List:
 		e.op("]")

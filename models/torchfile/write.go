@@ -24,7 +24,7 @@ func Write(w io.Writer, root any) error {
 		return fmt.Errorf("torchfile: %w", err)
 	}
 	var text bytes.Buffer
-	if err := pickle.Write(&text, value); err != nil {
+	if err := pickle.Write(&text, 2, value); err != nil {
 		return fmt.Errorf("torchfile: %w", err)
 	}
 	archive := zip.NewWriter(w)

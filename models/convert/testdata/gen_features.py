@@ -1,11 +1,12 @@
-"""Records what torchvision's ResNets make of fixed images with fixed weights: features.json beside this file, for the
-tests of models/convert. Needs torch and torchvision; the tests need neither:
+"""Records what torchvision's ResNets make of fixed images with fixed weights, and the names and shapes of the tensors in
+facebookresearch/moco's checkpoints: features.json beside this file, for the tests of models/convert. Needs torch and torchvision; the tests need neither:
 
     python models/convert/testdata/gen_features.py
 
 Weights and images are formulas over (name, index), the same bits as in models/internal/parity/formula.go. Everything
 runs in float64; the distance of a float32 run is recorded, too, as a yardstick for the tests' tolerance.
 """
+import hashlib
 import json
 import pathlib
 import sys
@@ -23,12 +24,36 @@ IMAGES, SIZE, DIM = 2, 64, 128
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
-def encoder(arch, head="linear"):
-    """A torchvision ResNet with MoCo's head and the formula's weights, in eval mode."""
-    net = getattr(torchvision.models, arch)(num_classes=DIM)
+class MoCo(torch.nn.Module):
+    """The parameters and buffers of facebookresearch/moco's module of this name, for its state_dict."""
+
+    def __init__(self, arch, head, dim, keys):
+        super().__init__()
+        self.encoder_q, self.encoder_k = network(arch, head, dim), network(arch, head, dim)
+        self.encoder_k.requires_grad_(False)
+        self.register_buffer("queue", torch.nn.functional.normalize(torch.randn(dim, keys), dim=0))
+        self.register_buffer("queue_ptr", torch.zeros(1, dtype=torch.long))
+
+
+def network(arch, head, dim):
+    net = getattr(torchvision.models, arch)(num_classes=dim)
     if head == "mlp":
         width = net.fc.in_features
         net.fc = torch.nn.Sequential(torch.nn.Linear(width, width), torch.nn.ReLU(), net.fc)
+    return net
+
+
+class Wrapped(torch.nn.Module):
+    """What DistributedDataParallel does to names."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+
+def encoder(arch, head="linear"):
+    """A torchvision ResNet with MoCo's head and the formula's weights, in eval mode."""
+    net = network(arch, head, DIM)
     state = net.state_dict()
     for name, value in state.items():
         if not name.endswith("num_batches_tracked"):
@@ -65,7 +90,13 @@ def main():
             "float32": max(float((a - b).norm() / b.norm()) for a, b in zip(single, exact)),
         })
         print(arch, "float32 is within", recorded[-1]["float32"])
-    text = {"torch": torch.__version__, "torchvision": torchvision.__version__, "numpy": np.__version__, "models": recorded}
+    names = {}
+    for head in ("linear", "mlp"):
+        state = Wrapped(MoCo("resnet50", head, DIM, 10)).state_dict()
+        lines = "".join(f"{name} {'x'.join(map(str, value.shape))}\n" for name, value in state.items())
+        names[head] = {"tensors": len(state), "sha256": hashlib.sha256(lines.encode()).hexdigest()}
+        print("MoCo of ResNet-50,", head, "head:", names[head])
+    text = {"torch": torch.__version__, "torchvision": torchvision.__version__, "numpy": np.__version__, "models": recorded, "moco": names}
     (HERE / "features.json").write_text(json.dumps(text, separators=(",", ":")) + "\n")
 
 
