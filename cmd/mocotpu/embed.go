@@ -69,10 +69,15 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice pretrain.Engi
 	if err := refuseExisting(o.force, outputs...); err != nil {
 		return err
 	}
-	set, err := o.open(path, w)
+	if o.batch < 1 {
+		return usageError{fmt.Errorf("--batch %d: want at least 1", o.batch)}
+	}
+	images, err := o.open(path, w)
 	if err != nil {
 		return err
 	}
+	defer images.Close()
+	set := images.Info()
 	if o.labels != "" && set.Labels == nil {
 		return usageError{fmt.Errorf("--labels: %s has none", set.Name)}
 	}
@@ -91,7 +96,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice pretrain.Engi
 	if o.projection {
 		dim, embedder = w.Manifest.Network.Projection, e.Project
 	}
-	err = writeWhole(o.out, func(out io.Writer) error { return embedSet(cmd, out, set, dim, o.batch, embedder) })
+	err = writeWhole(o.out, func(out io.Writer) error { return embedSet(cmd, out, images, dim, o.batch, embedder) })
 	if err != nil {
 		return err
 	}
@@ -107,7 +112,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice pretrain.Engi
 }
 
 // open reads the images: the run's own unless --data says otherwise.
-func (o embedOptions) open(path string, w *encoder.Weights) (*data.Set, error) {
+func (o embedOptions) open(path string, w *encoder.Weights) (data.Source, error) {
 	var d pretrain.Data
 	switch record, err := pretrain.ReadRecord(path); {
 	case err == nil:
@@ -127,15 +132,16 @@ func (o embedOptions) open(path string, w *encoder.Weights) (*data.Set, error) {
 	if o.images != 0 {
 		d.TrainImages, d.TestImages = o.images, o.images
 	}
-	set, err := d.Open(o.split)
+	images, err := d.Source(o.split, nil)
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return nil, usageError{err}
 	}
-	return set, err
+	return images, err
 }
 
-// embedSet writes the features of all images, a few batches at a time.
-func embedSet(cmd *cobra.Command, out io.Writer, set *data.Set, dim, batch int, embedder func([]uint8, int) (eval.Features, error)) error {
+// embedSet writes the features of all images, a few batches at a time: neither need fit in memory.
+func embedSet(cmd *cobra.Command, out io.Writer, images data.Source, dim, batch int, embedder func([]uint8, int) (eval.Features, error)) error {
+	set := images.Info()
 	w, err := npy.NewWriter[float32](out, set.N, dim)
 	if err != nil {
 		return err
@@ -143,13 +149,20 @@ func embedSet(cmd *cobra.Command, out io.Writer, set *data.Set, dim, batch int, 
 	bar := progressbar.NewOptions(set.N, progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString("images"), progressbar.OptionSetVisibility(isTerminal(cmd.ErrOrStderr())),
 		progressbar.OptionClearOnFinish())
-	const batches = 16
-	for start := 0; start < set.N; start += batches * batch {
+	chunk := min(16*batch, set.N)
+	pixels, rows, indices := make([]uint8, chunk*set.ImageLen()), make([]data.Row, chunk), make([]int, chunk)
+	for start := 0; start < set.N; start += chunk {
 		if err := cmd.Context().Err(); err != nil {
 			return err
 		}
-		n := min(batches*batch, set.N-start)
-		features, err := embedder(set.Pixels[start*set.ImageLen():(start+n)*set.ImageLen()], n)
+		n := min(chunk, set.N-start)
+		for i := range n {
+			indices[i] = start + i
+		}
+		if err := images.Fill(pixels[:n*set.ImageLen()], rows[:n], indices[:n]); err != nil {
+			return err
+		}
+		features, err := embedder(pixels[:n*set.ImageLen()], n)
 		if err != nil {
 			return err
 		}

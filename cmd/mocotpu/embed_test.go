@@ -103,12 +103,21 @@ func TestEmbedRefuses(t *testing.T) {
 	if err := os.WriteFile("notes.txt", []byte("this is not an encoder"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if code, _, stderr := call(t, append(tinyRun, "--dir", "run", "--epochs", "1", "--knn-every", "0")...); code != 0 {
+		t.Fatalf("training: exit code %d, %s", code, stderr)
+	}
+	if code, _, stderr := call(t, "export", "run"); code != 0 {
+		t.Fatalf("export: exit code %d, %s", code, stderr)
+	}
 	for _, test := range []struct{ args, want string }{
 		{"embed", "0 arguments, want one"},
 		{"embed a b", "2 arguments, want one"},
 		{"embed nowhere", "no such file"},
 		{"embed .", "no checkpoint"},
 		{"embed notes.txt", "not an encoder"},
+		{"embed encoder.safetensors --batch 0", "--batch 0"},
+		{"embed encoder.safetensors --data cifar10", "mocotpu data get cifar10"},
+		{"embed encoder.safetensors --split both", `split "both"`},
 	} {
 		if code, _, stderr := call(t, strings.Fields(test.args)...); code != 2 || !strings.Contains(stderr, test.want) {
 			t.Errorf("%s: exit code %d, stderr %q, want 2 and %q", test.args, code, stderr, test.want)

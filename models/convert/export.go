@@ -89,7 +89,7 @@ func Paths(path, format string) []string {
 }
 
 // Export writes the source to path in a format, and its manifest to path + ".json". Files that are there are replaced,
-// each at once and the manifest last; on an error none is.
+// each whole and the manifest last, after all were written and read back: an error until then leaves them alone.
 func Export(path, format string, s Source, o Options) (Manifest, error) {
 	m, err := export(path, format, s, o)
 	if err != nil {

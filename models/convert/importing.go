@@ -68,6 +68,7 @@ func importFile(path string, o ImportOptions) (*encoder.Weights, error) {
 		return nil, err
 	}
 	w := &encoder.Weights{Manifest: encoder.Manifest{
+		Format:  encoder.ManifestFormat,
 		Network: encoder.NewNetwork(network),
 		Input:   encoder.NewInput(cmp.Or(o.ImageSize, usual.ImageSize), views.Mean, views.Std),
 		Source:  encoder.Source{Imported: filepath.Base(path)},

@@ -31,7 +31,7 @@ func small(head string) *Weights {
 	}
 	w := &Weights{
 		Manifest: Manifest{
-			Format:  manifestFormat,
+			Format:  ManifestFormat,
 			Network: NewNetwork(c),
 			Input:   NewInput(16, [3]float64{0.4, 0.5, 0.6}, [3]float64{0.2, 0.25, 0.3}),
 			Source:  Source{Preset: "test", Data: "glyphs", Step: 1234, Epoch: 5, Versions: map[string]string{"mocotpu": "test"}},

@@ -204,7 +204,7 @@ func TestLoadFileRefuses(t *testing.T) {
 		{"no manifest", func(ts []safetensors.Tensor, _ string) ([]safetensors.Tensor, string) { return ts, "" }, "mocotpu import"},
 		{"no JSON", func(ts []safetensors.Tensor, _ string) ([]safetensors.Tensor, string) { return ts, "{" }, "manifest"},
 		{"another format", func(ts []safetensors.Tensor, m string) ([]safetensors.Tensor, string) {
-			return ts, strings.Replace(m, manifestFormat, "mocotpu-encoder-9", 1)
+			return ts, strings.Replace(m, ManifestFormat, "mocotpu-encoder-9", 1)
 		}, `want "mocotpu-encoder-1"`},
 		{"unknown field", func(ts []safetensors.Tensor, m string) ([]safetensors.Tensor, string) {
 			return ts, strings.Replace(m, `"arch"`, `"colour": 1, "arch"`, 1)

@@ -10,12 +10,12 @@ import (
 	"github.com/mocotpu/mocotpu/models/resnet"
 )
 
-// manifestFormat changes when older programs must not read newer files.
-const manifestFormat = "mocotpu-encoder-1"
+// ManifestFormat changes when older programs must not read newer files.
+const ManifestFormat = "mocotpu-encoder-1"
 
 // Manifest says what an encoder is and what it reads: all that its tensors do not say. It is plain data, in JSON.
 type Manifest struct {
-	// Format is filled in by [Manifest.Encode].
+	// Format is [ManifestFormat]; [Manifest.Encode] fills it in.
 	Format  string  `json:"format"`
 	Network Network `json:"network"`
 	Input   Input   `json:"input"`
@@ -105,7 +105,7 @@ func (m Manifest) Validate() error {
 
 // Encode returns the manifest as indented JSON with one newline at the end.
 func (m Manifest) Encode() ([]byte, error) {
-	m.Format = manifestFormat
+	m.Format = ManifestFormat
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encoder: manifest: %w", err)
@@ -129,8 +129,8 @@ func decodeManifest(text []byte) (Manifest, error) {
 	if err := json.Unmarshal(text, &head); err != nil {
 		return Manifest{}, fmt.Errorf("manifest: %w", err)
 	}
-	if head.Format != manifestFormat {
-		return Manifest{}, fmt.Errorf("manifest: format %q, want %q: another version wrote it", head.Format, manifestFormat)
+	if head.Format != ManifestFormat {
+		return Manifest{}, fmt.Errorf("manifest: format %q, want %q: another version wrote it", head.Format, ManifestFormat)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()

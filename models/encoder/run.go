@@ -58,7 +58,7 @@ func manifestOf(c pretrain.Config, state checkpoint.State) (Manifest, error) {
 	}
 	views, err := augment.Preset(c.Views.Preset)
 	return Manifest{
-		Format:  manifestFormat,
+		Format:  ManifestFormat,
 		Network: NewNetwork(step.Encoder),
 		Input:   NewInput(c.Views.ImageSize, views.Mean, views.Std),
 		Source: Source{

@@ -104,7 +104,7 @@ def run_detectron2(title, path, net):
     report(title, "NumPy, by detectron2's names", f"{len(model)} arrays, equal bit for bit", 0.0)
 
 
-def run_moco(title, path, arch, head, encoder, mocotpu):
+def run_moco(title, path, arch, head, encoder):
     """A checkpoint of a run: the module takes it whole, and SGD its state; the query encoder is the exported one."""
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     state = checkpoint["state_dict"]
@@ -161,7 +161,7 @@ def trained(mocotpu, folder, arch, head):
          "--dim=128", "--image-size=32", "--train-images=32", "--batch=16", "--bn-groups=2", "--queue=64", "--epochs=1", "--knn-every=0")
     call("export", f"run-{arch}", "--format=moco", f"--out={arch}.pth.tar", "--force")
     call("export", f"run-{arch}", f"--out={arch}.run.st", "--force")
-    run_moco(f"a run of {arch}, {head} head", folder / f"{arch}.pth.tar", arch, head, folder / f"{arch}.run.st", mocotpu)
+    run_moco(f"a run of {arch}, {head} head", folder / f"{arch}.pth.tar", arch, head, folder / f"{arch}.run.st")
 
 
 def main(mocotpu, folder):
