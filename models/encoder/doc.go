@@ -14,7 +14,7 @@
 //
 // # Errors
 //
-// Everything returns errors; callers may act on [ErrNotEncoder], and on package pretrain's for a run directory.
+// Everything returns errors; callers may act on [ErrNotEncoder], and on package checkpoint's for a run directory.
 //
 // # Determinism
 //
