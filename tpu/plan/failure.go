@@ -27,7 +27,7 @@ var (
 	operator   = regexp.MustCompile(`op_name="([^"]*)"`)
 	shapeLine  = regexp.MustCompile(`Shape: (\w+\[[\d,]*\])`)
 	unpadded   = regexp.MustCompile(`Unpadded size: ([\d.]+)([KMGT]?)`)
-	labelled   = regexp.MustCompile(`XLA label: \S+ = .*? ([\w-]+)\(`)
+	labelled   = regexp.MustCompile(`XLA label: \S+ = (?:.*? )?([\w-]+)\(`)
 )
 
 var units = map[string]float64{"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,6 +82,37 @@ func TestReadFailure(t *testing.T) {
 	other := readFailure("RESOURCE_EXHAUSTED: too many notes", "")
 	if other.Needed != 0 || other.Available != 0 || other.Text != "RESOURCE_EXHAUSTED: too many notes" {
 		t.Errorf("another text: %+v", other)
+	}
+}
+
+// libtpu's other complaint, in the form that issues of JAX and PyTorch/XLA quote, comes after it has laid buffers out.
+func TestReadFailureWithAllocations(t *testing.T) {
+	f := readFailure(`Ran out of memory in memory space hbm. Used 7.49G of 7.48G hbm. Exceeded hbm capacity by 12.00M.
+
+  Largest program allocations in hbm:
+
+  1. Size: 392.00M
+     Operator: op_name="backward/query.layer1.0.conv1/convolution"
+     Shape: f32[128,56,56,64]{3,2,1,0:T(8,128)}
+     Unpadded size: 98.00M
+     Extra memory due to padding: 294.00M (4.0x expansion)
+     XLA label: %fusion.6043 = f32[128,56,56,64]{3,2,1,0:T(8,128)} fusion(f32[524288]{0:T(1024)} %fusion.6673)
+     Allocation type: HLO temp
+     ==========================
+
+  2. Size: 1.00G
+     Shape: bf16[16,4096,4096]{1,2,0:T(8,128)(2,1)}
+     Unpadded size: 1.00G
+     XLA label: copy.7689 = copy(bitcast.3446)
+     Allocation type: HLO temp
+     ==========================
+`, "")
+	want := []Buffer{
+		{Bytes: 392 << 20, Padding: 4, Shape: "f32[128,56,56,64]", Layer: "query.layer1.0.conv1", Operation: "convolution", Backward: true},
+		{Bytes: 1 << 30, Padding: 1, Shape: "bf16[16,4096,4096]", Operation: "copy"},
+	}
+	if !slices.Equal(f.Largest, want) || f.Needed <= f.Available || f.Available == 0 {
+		t.Errorf("needed %d of %d, allocations %+v, want %+v", f.Needed, f.Available, f.Largest, want)
 	}
 }
 
