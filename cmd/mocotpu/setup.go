@@ -20,7 +20,7 @@ func newSetup() *cobra.Command {
 			"~/.local/share/mocotpu. The second time it does nothing, and needs no network.\n\n" +
 			"  cpu   go-xla's prebuilt plugin where GitHub can be reached, else our own, built with g++\n" +
 			"        over the TensorFlow wheel (274 MB to download)\n" +
-			"  cuda  JAX's CUDA plugin and the NVIDIA libraries it needs (2.7 GB to download)\n" +
+			"  cuda  JAX's CUDA plugin and the NVIDIA libraries it needs (2.5 GB to download)\n" +
 			"  tpu   libtpu (137 MB to download)",
 		Example: "  mocotpu setup cpu\n  mocotpu setup cuda --plugin /opt/pjrt_c_api_cuda_plugin.so",
 		RunE: func(cmd *cobra.Command, args []string) error {
