@@ -22,7 +22,7 @@ tools: bin/tools/ready ## install Jupyter's client, GoNB and TensorBoard for the
 bin/tools/ready: notebooks/setup.sh notebooks/requirements.txt
 	notebooks/setup.sh bin/tools
 
-demo: build ## train on drawn characters and watch the kNN accuracy rise (about 10 minutes)
+demo: build ## train on drawn characters and watch the kNN accuracy rise (a few minutes)
 	$(MOCOTPU) setup cpu
 	$(MOCOTPU) train --preset=glyphs --backend=cpu
 
