@@ -3,9 +3,11 @@ package notebooks_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -112,8 +114,8 @@ func TestCommittedOutputs(t *testing.T) {
 	}
 }
 
-// runs runs notebooks in their order, in a fresh temporary folder that they share, and checks what they show.
-func runs(t *testing.T, names ...string) {
+// TestNotebooksRun runs the notebooks in their order, in a temporary folder that they share, and checks what they show.
+func TestNotebooksRun(t *testing.T) {
 	python, err := filepath.Abs("../bin/tools/bin/python")
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +127,7 @@ func runs(t *testing.T, names ...string) {
 		t.Skip("no bin/tools: make tools installs Jupyter's client and GoNB")
 	}
 	temporary := t.TempDir()
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), name)
 			command := exec.CommandContext(t.Context(), python, "run.py", name, out, strconv.Itoa(int(cellLimit.Seconds())))
@@ -140,6 +142,3 @@ func runs(t *testing.T, names ...string) {
 
 // cellLimit is how long a cell may take on a machine that does other things, too.
 const cellLimit = 8 * time.Minute
-
-// The two quickest run with every test; the others, which train, in slow_test.go.
-func TestNotebooksRun(t *testing.T) { runs(t, "01_two_views.ipynb", "05_tpu_plan.ipynb") }

@@ -1,6 +1,9 @@
 package picture
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Pillow's fixed point: weights have so many bits behind the point, and a sum of 8-bit pixels still fits 32 bits.
 const (
@@ -23,6 +26,12 @@ type axis struct {
 	first      []int
 	count      []int
 	weights    []int32 // [size, taps]
+
+	// The same in fours, with zeros around them, so that apply needs no loop over single taps: four is the number for
+	// photographs. wide is 0 where the axis is shorter than that.
+	wide   int
+	start  []int
+	padded []int32 // [size, wide]
 }
 
 // prepare computes the weights where from or size are new.
@@ -50,6 +59,20 @@ func (a *axis) prepare(from, size int) {
 			a.weights[i*a.taps+k] = int32(0.5 + exact[k]/sum*(1<<weightBits))
 		}
 		a.first[i], a.count[i] = first, count
+	}
+	a.pad()
+}
+
+func (a *axis) pad() {
+	a.wide = (slices.Max(a.count) + 3) / 4 * 4
+	if a.wide > a.from {
+		a.wide = 0
+		return
+	}
+	a.start, a.padded = make([]int, a.size), make([]int32, a.size*a.wide)
+	for i, first := range a.first {
+		a.start[i] = min(first, a.from-a.wide)
+		copy(a.padded[i*a.wide+first-a.start[i]:], a.at(i))
 	}
 }
 
@@ -96,6 +119,10 @@ func (a *axis) apply(dst, src []uint8) {
 		copy(dst, src)
 		return
 	}
+	if a.wide > 0 {
+		a.applyFours(dst, src)
+		return
+	}
 	for x := range a.size {
 		weights := a.at(x)
 		pixels := src[3*a.first[x]:]
@@ -113,20 +140,44 @@ func (a *axis) apply(dst, src []uint8) {
 	}
 }
 
+func (a *axis) applyFours(dst, src []uint8) {
+	for x := range a.size {
+		red, green, blue := int32(oneHalf), int32(oneHalf), int32(oneHalf)
+		for k := 0; k < a.wide; k += 4 {
+			w := (*[4]int32)(a.padded[x*a.wide+k:])
+			p := (*[12]uint8)(src[3*(a.start[x]+k):])
+			red += w[0]*int32(p[0]) + w[1]*int32(p[3]) + w[2]*int32(p[6]) + w[3]*int32(p[9])
+			green += w[0]*int32(p[1]) + w[1]*int32(p[4]) + w[2]*int32(p[7]) + w[3]*int32(p[10])
+			blue += w[0]*int32(p[2]) + w[1]*int32(p[5]) + w[2]*int32(p[8]) + w[3]*int32(p[11])
+		}
+		out := (*[3]uint8)(dst[3*x:])
+		out[0], out[1], out[2] = narrow(red), narrow(green), narrow(blue)
+	}
+}
+
 // column makes row y of the result of an image's rows, each as long as dst.
 func (s *resizer) column(dst []uint8, y int, row func(y int) []uint8) {
 	if cap(s.sums) < len(dst) {
 		s.sums = make([]int32, len(dst))
 	}
 	sums := s.sums[:len(dst)]
-	for i := range sums {
-		sums[i] = oneHalf
+	weights, first := s.down.at(y), s.down.first[y]
+	w := weights[0]
+	for i, v := range row(first)[:len(sums)] {
+		sums[i] = oneHalf + w*int32(v)
 	}
-	for k, w := range s.down.at(y) {
-		pixels := row(s.down.first[y] + k)[:len(sums)]
-		for i, v := range pixels {
+	for k := 1; k < len(weights)-1; k++ {
+		w := weights[k]
+		for i, v := range row(first + k)[:len(sums)] {
 			sums[i] += w * int32(v)
 		}
+	}
+	if last := len(weights) - 1; last > 0 {
+		w, dst := weights[last], dst[:len(sums)]
+		for i, v := range row(first + last)[:len(sums)] {
+			dst[i] = narrow(sums[i] + w*int32(v))
+		}
+		return
 	}
 	for i, v := range sums {
 		dst[i] = narrow(v)
