@@ -67,7 +67,7 @@ func newBenchStep() *cobra.Command {
 		}
 		report.Command = commandLine(cmd)
 		if *asJSON {
-			return report.writeJSON(cmd.OutOrStdout())
+			return writeBenchJSON(cmd.OutOrStdout(), report)
 		}
 		return report.writeTable(cmd.OutOrStdout())
 	}

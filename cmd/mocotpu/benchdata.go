@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -63,11 +62,7 @@ func newBenchData() *cobra.Command {
 		}
 		report.Command = commandLine(cmd)
 		if *asJSON {
-			text, err := json.MarshalIndent(report, "", "  ")
-			if err == nil {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", text)
-			}
-			return err
+			return writeBenchJSON(cmd.OutOrStdout(), report)
 		}
 		return report.writeTable(cmd.OutOrStdout())
 	}

@@ -118,8 +118,9 @@ func (r *benchReport) addTorch(t torchAnswer, batch int) {
 	r.Torch = t
 }
 
-func (r *benchReport) writeJSON(w io.Writer) error {
-	text, err := json.MarshalIndent(r, "", "  ")
+// writeBenchJSON writes the report of a bench command.
+func writeBenchJSON(w io.Writer, report any) error {
+	text, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -55,11 +54,7 @@ func newBenchTrain() *cobra.Command {
 		}
 		report.Command = commandLine(cmd)
 		if *asJSON {
-			text, err := json.MarshalIndent(report, "", "  ")
-			if err == nil {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", text)
-			}
-			return err
+			return writeBenchJSON(cmd.OutOrStdout(), report)
 		}
 		return report.writeTable(cmd.OutOrStdout())
 	}
