@@ -6,6 +6,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
 // tensorOf makes a tensor whose flat values fill writes; they start as zeros, which is what padding is.
@@ -38,6 +40,15 @@ func targets(labels []int32, rows []int, batch int) ([]*tensors.Tensor, error) {
 // targetShapes are those of targets.
 func targetShapes(batch int) []shapes.Shape {
 	return []shapes.Shape{shapes.Make(dtypes.Int32, batch), shapes.Make(dtypes.Float32, batch)}
+}
+
+// result runs a program of one float32 output and returns that, flat.
+func result(p *mesh.Program, args ...*tensors.Tensor) ([]float32, error) {
+	out, err := p.Run(args...)
+	if err != nil {
+		return nil, err
+	}
+	return floats(out[0])
 }
 
 // floats copies a float32 tensor and frees it.

@@ -120,11 +120,7 @@ func (p *probe) descend(set Labelled, rows []int, scale float64) ([]float32, err
 	for i, lr := range p.lrs {
 		rates[i] = float32(lr * scale)
 	}
-	out, err := p.step.Run(x, target[0], target[1], tensors.FromFlatDataAndDimensions(rates, len(rates)))
-	if err != nil {
-		return nil, err
-	}
-	return floats(out[0])
+	return result(p.step, x, target[0], target[1], tensors.FromFlatDataAndDimensions(rates, len(rates)))
 }
 
 // judge classifies rows and counts, for every classifier.
@@ -138,11 +134,7 @@ func (p *probe) judge(set Labelled, among []int) ([]*eval.Tally, error) {
 		if err != nil {
 			return nil, err
 		}
-		out, err := p.logits.Run(x)
-		if err != nil {
-			return nil, err
-		}
-		scores, err := floats(out[0])
+		scores, err := result(p.logits, x)
 		if err != nil {
 			return nil, err
 		}

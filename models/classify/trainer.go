@@ -205,12 +205,8 @@ func (t *trainer) descend(set *data.Set, rows []int, epoch int, scale float64) (
 	if err != nil {
 		return 0, err
 	}
-	out, err := t.step.Run(images, params, target[0], target[1],
+	loss, err := result(t.step, images, params, target[0], target[1],
 		tensors.FromScalar(float32(scale*t.options.LR)), tensors.FromScalar(float32(scale*t.options.TrunkLR)))
-	if err != nil {
-		return 0, err
-	}
-	loss, err := floats(out[0])
 	if err != nil {
 		return 0, err
 	}
@@ -253,11 +249,7 @@ func (t *trainer) judge(ctx context.Context, set *data.Set) (*eval.Tally, error)
 		if err != nil {
 			return nil, err
 		}
-		out, err := t.logits.Run(images)
-		if err != nil {
-			return nil, err
-		}
-		scores, err := floats(out[0])
+		scores, err := result(t.logits, images)
 		if err != nil {
 			return nil, err
 		}
