@@ -22,7 +22,8 @@ type Engine struct {
 	plugin          *plugin // nil for "go"
 	client          uintptr // PJRT_Client, 0 for "go"
 	devices         int
-	kept            int // keptPrograms but in a test
+	exact           bool // float32 is multiplied as such: Options.TF32
+	kept            int  // keptPrograms but in a test
 	skipped         []error
 
 	alive   sync.RWMutex // held for reading while anything of the backend is in use, for writing by Close

@@ -19,6 +19,11 @@ type Options struct {
 	Devices int
 	// Plugin is the path of a PJRT plugin to use instead of the installed one.
 	Plugin string
+	// TF32 lets the cuda engine round the operands of float32 convolutions, and of the matrix products that prepare
+	// their inputs, to the 10 bits of TF32, as its tensor cores need it; false multiplies in float32. Matrix products
+	// with parameters are float32 in both. The other engines ignore it: the CPU multiplies in float32, and a TPU
+	// convolves in bfloat16 with sums in float32 whatever it is asked.
+	TF32 bool
 }
 
 // Open opens an engine: "go", "cpu", "cuda", "tpu", or "auto", which takes the first of tpu, cuda, cpu and go that is
@@ -81,7 +86,12 @@ func openPlugged(name string, o Options) (*Engine, error) {
 			return nil, &Error{Op: "open tpu", Code: NotFound, Msg: err.Error()}
 		}
 	}
-	return found.open(name, false, clientOptions(name, o), o.Devices)
+	e, err := found.open(name, false, clientOptions(name, o), o.Devices)
+	if err != nil {
+		return nil, err
+	}
+	e.exact = name == "cuda" && !o.TF32
+	return e, nil
 }
 
 // open makes an engine of a client of the plugin; devices is 0 for all of them.

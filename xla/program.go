@@ -36,7 +36,8 @@ type Program struct {
 	optimized  *hlo.Module
 }
 
-// StableHLO returns the text that the compiler got, with the donations marked and every operation named by its layer. It is "" for the go engine.
+// StableHLO returns the text that the compiler got, with the donations marked, every operation named by
+// its layer, and the precision of products set (see Options.TF32). It is "" for the go engine.
 func (p *Program) StableHLO() string { return p.text }
 
 // Memory returns the compiler's memory statistics per device.
@@ -163,7 +164,7 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 		}
 	}
 	if format == "mlir" {
-		text = locate(text)
+		text = setPrecision(locate(text), e.exact)
 	}
 	p.text = text
 	if e.before != nil {

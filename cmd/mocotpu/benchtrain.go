@@ -96,7 +96,7 @@ func benchTrain(ctx context.Context, config pretrain.Config, repeat int, talk io
 	if err := config.ValidateData(source.Info().N); err != nil {
 		return nil, err
 	}
-	engine, err := openEngine(config.Engine)
+	engine, err := openFor(config)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mocotpu/mocotpu/models/pretrain"
-	"github.com/mocotpu/mocotpu/xla"
 )
 
 func newTrain() *cobra.Command {
@@ -40,7 +39,7 @@ func newTrain() *cobra.Command {
 		if config.Run.Dir == "" {
 			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))
 		}
-		engine, err := openEngine(config.Engine)
+		engine, err := openFor(config)
 		if err != nil {
 			return withoutTPU(err)
 		}
@@ -58,6 +57,9 @@ func newTrain() *cobra.Command {
 		if engine.EngineName() == "go" && config.Engine.Backend == "auto" {
 			report.Note("the go engine is slow, and only it is installed: mocotpu setup cpu, or --preset=glyphs-go to see it learn")
 		}
+		if note := precisionNote(config, engine.EngineName()); note != "" {
+			report.Note(note)
+		}
 		report.start(config, engine)
 		var watcher pretrain.Reporter = report
 		events := &eventReporter{reporter: report, dir: filepath.Join(config.Run.Dir, "tensorboard")}
@@ -71,11 +73,6 @@ func newTrain() *cobra.Command {
 		return errors.Join(err, events.close())
 	}
 	return cmd
-}
-
-// openEngine opens what the configuration asks for; an unusable engine is the user's to mend.
-func openEngine(e pretrain.Engine) (*xla.Engine, error) {
-	return xla.Open(e.Backend, xla.Options{Devices: e.Devices, Plugin: e.Plugin})
 }
 
 // isTerminal tells whether a person watches.

@@ -83,8 +83,10 @@ type Encoder struct {
 	Head string `json:"head"`
 	// Dim is the length of the embedding; the paper's is 128.
 	Dim int `json:"dim"`
-	// Precision of the arithmetic: float32 or bfloat16. Parameters, statistics
-	// and the loss are float32 in both.
+	// Precision of the convolutions: float32; tf32, which is float32 with the
+	// operands rounded to 10 bits of mantissa, of the cuda engine alone; or
+	// bfloat16, activations included. Parameters, statistics, the head, the loss
+	// and SGD are float32 in all three.
 	Precision string `json:"precision"`
 	// Remat is what the backward pass computes again instead of keeping: none,
 	// or block (keep the input of each residual block only).

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/checkpoint"
 	"github.com/mocotpu/mocotpu/models/durable"
+	"github.com/mocotpu/mocotpu/models/resnet"
 )
 
 // Record is config.json: a run's configuration, resolved, and what the run is made of.
@@ -58,7 +59,7 @@ func ConfigOf(state checkpoint.State) (Config, error) {
 func CheckResume(saved, asked Record) (notices []string, err error) {
 	var refused []string
 	for _, d := range differences(saved.Config, asked.Config) {
-		if isHarmless(d.field) {
+		if isHarmless(d.field) || d.field == "encoder.precision" && bothFloat32(saved.Encoder, asked.Encoder) {
 			notices = append(notices, d.line)
 		} else {
 			refused = append(refused, d.line)
@@ -75,6 +76,12 @@ func CheckResume(saved, asked Record) (notices []string, err error) {
 			ErrIncompatible, strings.Join(refused, "\n"))
 	}
 	return append(notices, versionNotices(saved.Versions, asked.Versions)...), nil
+}
+
+// bothFloat32 tells whether two precisions differ only in how an engine multiplies: a run of the cuda engine's tf32 may
+// go on elsewhere.
+func bothFloat32(a, b Encoder) bool {
+	return a.network().Precision == resnet.Float32 && b.network().Precision == resnet.Float32
 }
 
 func versionNotices(saved, now map[string]string) (notices []string) {

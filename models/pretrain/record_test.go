@@ -2,6 +2,7 @@ package pretrain
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -94,6 +95,32 @@ func TestCheckResume(t *testing.T) {
 	for _, beside := range []string{"run.epochs", "data_sha256"} {
 		if strings.Contains(err.Error(), beside) {
 			t.Errorf("error %v names %s, which is harmless or follows from another", err, beside)
+		}
+	}
+}
+
+// TestCheckResumePrecision: float32 may be multiplied in another way, bfloat16 is another program.
+func TestCheckResumePrecision(t *testing.T) {
+	for _, test := range []struct {
+		saved, asked string
+		refused      bool
+	}{
+		{"tf32", "float32", false},
+		{"float32", "tf32", false},
+		{"float32", "bfloat16", true},
+		{"bfloat16", "tf32", true},
+	} {
+		saved := Record{Config: Glyphs()}
+		saved.Encoder.Precision = test.saved
+		asked := saved
+		asked.Encoder.Precision = test.asked
+		notices, err := CheckResume(saved, asked)
+		line := fmt.Sprintf("encoder.precision: %q, now %q", test.saved, test.asked)
+		switch {
+		case test.refused && (!errors.Is(err, ErrIncompatible) || !strings.Contains(err.Error(), line)):
+			t.Errorf("%s: error %v, want ErrIncompatible", line, err)
+		case !test.refused && (err != nil || !slices.Equal(notices, []string{line})):
+			t.Errorf("%s: notices %q, error %v, want it as a notice", line, notices, err)
 		}
 	}
 }

@@ -224,11 +224,16 @@ func (c Config) Step() (moco.Config, error) {
 	}, err
 }
 
-// network is the encoder in the words of package resnet.
+// network is the encoder in the words of package resnet, to which tf32 is float32: how that is multiplied is the
+// engine's business.
 func (e Encoder) network() resnet.Config {
+	precision := e.Precision
+	if precision == "tf32" {
+		precision = resnet.Float32
+	}
 	return resnet.Config{
 		Arch: e.Arch, Width: e.Width, Stem: e.Stem, Head: e.Head, Dim: e.Dim,
-		Precision: e.Precision, Remat: e.Remat,
+		Precision: precision, Remat: e.Remat,
 	}
 }
 

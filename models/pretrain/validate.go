@@ -19,7 +19,7 @@ var choices = map[string][]string{
 	"arch":      {"resnet10", "resnet18", "resnet34", "resnet50"},
 	"stem":      {"imagenet", "small"},
 	"head":      {"linear", "mlp"},
-	"precision": {"float32", "bfloat16"},
+	"precision": {"float32", "tf32", "bfloat16"},
 	"remat":     {"none", "block"},
 	"schedule":  {"cosine", "cosine-step", "step", "constant"},
 	"backend":   {"auto", "go", "cpu", "cuda", "tpu"},
@@ -263,6 +263,8 @@ func (c Config) validateEngine(p *problems) {
 	p.check(e.Backend != "go" || e.Devices <= 1, "engine.devices is %d, want 1: the go engine has one device", e.Devices)
 	p.check(e.Backend != "go" || e.Plugin == "", "engine.plugin is %q, want none for the go engine", e.Plugin)
 	p.check(e.Backend != "auto" || e.Plugin == "", "engine.backend is auto, want the engine that plugin %s is of", e.Plugin)
+	p.check(c.Encoder.Precision != "tf32" || e.Backend == "cuda" || e.Backend == "auto",
+		"encoder.precision is tf32, which only the cuda engine has: want float32 or bfloat16 with %s", e.Backend)
 	if e.Devices > 0 && c.MoCo.Groups > 0 {
 		p.check(c.MoCo.Groups%e.Devices == 0, "engine.devices is %d, want a number that divides moco.groups (%d)",
 			e.Devices, c.MoCo.Groups)

@@ -78,6 +78,7 @@ func TestValidateEach(t *testing.T) {
 		{"stem", func(c *Config) { c.Encoder.Stem = "" }, `encoder.stem is ""`},
 		{"head", func(c *Config) { c.Encoder.Head = "MLP" }, `encoder.head is "MLP", want one of linear, mlp`},
 		{"precision", func(c *Config) { c.Encoder.Precision = "float16" }, `encoder.precision is "float16"`},
+		{"tf32 elsewhere", func(c *Config) { c.Encoder.Precision, c.Engine.Backend = "tf32", "cpu" }, "encoder.precision is tf32, which only the cuda engine has: want float32 or bfloat16 with cpu"},
 		{"remat", func(c *Config) { c.Encoder.Remat = "full" }, `encoder.remat is "full"`},
 		{"width", func(c *Config) { c.Encoder.Width = 0 }, "encoder.width is 0"},
 		{"dim", func(c *Config) { c.Encoder.Dim = -1 }, "encoder.dim is -1"},

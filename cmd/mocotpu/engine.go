@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/xla"
+)
+
+// openEngine opens an engine that multiplies float32 as such; an unusable engine is the user's to mend.
+func openEngine(e pretrain.Engine) (*xla.Engine, error) {
+	return xla.Open(e.Backend, engineOptions(e))
+}
+
+// openFor opens the engine of a configuration, for its training step.
+func openFor(c pretrain.Config) (*xla.Engine, error) {
+	e, err := xla.Open(c.Engine.Backend, stepOptions(c))
+	if err != nil {
+		return nil, err
+	}
+	if c.Encoder.Precision == "tf32" && e.EngineName() != "cuda" {
+		e.Close()
+		return nil, usageError{fmt.Errorf("--precision=tf32: only the cuda engine has it, and %s is what opened: want float32 or bfloat16", e.EngineName())}
+	}
+	return e, nil
+}
+
+func engineOptions(e pretrain.Engine) xla.Options {
+	return xla.Options{Devices: e.Devices, Plugin: e.Plugin}
+}
+
+// stepOptions are those that a training step is compiled with. Of a bfloat16 step only the views are products of
+// float32, and they end in bfloat16.
+func stepOptions(c pretrain.Config) xla.Options {
+	o := engineOptions(c.Engine)
+	o.TF32 = c.Encoder.Precision != "float32"
+	return o
+}
+
+// precisionNote tells who comes from PyTorch, whose convolutions are TF32 unless told otherwise, what float32 means here.
+func precisionNote(c pretrain.Config, engine string) string {
+	if engine != "cuda" || c.Encoder.Precision != "float32" {
+		return ""
+	}
+	return "float32 leaves the GPU's tensor cores idle: --precision=tf32 convolves as PyTorch does by default, --precision=bfloat16 takes half the memory, too"
+}
