@@ -2,8 +2,8 @@
 // the TensorFlow wheel of PyPI exports.
 //
 // It is what `mocotpu setup cpu` falls back on where go-xla's prebuilt plugin cannot be downloaded. It serves what
-// go-xla calls and what reading a compiled program needs (memory statistics, cost, the optimized program); every
-// other function of PJRT answers UNIMPLEMENTED with its own name.
+// go-xla calls, what reading a compiled program needs (memory statistics, cost, the optimized program), and what keeping
+// one does (to serialize it, and to load it again); every other function of PJRT answers UNIMPLEMENTED with its own name.
 //
 // The client takes the options cpu_device_count (int64: virtual devices with real collectives between them; default 1,
 // or what XLA_FLAGS=--xla_force_host_platform_device_count says) and asynchronous (bool, default true).

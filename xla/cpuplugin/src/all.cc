@@ -4,7 +4,7 @@
 // Read in this order:
 //   xla.h       what is used of XLA           status.h   errors, and the frame of every function
 //   handles.h   what the C handles are        convert.cc types, dimensions and layouts between C and C++
-//   client.cc device.cc event.cc compile.cc executable.cc execute.cc buffer.cc   the functions
+//   client.cc device.cc event.cc compile.cc executable.cc serialize.cc execute.cc buffer.cc   the functions
 //   table.cc    the function table and GetPjrtApi
 // stub/ stands in for headers that the wheel lacks (MLIR) or that cost a minute and give us nothing.
 
@@ -22,6 +22,7 @@
 
 #include "compile.cc"
 #include "executable.cc"
+#include "serialize.cc"
 
 #include "buffer.cc"
 #include "execute.cc"
