@@ -26,6 +26,7 @@
 //	models/npy          arrays as NumPy files
 //	xla                 opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
 //	xla/hlo             reads optimized programs: collectives, convolutions, aliased memory
+//	xla/programs        keeps compiled programs on disk, for the next start
 //	xla/mesh            compiles a graph function over a row of devices
 //	xla/aot             compiles a program ahead of time and keeps what the compiler said
 //	xla/setup           installs and finds PJRT plugins

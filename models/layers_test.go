@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 	"models/encoder":     {"models/augment", "models/resnet", "models/moco", "models/eval", "models/features", "models/pretrain", "models/safetensors", "models/checkpoint", "xla/mesh"},
 	"xla/mesh":           {},
 	"xla/hlo":            {},
+	"xla/programs":       {},
 	"xla/aot":            {"xla", "xla/hlo"},
 	"tpu":                {"xla"},
 	"tpu/plan":           {"tpu", "xla", "xla/aot", "xla/hlo"},

@@ -71,6 +71,7 @@ typedef struct {
   void* client; int replicas, partitions; size_t size; int* ids;
 } mt_default_assignment;
 typedef struct { size_t struct_size; void* extension; void* description; int id; } mt_description_id;
+typedef struct { size_t struct_size; void* extension; void* description; const char* text; size_t text_size; } mt_description_text;
 typedef struct { size_t struct_size; void* extension; void* device; void* description; } mt_device_description;
 typedef struct { size_t struct_size; void* extension; void* device; bool addressable; } mt_device_addressable;
 typedef struct { size_t struct_size; void* extension; void* device; int id; } mt_device_id;
@@ -84,6 +85,17 @@ typedef struct { size_t struct_size; void* extension; void* loaded; void* execut
 typedef struct { size_t struct_size; void* extension; void* loaded; } mt_loaded_destroy;
 typedef struct { size_t struct_size; void* extension; void* executable; } mt_executable_destroy;
 typedef struct { size_t struct_size; void* extension; void* executable; mt_program* program; } mt_optimized_program;
+typedef struct {
+  size_t struct_size; void* extension;
+  const void* executable; const char* bytes; size_t size;
+  void* serialized; void (*free_serialized)(void*);
+} mt_serialize;
+typedef struct {
+  size_t struct_size; void* extension;
+  void* client; const char* bytes; size_t size;
+  void* loaded;
+  const char* options; size_t options_size;
+} mt_deserialize;
 typedef struct {
   size_t struct_size; void* extension;
   const char* name; size_t name_size; int type;

@@ -28,6 +28,8 @@ var structs = []struct {
 	{"mt_default_assignment", "PJRT_Client_DefaultDeviceAssignment_Args", "client replicas=num_replicas partitions=num_partitions " +
 		"size=default_assignment_size ids=default_assignment"},
 	{"mt_description_id", "PJRT_DeviceDescription_Id_Args", "description=device_description id"},
+	{"mt_description_text", "PJRT_DeviceDescription_Kind_Args", "description=device_description text=device_kind text_size=device_kind_size"},
+	{"mt_description_text", "PJRT_DeviceDescription_DebugString_Args", "description=device_description text=debug_string text_size=debug_string_size"},
 	{"mt_device_description", "PJRT_Device_GetDescription_Args", "device description=device_description"},
 	{"mt_device_addressable", "PJRT_Device_IsAddressable_Args", "device addressable=is_addressable"},
 	{"mt_device_id", "PJRT_Device_LocalHardwareId_Args", "device id=local_hardware_id"},
@@ -38,6 +40,10 @@ var structs = []struct {
 	{"mt_loaded_destroy", "PJRT_LoadedExecutable_Destroy_Args", "loaded=executable"},
 	{"mt_executable_destroy", "PJRT_Executable_Destroy_Args", "executable"},
 	{"mt_optimized_program", "PJRT_Executable_OptimizedProgram_Args", "executable program"},
+	{"mt_serialize", "PJRT_Executable_Serialize_Args", "executable bytes=serialized_bytes size=serialized_bytes_size " +
+		"serialized=serialized_executable free_serialized=serialized_executable_deleter"},
+	{"mt_deserialize", "PJRT_Executable_DeserializeAndLoad_Args", "client bytes=serialized_executable size=serialized_executable_size " +
+		"loaded=loaded_executable options=overridden_serialized_compile_options options_size=overridden_serialized_compile_options_size"},
 	{"mt_named_value", "PJRT_NamedValue", "name name_size type text=string_value integer=int64_value real=float_value truth=bool_value value_size"},
 	{"mt_cost_analysis", "PJRT_Executable_GetCostAnalysis_Args", "executable count=num_properties values=properties"},
 	{"mt_topology_create", "PJRT_TopologyDescription_Create_Args", "name=topology_name name_size=topology_name_size " +

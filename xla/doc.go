@@ -9,7 +9,10 @@
 //
 // Every PJRT plugin is opened through a table of functions of ours, a copy of the plugin's in which the client's Compile
 // is replaced. There the state's arguments are marked as donated (Engine.Donate), programs that would end the process
-// are refused, and the executable is kept for reading: go-xla has no calls for any of it.
+// are refused, and the executable is kept for reading and for the next process: go-xla has no calls for any of it.
+//
+// What was compiled can be kept for the next process (Options.Programs): a program of the same text is then loaded, where
+// plugin, devices, environment and processor are the same. Its numbers are the same, bit for bit, and it reads the same.
 //
 // OpenTopology opens libtpu's compiler for a TPU that is not there: an engine that compiles and reads programs, and runs
 // none.

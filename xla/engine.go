@@ -25,6 +25,7 @@ type Engine struct {
 	exact           bool // float32 is multiplied as such: Options.TF32
 	kept            int  // keptPrograms but in a test
 	skipped         []error
+	stored          *stored // nil: programs are compiled
 
 	alive   sync.RWMutex // held for reading while anything of the backend is in use, for writing by Close
 	closed  bool
@@ -34,7 +35,8 @@ type Engine struct {
 	owned    map[uint64]finalizer
 	lastID   uint64
 	donated  map[int]int
-	count    int
+	count    int // of compilations
+	loaded   int // programs
 	programs []*Program
 	current  *Program // the last program admitted to the compiler
 	before   func(*Program) error
@@ -90,6 +92,13 @@ func (e *Engine) Compiled() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.count
+}
+
+// Loaded returns how many programs were found in Options.Programs so far, and so not handed to the compiler.
+func (e *Engine) Loaded() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.loaded
 }
 
 // Programs returns the programs compiled by this engine, oldest first, at most the last 64. The engine owns them: a

@@ -10,6 +10,8 @@ import (
 	_ "github.com/gomlx/compute/gobackend" // the go engine
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
+
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // Options say how to open an engine; the zero value is right for most.
@@ -24,6 +26,9 @@ type Options struct {
 	// with parameters are float32 in both. The other engines ignore it: the CPU multiplies in float32, and a TPU
 	// convolves in bfloat16 with sums in float32 whatever it is asked.
 	TF32 bool
+	// Programs keeps compiled programs from one process to the next; nil keeps none. A program that is found there is
+	// loaded in place of compiling. Plugins that cannot serialize a program do without, and so does the go engine.
+	Programs *programs.Store
 }
 
 // Open opens an engine: "go", "cpu", "cuda", "tpu", or "auto", which takes the first of tpu, cuda, cpu and go that is
@@ -91,6 +96,7 @@ func openPlugged(name string, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.exact = name == "cuda" && !o.TF32
+	e.keep(o.Programs, found)
 	return e, nil
 }
 

@@ -23,8 +23,10 @@ type Program struct {
 	Devices int      // partitions x replicas the program was compiled for
 	Marked  int      // arguments marked as donated
 	Ignored []string // why asked-for donations were not marked, one text each
+	Loaded  bool     // from Options.Programs, in place of compiling
 
 	text   string
+	key    string // in Options.Programs, "" if it is not to be kept
 	engine *Engine
 
 	mu         sync.Mutex
@@ -148,7 +150,6 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 	defer e.mu.Unlock()
 	p, aliases := e.current, e.donated
 	e.donated = nil
-	e.count++
 	devices, err := hlo.Devices(options)
 	if err != nil {
 		return nil, "", err
@@ -173,11 +174,19 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 	return p, text, p.refused
 }
 
-// compiled takes over our reference to the executable.
-func (p *Program) compiled(executable uintptr) {
+// compiled takes over our reference to the executable, 0 where there is none.
+func (p *Program) compiled(executable uintptr, loaded bool) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.executable = executable
+	p.executable, p.Loaded = executable, loaded
+	p.mu.Unlock()
+	e := p.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if loaded {
+		e.loaded++
+	} else {
+		e.count++
+	}
 }
 
 // end returns the error of a compilation with PJRT's code and text, or keeps the program; the caller holds e.compile.

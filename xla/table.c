@@ -80,6 +80,14 @@ static mt_failure failure(const slot* s, void* error, bool destroy) {
   return f;
 }
 
+// Calls a function whose error is of no interest.
+static bool failed(const slot* s, int function, void* args) {
+  mt_failure f = failure(s, ((mt_call)s->table.fn[function])(args), true);
+  bool is = f.text != NULL;
+  free(f.text);
+  return is;
+}
+
 static void* missing(void* args) {
   (void)args;
   return mt_fail(12, "the plugin lacks this function: its PJRT API is older than the one go-xla was built with");
@@ -90,6 +98,15 @@ static void* client_create(slot* s, mt_client_create* a) {
   void* error = s->compile_only ? mt_topology_client(s, a) : call(s, MT_Client_Create, a);
   s->client = error ? NULL : a->client;
   return error;
+}
+
+// Loads what the plugin serialized earlier in place of compiling.
+static mt_failure load(const slot* s, mt_client_compile* a, const mt_decision* d) {
+  mt_deserialize l = {.struct_size = sizeof l, .client = a->client, .bytes = d->stored, .size = d->stored_size,
+                      .options = a->options, .options_size = a->options_size};
+  mt_failure f = failure(s, ((mt_call)s->table.fn[MT_Executable_DeserializeAndLoad])(&l), true);
+  if (!f.text) a->loaded = l.loaded;
+  return f;
 }
 
 static void* client_compile(slot* s, mt_client_compile* a) {
@@ -106,7 +123,11 @@ static void* client_compile(slot* s, mt_client_compile* a) {
   size_t size = p->code_size;
   p->code = d.code;
   p->code_size = d.code_size;
-  void* error = s->compile_only ? mt_topology_compile(s, a) : call(s, MT_Client_Compile, a);
+  mt_failure stale = {0, NULL};  // why what is stored is not used
+  bool loaded = d.stored && !(stale = load(s, a, &d)).text;
+  free(d.stored);
+  void* error = NULL;
+  if (!loaded) error = s->compile_only ? mt_topology_compile(s, a) : call(s, MT_Client_Compile, a);
   p->code = code;
   p->code_size = size;
   free(d.code);
@@ -117,8 +138,9 @@ static void* client_compile(slot* s, mt_client_compile* a) {
     f = failure(s, ((mt_call)s->table.fn[MT_LoadedExecutable_GetExecutable])(&g), true);
     if (!f.text) executable = g.executable;
   }
-  mocotpuCompiled(d.token, executable, f.code, f.text);
+  mocotpuCompiled(d.token, executable, f.code, f.text, loaded, stale.text);
   free(f.text);
+  free(stale.text);
   return error;
 }
 
@@ -249,6 +271,31 @@ mt_failure mt_optimized_of(int index, void* executable, char** program, size_t* 
   *program = p.code;
   *size = p.code_size;
   snprintf(format, 64, "%.*s", (int)p.format_size, p.format);
+  return f;
+}
+
+char* mt_device_of(int index, void* client, size_t device) {
+  const slot* s = &slots[index];
+  mt_client_devices d = {.struct_size = sizeof d, .client = client};
+  if (failed(s, MT_Client_AddressableDevices, &d) || device >= d.count) return NULL;
+  mt_device_description g = {.struct_size = sizeof g, .device = d.devices[device]};
+  if (failed(s, MT_Device_GetDescription, &g)) return NULL;
+  mt_description_text kind = {.struct_size = sizeof kind, .description = g.description}, text = kind;
+  if (failed(s, MT_DeviceDescription_Kind, &kind)) kind.text_size = 0;
+  if (failed(s, MT_DeviceDescription_DebugString, &text)) text.text_size = 0;
+  char* both;
+  if (asprintf(&both, "%.*s %.*s", (int)kind.text_size, kind.text, (int)text.text_size, text.text) < 0) return NULL;
+  return both;
+}
+
+mt_failure mt_serialize_of(int index, void* executable, char** bytes, size_t* size) {
+  mt_serialize a = {.struct_size = sizeof a, .executable = executable};
+  mt_failure f = failure(&slots[index], ((mt_call)slots[index].table.fn[MT_Executable_Serialize])(&a), true);
+  if (f.text) return f;
+  *bytes = malloc(a.size);
+  memcpy(*bytes, a.bytes, a.size);
+  *size = a.size;
+  a.free_serialized(a.serialized);
   return f;
 }
 

@@ -29,6 +29,7 @@ type plugin struct {
 	slot         int
 	name         string // under which go-xla knows our table
 	major, minor int    // PJRT API version
+	environment  string // that it was opened in, as far as compilers read it
 	used         bool   // a client was asked for
 }
 
@@ -64,6 +65,7 @@ func openPlugin(engine, path string, compileOnly bool) (*plugin, error) {
 	if err := checkFlags(); err != nil {
 		return nil, err
 	}
+	p.environment = compilerEnvironment()
 	if compileOnly {
 		C.mt_compile_only(C.int(p.slot))
 	}
@@ -101,9 +103,9 @@ func mocotpuProgram(client unsafe.Pointer, format *C.char, formatSize C.size_t, 
 		d.refusal = C.CString("xla: a program for a client that no open engine owns")
 		return
 	}
+	compileOptions := unsafe.Slice((*byte)(unsafe.Pointer(options)), int(optionsSize))
 	program, text, err := e.(*Engine).admit(C.GoStringN(format, C.int(formatSize)),
-		unsafe.String((*byte)(unsafe.Pointer(code)), int(codeSize)),
-		unsafe.Slice((*byte)(unsafe.Pointer(options)), int(optionsSize)))
+		unsafe.String((*byte)(unsafe.Pointer(code)), int(codeSize)), compileOptions)
 	if err != nil {
 		d.refusal = C.CString(err.Error())
 		return
@@ -118,13 +120,16 @@ func mocotpuProgram(client unsafe.Pointer, format *C.char, formatSize C.size_t, 
 	d.token = C.uintptr_t(tokens.last)
 	tokens.Unlock()
 	compilations.Store(uintptr(d.token), program)
+	if found := program.find(string(compileOptions)); found != nil {
+		d.stored, d.stored_size = (*C.char)(C.CBytes(found)), C.size_t(len(found))
+	}
 }
 
 // mocotpuCompiled is called by our Client_Compile after the plugin's, with a reference of ours to the executable or with
-// the failure.
+// the failure; whether it was loaded and not compiled, and why not although it was stored.
 //
 //export mocotpuCompiled
-func mocotpuCompiled(token C.uintptr_t, executable unsafe.Pointer, code C.int, text *C.char) {
+func mocotpuCompiled(token C.uintptr_t, executable unsafe.Pointer, code C.int, text *C.char, loaded C.bool, stale *C.char) {
 	p, ok := compilations.LoadAndDelete(uintptr(token))
 	if !ok {
 		return
@@ -133,7 +138,11 @@ func mocotpuCompiled(token C.uintptr_t, executable unsafe.Pointer, code C.int, t
 	if text != nil {
 		program.failed = &Error{Op: "compile", Code: Code(code), Msg: C.GoString(text)}
 	}
-	program.compiled(uintptr(executable))
+	program.compiled(uintptr(executable), bool(loaded))
+	if stale != nil {
+		program.tell(fmt.Errorf("the plugin refuses it: %s", C.GoString(stale)))
+	}
+	program.store()
 }
 
 // unknownWord returns the first word that no library of the process has as a string, or "".
@@ -206,6 +215,30 @@ func (p *plugin) optimized(executable uintptr) (format string, program []byte, e
 	}
 	defer C.free(unsafe.Pointer(code))
 	return C.GoString(&f[0]), C.GoBytes(unsafe.Pointer(code), C.int(size)), nil
+}
+
+// devices describes the client's devices, a line each.
+func (p *plugin) devices(client uintptr) []string {
+	var all []string
+	for {
+		text := C.mt_device_of(C.int(p.slot), handle(client), C.size_t(len(all)))
+		if text == nil {
+			return all
+		}
+		all = append(all, C.GoString(text))
+		C.free(unsafe.Pointer(text))
+	}
+}
+
+// serialized is the program as the plugin can load it again.
+func (p *plugin) serialized(executable uintptr) ([]byte, error) {
+	var bytes *C.char
+	var size C.size_t
+	if err := check("serialize", C.mt_serialize_of(C.int(p.slot), handle(executable), &bytes, &size)); err != nil {
+		return nil, err
+	}
+	defer C.free(unsafe.Pointer(bytes))
+	return append([]byte(nil), unsafe.Slice((*byte)(unsafe.Pointer(bytes)), int(size))...), nil
 }
 
 func (p *plugin) release(executable uintptr) error {

@@ -11,6 +11,8 @@ typedef struct {
   char* code;       // malloc'ed program, NUL after its end; NULL if refused
   size_t code_size;
   char* refusal;    // malloc'ed text of an INVALID_ARGUMENT error, or NULL
+  char* stored;     // malloc'ed: the program compiled earlier, as the plugin serialized it; NULL if there is none
+  size_t stored_size;
 } mt_decision;
 
 // A failed call: code is PJRT's, text is malloc'ed; text NULL means success.
@@ -31,6 +33,10 @@ mt_failure mt_memory_of(int slot, void* executable, int64_t bytes[MT_MEM_FIELDS]
 mt_failure mt_cost_of(int slot, void* executable, const mt_named_value** values, size_t* count);
 double mt_number(const mt_named_value* value, bool* ok);
 mt_failure mt_optimized_of(int slot, void* executable, char** program, size_t* size, char format[64]);
+// The kind of an addressable device of a client and what else its description says, malloc'ed; NULL past the last.
+char* mt_device_of(int slot, void* client, size_t index);
+// What DeserializeAndLoad takes, malloc'ed.
+mt_failure mt_serialize_of(int slot, void* executable, char** bytes, size_t* size);
 mt_failure mt_release(int slot, void* executable);
 
 #endif

@@ -22,7 +22,8 @@ var topologyEnvironment = [][2]string{
 // OpenTopology opens libtpu's compiler for a TPU that need not be there: a topology in libtpu's words, such as
 // "v3:2x2x1" (package tpu knows the names that people use). The engine is called "tpu"; it builds and compiles programs
 // for the topology's devices and reads them, and whatever needs a device fails with Unimplemented. Options.Devices uses
-// the first that many, 0 all; Options.Plugin is the path of a libtpu.so.
+// the first that many, 0 all; Options.Plugin is the path of a libtpu.so; Options.Programs is not used, since a program
+// can only be loaded onto a device.
 //
 // A program that does not fit the device's memory fails to compile with ResourceExhausted. libtpu can't be told to stop
 // compiling, and a fault in it ends the process: use a process of its own. It sets environment variables that a TPU

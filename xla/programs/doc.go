@@ -1,0 +1,16 @@
+// Package programs keeps compiled programs on disk, so that what was compiled once is loaded the next time.
+//
+//	store, err := programs.Default()
+//	e, err := xla.Open("cpu", xla.Options{Programs: store})
+//
+// A program is found by its [Key]: whoever asks puts into it whatever changes what a compiler makes.
+//
+// # Safety
+//
+// A program is code, and is run. So the folder must be the user's and writable by nobody else; it is made so (0700), and
+// one that is not is refused. A file is checked against its SHA-256, which covers its key, before anyone loads it.
+//
+// # Errors
+//
+// Nothing should fail for want of a program: each error here means compiling. [Store.Tell] is for saying so, once.
+package programs

@@ -1,0 +1,138 @@
+package programs
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// ErrDamaged says that a stored program is not what was stored.
+var ErrDamaged = errors.New("damaged")
+
+// DefaultLimit is how many bytes a Store may hold unless told otherwise.
+const DefaultLimit = 4_000_000_000
+
+// suffix ends the name of every program's file; magic begins its content, then follow the SHA-256 of key and program,
+// and the program.
+const (
+	suffix = ".program"
+	magic  = "mocotpu program 1\n"
+	header = len(magic) + sha256.Size
+)
+
+// A Store is a folder of compiled programs, a file each. Several goroutines and processes may use it at once.
+type Store struct {
+	// Dir is made when the first program is stored.
+	Dir string
+	// Limit is how many bytes the programs may take, 0 for DefaultLimit. Those not used for the longest time go.
+	Limit int64
+	// Told, if not nil, is told the first of the errors given to Tell.
+	Told func(error)
+
+	once sync.Once
+}
+
+// Key identifies a program by everything that decides what it is.
+func Key(parts ...string) string {
+	h := sha256.New()
+	for _, part := range parts {
+		fmt.Fprintf(h, "%d ", len(part))
+		io.WriteString(h, part)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// Tell passes an error to Told, the first time.
+func (s *Store) Tell(err error) {
+	s.once.Do(func() {
+		if s.Told != nil {
+			s.Told(err)
+		}
+	})
+}
+
+// Get returns a stored program. The error matches fs.ErrNotExist where there is none, ErrDamaged where it is no use and
+// ErrUnsafe where the folder is not to be trusted.
+func (s *Store) Get(key string) ([]byte, error) {
+	if err := checkFolder(s.Dir); err != nil {
+		return nil, fmt.Errorf("programs: %w", err)
+	}
+	content, err := os.ReadFile(s.path(key))
+	if err != nil {
+		return nil, fmt.Errorf("programs: %w", err)
+	}
+	if len(content) < header || string(content[:len(magic)]) != magic {
+		return nil, fmt.Errorf("programs: %s is %w: it does not begin as a program does", s.path(key), ErrDamaged)
+	}
+	if program := content[header:]; bytes.Equal(content[len(magic):header], checksum(key, program)) {
+		now := time.Now()
+		_ = os.Chtimes(s.path(key), now, now) // in a folder that cannot be written nothing is removed either
+		return program, nil
+	}
+	return nil, fmt.Errorf("programs: %s is %w: its checksum does not match", s.path(key), ErrDamaged)
+}
+
+// Put stores a program, whole or not at all, and makes room for it.
+func (s *Store) Put(key string, program []byte) error {
+	if size := int64(header + len(program)); size > s.limit() {
+		return fmt.Errorf("programs: a program of %d bytes, want at most the %d of the folder", size, s.limit())
+	}
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+		return fmt.Errorf("programs: %w", err)
+	}
+	err := checkFolder(s.Dir)
+	if err == nil {
+		err = s.write(key, program)
+	}
+	if err == nil {
+		err = s.evict(key + suffix)
+	}
+	if err != nil {
+		return fmt.Errorf("programs: %w", err)
+	}
+	return nil
+}
+
+// write puts a program's file in its place.
+func (s *Store) write(key string, program []byte) (err error) {
+	f, err := os.CreateTemp(s.Dir, "*"+tempSuffix) // readable by nobody else
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	for _, part := range [][]byte{[]byte(magic), checksum(key, program), program} {
+		if _, err := f.Write(part); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), s.path(key))
+}
+
+func (s *Store) path(key string) string { return filepath.Join(s.Dir, key+suffix) }
+
+func (s *Store) limit() int64 {
+	if s.Limit == 0 {
+		return DefaultLimit
+	}
+	return s.Limit
+}
+
+func checksum(key string, program []byte) []byte {
+	h := sha256.New()
+	io.WriteString(h, key)
+	h.Write(program)
+	return h.Sum(nil)
+}

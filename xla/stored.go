@@ -1,0 +1,76 @@
+package xla
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/mocotpu/mocotpu/xla/programs"
+)
+
+// stored is where an engine finds and puts compiled programs.
+type stored struct {
+	*programs.Store
+	// compiler is everything but the program that decides what is made of it: two engines with the same compiler may
+	// exchange what they compile.
+	compiler []string
+}
+
+// keep has the engine use a store, where it can be told what the compiler is.
+func (e *Engine) keep(store *programs.Store, found foundPlugin) {
+	if store == nil || strings.Contains(e.plugin.environment, "xla_dump_") { // whoever dumps wants to see it compile
+		return
+	}
+	compiler, err := e.describeCompiler(found)
+	if err != nil {
+		store.Tell(fmt.Errorf("compiled programs are not kept: %w", err))
+		return
+	}
+	e.stored = &stored{Store: store, compiler: compiler}
+}
+
+// find returns the compiled program from the store, nil where it must be compiled.
+func (p *Program) find(options string) []byte {
+	s := p.engine.stored
+	if s == nil {
+		return nil
+	}
+	p.key = programs.Key(append([]string{withoutName(p.text), options}, s.compiler...)...)
+	found, err := s.Get(p.key)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		p.tell(err)
+	}
+	return found
+}
+
+// withoutName is a program's text without its module's name, in which GoMLX counts the programs of a graph function.
+func withoutName(text string) string {
+	if unnamed, ok := strings.CutPrefix(text, "module @"); ok {
+		return strings.TrimLeft(unnamed, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$.-")
+	}
+	return text
+}
+
+// store keeps what was compiled just now. A plugin that cannot serialize it keeps nothing.
+func (p *Program) store() {
+	p.mu.Lock()
+	executable := p.executable
+	p.mu.Unlock()
+	if p.key == "" || p.Loaded || executable == 0 {
+		return
+	}
+	serialized, err := p.engine.plugin.serialized(executable)
+	if err == nil {
+		err = p.engine.stored.Put(p.key, serialized)
+	}
+	var failed *Error
+	if err != nil && !(errors.As(err, &failed) && failed.Code == Unimplemented) {
+		p.tell(err)
+	}
+}
+
+// tell passes on what keeps a program from being found or kept.
+func (p *Program) tell(err error) {
+	p.engine.stored.Tell(fmt.Errorf("xla: program %s is compiled: %w", p.Name, err))
+}
