@@ -111,7 +111,7 @@ func bench(ctx context.Context, config pretrain.Config, o benchOptions, talk io.
 func benchEngine(ctx context.Context, report *benchReport, step moco.Config, kinds []benchViews, n, repeat int, talk io.Writer) error {
 	config := report.Config
 	config.Engine.Devices = n
-	engine, err := openFor(config)
+	engine, err := openFor(config, nil)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func benchEngine(ctx context.Context, report *benchReport, step moco.Config, kin
 func benchCounts(config pretrain.Config, counts []int) (pretrain.Config, []int, error) {
 	available := 8
 	if config.Engine.Backend != "cpu" && config.Engine.Backend != "go" {
-		engine, err := openFor(config)
+		engine, err := openFor(config, nil)
 		if err != nil {
 			return config, nil, err
 		}

@@ -96,7 +96,7 @@ func benchTrain(ctx context.Context, config pretrain.Config, repeat int, talk io
 	if err := config.ValidateData(source.Info().N); err != nil {
 		return nil, err
 	}
-	engine, err := openFor(config)
+	engine, err := openFor(config, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (j compileJob) compileHere() (*aot.Compilation, error) {
 
 func (j compileJob) open() (e *xla.Engine, target string, err error) {
 	if j.Topology == "" {
-		e, err = openFor(j.Config)
+		e, err = openFor(j.Config, nil)
 		if err != nil {
 			return nil, "", err
 		}

@@ -29,16 +29,23 @@ type opened struct {
 
 func newDoctor() *cobra.Command {
 	var probe string
+	var clear bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Tell which engines work on this machine, and how to get the others",
-		Args:  noArguments,
+		Long: "Opens every engine that is installed, and tells how to get the others.\n\n" +
+			"What is compiled is kept, so that the second start of a run does not compile: in the folder that $MOCOTPU_CACHE\n" +
+			"names, else in mocotpu/programs of the user's cache folder, up to 4 GB. MOCOTPU_CACHE=off keeps nothing.",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if probe != "" {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(open(probe))
 			}
 			rows := setup.Doctor(func(engine string) (int, string, error) { return probeEngine(cmd.Context(), engine) })
 			if err := setup.WriteTable(cmd.OutOrStdout(), rows); err != nil {
+				return err
+			}
+			if err := tellPrograms(cmd.OutOrStdout(), clear); err != nil {
 				return err
 			}
 			for _, row := range rows {
@@ -51,6 +58,7 @@ func newDoctor() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&probe, "probe", "", "open this engine and print what it has, as JSON")
 	_ = cmd.Flags().MarkHidden("probe") // the flag exists
+	cmd.Flags().BoolVar(&clear, "clear-programs", false, "remove the compiled programs that are kept")
 	return cmd
 }
 

@@ -81,7 +81,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice pretrain.Engi
 	if o.labels != "" && set.Labels == nil {
 		return usageError{fmt.Errorf("--labels: %s has none", set.Name)}
 	}
-	engine, err := openEngine(choice)
+	engine, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}

@@ -5,16 +5,23 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/pretrain"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
-// openEngine opens an engine that multiplies float32 as such; an unusable engine is the user's to mend.
-func openEngine(e pretrain.Engine) (*xla.Engine, error) {
-	return xla.Open(e.Backend, engineOptions(e))
+// openEngine opens an engine that multiplies float32 as such; an unusable engine is the user's to mend. What was compiled
+// before it takes from store.
+func openEngine(e pretrain.Engine, store *programs.Store) (*xla.Engine, error) {
+	o := engineOptions(e)
+	o.Programs = store
+	return xla.Open(e.Backend, o)
 }
 
-// openFor opens the engine of a configuration, for its training step.
-func openFor(c pretrain.Config) (*xla.Engine, error) {
-	e, err := xla.Open(c.Engine.Backend, stepOptions(c))
+// openFor opens the engine of a configuration, for its training step. What was compiled before it takes from store, unless
+// that is nil.
+func openFor(c pretrain.Config, store *programs.Store) (*xla.Engine, error) {
+	o := stepOptions(c)
+	o.Programs = store
+	e, err := xla.Open(c.Engine.Backend, o)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func TestTF32ElsewhereIsRefused(t *testing.T) {
 	}
 	c := pretrain.GlyphsGo()
 	c.Encoder.Precision = "tf32"
-	e, err := openFor(c)
+	e, err := openFor(c, nil)
 	if err == nil {
 		defer e.Close()
 		if e.EngineName() == "cuda" {

@@ -36,7 +36,7 @@ func evaluate(cmd *cobra.Command, s *source, f evalFlags) error {
 	if err := refuseExisting(f.force, f.out); err != nil {
 		return err
 	}
-	engine, err := openEngine(f.engine)
+	engine, err := openEngine(f.engine, keptPrograms(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func newExport() *cobra.Command {
 			return err
 		}
 		if format == "stablehlo" {
-			xla, err := openEngine(*engine)
+			xla, err := openEngine(*engine, keptPrograms(cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}

@@ -54,7 +54,7 @@ func newReport() *cobra.Command {
 			watch := newStages(cmd.ErrOrStderr())
 			o := report.Options{Stage: watch.stage}
 			if !noLook {
-				opened, err := openEngine(engine)
+				opened, err := openEngine(engine, keptPrograms(cmd.ErrOrStderr()))
 				if err != nil {
 					return err
 				}

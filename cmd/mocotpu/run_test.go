@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,15 +12,26 @@ import (
 	"testing"
 
 	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // TestMain lets the test binary be the command: doctor probes engines and compile compiles in a child process of
-// itself, and tests send signals to train.
+// itself, and tests send signals to train. The tests keep compiled programs for each other, in a folder of their own.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && (os.Args[1] == "doctor" || os.Args[1] == "compile" || os.Args[1] == "train") {
 		main()
 	}
-	os.Exit(m.Run())
+	cache, err := os.MkdirTemp("", "programs-*")
+	if err == nil {
+		err = os.Setenv(programs.Variable, cache)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitFailed)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(cache) // in the folder of what may go
+	os.Exit(code)
 }
 
 // call runs the command in an empty folder, so that nothing is found or left there.

@@ -39,7 +39,7 @@ func newTrain() *cobra.Command {
 		if config.Run.Dir == "" {
 			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))
 		}
-		engine, err := openFor(config)
+		engine, err := openFor(config, keptPrograms(cmd.ErrOrStderr()))
 		if err != nil {
 			return withoutTPU(err)
 		}
