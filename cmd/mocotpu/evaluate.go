@@ -22,6 +22,7 @@ type evaluation struct {
 	flags       evalFlags
 	source      *source
 	mesh        *mesh.Mesh
+	search      *eval.Search
 	train, test *data.Set
 	views       augment.Config
 	report      eval.Report
@@ -51,6 +52,10 @@ func evaluate(cmd *cobra.Command, s *source, f evalFlags) error {
 	if e.mesh, err = mesh.New(engine, engine.NumDevices()); err != nil {
 		return err
 	}
+	if e.search, err = eval.NewSearch(engine); err != nil {
+		return err
+	}
+	defer e.search.Close()
 	e.report = eval.Report{
 		Source: s.path, Step: s.weights.Manifest.Source.Step, Epoch: s.weights.Manifest.Source.Epoch,
 		Data: e.train.Name, Train: e.train.N, Test: e.test.N, Classes: e.train.Classes,
@@ -180,7 +185,7 @@ func (e *evaluation) knn(s subject, train, test embedding) error {
 			continue
 		}
 		start := time.Now()
-		results, err := eval.KNN(e.mesh.Backend(), of.train, e.train.Labels, of.test, e.test.Labels, len(e.report.Classes),
+		results, err := e.search.KNN(of.train, e.train.Labels, of.test, e.test.Labels, len(e.report.Classes),
 			eval.Options{Ks: e.flags.ks, Temperature: e.flags.temperature})
 		if err != nil {
 			return err

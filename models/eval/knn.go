@@ -8,9 +8,10 @@ import (
 	"sync"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
 )
 
-// Options of [KNN]; the notebook has Ks 200 and Temperature 0.1.
+// Options of [Search.KNN]; the notebook has Ks 200 and Temperature 0.1.
 type Options struct {
 	// Ks are the numbers of neighbours to ask, ascending, at most the rows of
 	// the bank.
@@ -25,6 +26,27 @@ type Result struct {
 	*Tally
 }
 
+// Search finds nearest neighbours on a backend, which stays the caller's and is
+// closed last. It compiles one program for each length of rows and size of sets:
+// keep it for as long as there is something to judge. Its methods may be called from several
+// goroutines.
+type Search struct{ exec *graph.Exec }
+
+// NewSearch compiles nothing yet.
+func NewSearch(backend compute.Backend) (*Search, error) {
+	exec, err := graph.NewExec(backend, func(q, b *graph.Node) *graph.Node {
+		// [queries, dim] x [bank, dim] -> [queries, bank]
+		return graph.DotGeneral(q, []int{1}, nil, b, []int{1}, nil)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("eval: %w", err)
+	}
+	return &Search{exec: exec.WithName("knn").SetMaxCache(-1)}, nil
+}
+
+// Close frees the programs. The search must not be used after.
+func (s *Search) Close() { s.exec.Finalize() }
+
 // KNN classifies each query by its nearest rows of the bank and compares with
 // its label. It returns one [Result] for each of options.Ks, in their order. A
 // query that is also in the bank finds itself: keep the two apart.
@@ -33,17 +55,17 @@ type Result struct {
 // vote on the host, on all cores. Memory beyond the arguments: their normalised
 // copies and 8 bytes for each query and neighbour. A row of zeros has the
 // similarity 0 to all.
-func KNN(backend compute.Backend, bank Features, bankLabels []int32, queries Features, queryLabels []int32,
+func (s *Search) KNN(bank Features, bankLabels []int32, queries Features, queryLabels []int32,
 	classes int, options Options,
 ) ([]Result, error) {
-	results, err := knn(backend, bank, bankLabels, queries, queryLabels, classes, options)
+	results, err := s.knn(bank, bankLabels, queries, queryLabels, classes, options)
 	if err != nil {
 		return nil, fmt.Errorf("eval: knn: %w", err)
 	}
 	return results, nil
 }
 
-func knn(backend compute.Backend, bank Features, bankLabels []int32, queries Features, queryLabels []int32,
+func (s *Search) knn(bank Features, bankLabels []int32, queries Features, queryLabels []int32,
 	classes int, options Options,
 ) ([]Result, error) {
 	if err := bank.Check(bankLabels, classes); err != nil {
@@ -65,7 +87,7 @@ func knn(backend compute.Backend, bank Features, bankLabels []int32, queries Fea
 	if queries, err = queries.normalized(); err != nil {
 		return nil, fmt.Errorf("queries: %w", err)
 	}
-	found, err := nearest(backend, bank, queries, options.Ks[len(options.Ks)-1])
+	found, err := s.nearest(bank, queries, options.Ks[len(options.Ks)-1])
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,17 @@ func lightlyQueries() Features {
 	return Features{Dim: 3, Data: []float32{1, 1, 1, -1, 1.1, -1}}
 }
 
+// search is closed when the test ends.
+func search(t testing.TB, b compute.Backend) *Search {
+	t.Helper()
+	s, err := NewSearch(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
 // TestPublishedRankings: lightly ranks the classes by their scores; so do we.
 func TestPublishedRankings(t *testing.T) {
 	tests := []struct {
@@ -52,7 +63,7 @@ func TestPublishedRankings(t *testing.T) {
 			if err := errors.Join(errBank, errQueries); err != nil {
 				t.Fatal(err)
 			}
-			found, err := nearest(b, bank, queries, tt.k)
+			found, err := search(t, b).nearest(bank, queries, tt.k)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -138,7 +149,7 @@ func TestKNNOracle(t *testing.T) {
 	} {
 		bank, bankLabels := cloud(2, size.bank, dim, classes, 2)
 		queries, labels := cloud(3, size.queries, dim, classes, 2)
-		got, err := KNN(b, bank, bankLabels, queries, labels, classes, options)
+		got, err := search(t, b).KNN(bank, bankLabels, queries, labels, classes, options)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +179,7 @@ func TestKNNOracle(t *testing.T) {
 func TestNeighbours(t *testing.T) {
 	b := goEngine(t)
 	bank := Features{Dim: 2, Data: []float32{0, 2, 3, 3, -1, 0, 5, 0}}
-	got, err := Neighbours(b, bank, Features{Dim: 2, Data: []float32{1, 0}}, 3)
+	got, err := search(t, b).Neighbours(bank, Features{Dim: 2, Data: []float32{1, 0}}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,11 +190,11 @@ func TestNeighbours(t *testing.T) {
 		}
 	}
 	for _, k := range []int{0, 5} {
-		if _, err := Neighbours(b, bank, bank, k); err == nil {
+		if _, err := search(t, b).Neighbours(bank, bank, k); err == nil {
 			t.Errorf("%d of 4 rows: no error", k)
 		}
 	}
-	if _, err := Neighbours(b, bank, Features{Dim: 1, Data: []float32{1}}, 1); err == nil {
+	if _, err := search(t, b).Neighbours(bank, Features{Dim: 1, Data: []float32{1}}, 1); err == nil {
 		t.Error("rows of other lengths: no error")
 	}
 }
@@ -213,7 +224,7 @@ func TestKNNTies(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			options := Options{Ks: []int{tt.k}, Temperature: 0.1}
 			for label := range int32(3) {
-				got, err := KNN(b, same(len(tt.labels)), tt.labels, same(1), []int32{label}, 3, options)
+				got, err := search(t, b).KNN(same(len(tt.labels)), tt.labels, same(1), []int32{label}, 3, options)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -235,7 +246,7 @@ func TestKNNWeights(t *testing.T) {
 		temperature float64
 		want        int32
 	}{{0.1, 0}, {1e-9, 0}, {10, 1}, {1e9, 1}} {
-		got, err := KNN(goEngine(t), bank, labels, query, []int32{tt.want}, 2, Options{Ks: []int{3}, Temperature: tt.temperature})
+		got, err := search(t, goEngine(t)).KNN(bank, labels, query, []int32{tt.want}, 2, Options{Ks: []int{3}, Temperature: tt.temperature})
 		if err != nil || got[0].Correct != 1 {
 			t.Errorf("temperature %g: %+v, error %v, want class %d", tt.temperature, got, err, tt.want)
 		}
@@ -244,7 +255,7 @@ func TestKNNWeights(t *testing.T) {
 
 func TestKNNZeroRow(t *testing.T) {
 	bank := Features{Dim: 2, Data: []float32{0, 0, -1, 0}}
-	got, err := KNN(goEngine(t), bank, []int32{1, 0}, Features{Dim: 2, Data: []float32{1, 0}}, []int32{1}, 2, Options{Ks: []int{1}, Temperature: 0.1})
+	got, err := search(t, goEngine(t)).KNN(bank, []int32{1, 0}, Features{Dim: 2, Data: []float32{1, 0}}, []int32{1}, 2, Options{Ks: []int{1}, Temperature: 0.1})
 	if err != nil || got[0].Correct != 1 {
 		t.Errorf("%+v, error %v: a row of zeros has similarity 0, nearer than the opposite", got, err)
 	}
@@ -289,7 +300,7 @@ func TestKNNErrors(t *testing.T) {
 	b := goEngine(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := KNN(b, tt.bank, tt.bankLabels, tt.queries, tt.queryLabels, tt.classes, tt.options)
+			_, err := search(t, b).KNN(tt.bank, tt.bankLabels, tt.queries, tt.queryLabels, tt.classes, tt.options)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error %v, want %q", err, tt.want)
 			}
@@ -303,7 +314,7 @@ func TestKNNErrors(t *testing.T) {
 // TestKNNLeavesFeatures: normalising is done on a copy.
 func TestKNNLeavesFeatures(t *testing.T) {
 	bank, queries := lightlyBank(), lightlyQueries()
-	if _, err := KNN(goEngine(t), bank, []int32{0, 1, 0, 1}, queries, []int32{0, 1}, 2, Options{Ks: []int{1}, Temperature: 0.1}); err != nil {
+	if _, err := search(t, goEngine(t)).KNN(bank, []int32{0, 1, 0, 1}, queries, []int32{0, 1}, 2, Options{Ks: []int{1}, Temperature: 0.1}); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(bank.Data, lightlyBank().Data) || !slices.Equal(queries.Data, lightlyQueries().Data) {
@@ -371,8 +382,9 @@ func BenchmarkKNN(b *testing.B) {
 	bank, bankLabels := cloud(2, 12000, 128, 62, 2)
 	queries, labels := cloud(3, 2000, 128, 62, 2)
 	options := Options{Ks: []int{1, 5, 20, 200}, Temperature: 0.1}
+	s := search(b, engine)
 	for b.Loop() {
-		if _, err := KNN(engine, bank, bankLabels, queries, labels, 62, options); err != nil {
+		if _, err := s.KNN(bank, bankLabels, queries, labels, 62, options); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -8,14 +8,13 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
 // The similarities are computed in blocks of one shape, the last ones padded, so
-// that the program is compiled once and 4 MiB of similarities are held at a
-// time, however long the bank.
+// that one program does and 4 MiB of similarities are held at a time, however
+// long the bank.
 const (
 	queryBlock = 256
 	bankBlock  = 4096
@@ -27,8 +26,8 @@ type Neighbour struct {
 	Similarity float32
 }
 
-// Neighbours returns, for each query, its k most similar rows of the bank, the nearest first, as [KNN] asks them.
-func Neighbours(backend compute.Backend, bank, queries Features, k int) ([][]Neighbour, error) {
+// Neighbours returns, for each query, its k most similar rows of the bank, the nearest first, as KNN asks them.
+func (s *Search) Neighbours(bank, queries Features, k int) ([][]Neighbour, error) {
 	if bank.Dim != queries.Dim || k < 1 || k > bank.Len() {
 		return nil, fmt.Errorf("eval: neighbours: %d of %d rows of %d for queries of %d, want as long rows and so many",
 			k, bank.Len(), bank.Dim, queries.Dim)
@@ -40,7 +39,7 @@ func Neighbours(backend compute.Backend, bank, queries Features, k int) ([][]Nei
 	if queries, err = queries.normalized(); err != nil {
 		return nil, fmt.Errorf("eval: neighbours: queries: %w", err)
 	}
-	found, err := nearest(backend, bank, queries, k)
+	found, err := s.nearest(bank, queries, k)
 	if err != nil {
 		return nil, fmt.Errorf("eval: neighbours: %w", err)
 	}
@@ -66,17 +65,7 @@ func nearer(a, b neighbour) int {
 
 // nearest returns, for each query, its k most similar rows of the bank, the
 // nearest first. Both have unit rows of one length, and k is at most the bank's.
-func nearest(backend compute.Backend, bank, queries Features, k int) ([][]neighbour, error) {
-	exec, err := graph.NewExec(backend, func(q, b *graph.Node) *graph.Node {
-		// [queries, dim] x [bank, dim] -> [queries, bank]
-		return graph.DotGeneral(q, []int{1}, nil, b, []int{1}, nil)
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer exec.Finalize()
-	exec.WithName("knn")
-
+func (s *Search) nearest(bank, queries Features, k int) ([][]neighbour, error) {
 	queryBlocks := blocks(queries, queryBlock)
 	defer finalize(queryBlocks)
 	heaps := make([][]neighbour, queries.Len())
@@ -88,7 +77,7 @@ func nearest(backend compute.Backend, bank, queries Features, k int) ([][]neighb
 			height := queryRows.Shape().Dimensions[0]
 			first := i * height
 			mine := heaps[first:min(first+height, len(heaps))]
-			if err := similarities(exec, queryRows, bankRows, func(flat []float32) {
+			if err := similarities(s.exec, queryRows, bankRows, func(flat []float32) {
 				eachInParallel(len(mine), func(q int) {
 					mine[q] = keepNearest(mine[q], k, flat[q*width:q*width+count], start)
 				})

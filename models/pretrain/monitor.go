@@ -27,6 +27,7 @@ type monitor struct {
 	mesh    *mesh.Mesh
 	config  features.Config
 	encoder *features.Program
+	search  *eval.Search
 	bank    data.Source
 }
 
@@ -40,10 +41,18 @@ func newMonitor(s *session, m *mesh.Mesh) (*monitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &monitor{session: s, mesh: m, config: c, encoder: e, bank: part(s.train, s.config.KNN.BankImages)}, nil
+	search, err := eval.NewSearch(m.Backend())
+	if err != nil {
+		e.Close()
+		return nil, err
+	}
+	return &monitor{session: s, mesh: m, config: c, encoder: e, search: search, bank: part(s.train, s.config.KNN.BankImages)}, nil
 }
 
-func (m *monitor) close() { m.encoder.Close() }
+func (m *monitor) close() {
+	m.encoder.Close()
+	m.search.Close()
+}
 
 // embedded is a source's images as the encoder sees them.
 type embedded struct {
@@ -145,7 +154,7 @@ func (m *monitor) judgePixels(row *KNNRow) error {
 // judge is the accuracy in percent for each k.
 func (m *monitor) judge(bank []float32, bankLabels []int32, queries []float32, labels []int32, dim int) ([]Float, error) {
 	k := m.session.config.KNN
-	results, err := eval.KNN(m.session.machine.Backend, eval.Features{Data: bank, Dim: dim}, bankLabels,
+	results, err := m.search.KNN(eval.Features{Data: bank, Dim: dim}, bankLabels,
 		eval.Features{Data: queries, Dim: dim}, labels, len(m.bank.Info().Classes),
 		eval.Options{Ks: k.Ks, Temperature: k.Temperature})
 	if errors.Is(err, eval.ErrNotFinite) {

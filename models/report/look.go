@@ -66,7 +66,12 @@ func newLook(b compute.Backend, dir string, c pretrain.Config, bank, test *data.
 	if l.Views, err = views(b, c, test, chosen); err != nil {
 		return nil, err
 	}
-	if l.Neighbours, err = nearest(b, bankFeatures, features, bank, test, chosen); err != nil {
+	search, err := eval.NewSearch(b)
+	if err != nil {
+		return nil, err
+	}
+	defer search.Close()
+	if l.Neighbours, err = nearest(search, bankFeatures, features, bank, test, chosen); err != nil {
 		return nil, err
 	}
 	if l.Map, err = newMap(features, test); err != nil {
@@ -76,7 +81,7 @@ func newLook(b compute.Backend, dir string, c pretrain.Config, bank, test *data.
 		return l, nil
 	}
 	k := min(c.KNN.Ks[len(c.KNN.Ks)-1], bank.N)
-	results, err := eval.KNN(b, bankFeatures, bank.Labels, features, test.Labels, len(test.Classes),
+	results, err := search.KNN(bankFeatures, bank.Labels, features, test.Labels, len(test.Classes),
 		eval.Options{Ks: []int{k}, Temperature: c.KNN.Temperature})
 	if err != nil {
 		return nil, err
@@ -192,12 +197,12 @@ func visible(c augment.Config, normalised []float32) []uint8 {
 }
 
 // nearest shows the chosen test images and their nearest training images.
-func nearest(b compute.Backend, bankFeatures, features eval.Features, bank, test *data.Set, chosen []int) ([]neighbours, error) {
+func nearest(search *eval.Search, bankFeatures, features eval.Features, bank, test *data.Set, chosen []int) ([]neighbours, error) {
 	queries := eval.Features{Dim: features.Dim}
 	for _, i := range chosen {
 		queries.Data = append(queries.Data, features.Data[i*features.Dim:(i+1)*features.Dim]...)
 	}
-	all, err := eval.Neighbours(b, bankFeatures, queries, min(samples, bank.N))
+	all, err := search.Neighbours(bankFeatures, queries, min(samples, bank.N))
 	if err != nil {
 		return nil, err
 	}
