@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"runtime"
@@ -58,9 +57,20 @@ type neighbour struct {
 	row        int32
 }
 
-// nearer orders neighbours: the more similar first, the earlier row on a tie.
-func nearer(a, b neighbour) int {
-	return cmp.Or(cmp.Compare(b.similarity, a.similarity), cmp.Compare(a.row, b.row))
+// nearer tells whether a is before b: the more similar first, the earlier row on a tie. Similarities are finite.
+func (a neighbour) nearer(b neighbour) bool {
+	return a.similarity > b.similarity || a.similarity == b.similarity && a.row < b.row
+}
+
+// byNearness orders neighbours, the nearest first.
+func byNearness(a, b neighbour) int {
+	switch {
+	case a.nearer(b):
+		return -1
+	case b.nearer(a):
+		return 1
+	}
+	return 0
 }
 
 // nearest returns, for each query, its k most similar rows of the bank, the
@@ -87,7 +97,7 @@ func (s *Search) nearest(bank, queries Features, k int) ([][]neighbour, error) {
 		}
 		finalize([]*tensors.Tensor{bankRows})
 	}
-	eachInParallel(len(heaps), func(q int) { slices.SortFunc(heaps[q], nearer) })
+	eachInParallel(len(heaps), func(q int) { slices.SortFunc(heaps[q], byNearness) })
 	return heaps, nil
 }
 
@@ -149,7 +159,7 @@ func up(heap []neighbour) {
 	i := len(heap) - 1
 	for i > 0 {
 		parent := (i - 1) / 2
-		if nearer(heap[i], heap[parent]) <= 0 {
+		if heap[i].nearer(heap[parent]) {
 			return
 		}
 		heap[i], heap[parent] = heap[parent], heap[i]
@@ -165,10 +175,10 @@ func down(heap []neighbour) {
 		if child >= len(heap) {
 			return
 		}
-		if child+1 < len(heap) && nearer(heap[child+1], heap[child]) > 0 {
+		if child+1 < len(heap) && heap[child].nearer(heap[child+1]) {
 			child++
 		}
-		if nearer(heap[child], heap[i]) <= 0 {
+		if heap[child].nearer(heap[i]) {
 			return
 		}
 		heap[i], heap[child] = heap[child], heap[i]
