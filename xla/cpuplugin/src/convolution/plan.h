@@ -1,0 +1,104 @@
+// oneDNN's programs for the passes of convolutions.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "oneapi/dnnl/dnnl.hpp"
+#include "sizes.h"
+
+extern "C" void omp_set_num_threads(int);
+
+namespace {
+
+using dnnl::memory;
+
+dnnl::engine& Engine() {
+  static auto* engine = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  return *engine;
+}
+
+// XLA's threads share the work; oneDNN's own, OpenMP's, stay out of it. The number is a thread's own.
+void UseThisThreadOnly() {
+  thread_local const bool once = (omp_set_num_threads(1), true);
+  (void)once;
+}
+
+// What a pass of oneDNN is run with. Images and results lie as XLA has them, the kernel as oneDNN likes it best.
+struct Plan {
+  dnnl::primitive run;
+  memory::desc image, kernel, result, scratch;
+};
+
+template <typename Description>
+std::unique_ptr<Plan> PlanOf(const Description& d, memory::desc kernel) {
+  auto plan = std::make_unique<Plan>();
+  plan->run = dnnl::primitive(d.get());
+  plan->kernel = std::move(kernel);
+  plan->scratch = d.scratchpad_desc();
+  return plan;
+}
+
+std::unique_ptr<Plan> MakePlan(const Sizes& s) {
+  UseThisThreadOnly();
+  const auto f32 = memory::data_type::f32;
+  const auto direct = dnnl::algorithm::convolution_direct;
+  const memory::desc image({s.n, s.in, s.image[0], s.image[1]}, f32, memory::format_tag::nhwc);
+  const memory::desc result({s.n, s.out, s.result[0], s.result[1]}, f32, memory::format_tag::nhwc);
+  const memory::desc any({s.out, s.in, s.kernel[0], s.kernel[1]}, f32, memory::format_tag::any);
+  const memory::dims strides{s.stride[0], s.stride[1]}, dilations{s.dilation[0] - 1, s.dilation[1] - 1};
+  const memory::dims before{s.before[0], s.before[1]}, after{s.after[0], s.after[1]};
+  dnnl::primitive_attr own_scratch;  // oneDNN's would be one for all threads
+  own_scratch.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+
+  const dnnl::convolution_forward::primitive_desc forward(Engine(), dnnl::prop_kind::forward_training, direct, image, any,
+                                                          result, strides, dilations, before, after, own_scratch);
+  std::unique_ptr<Plan> plan;
+  switch (s.pass) {
+    case Pass::kForward:
+      plan = PlanOf(forward, forward.weights_desc());
+      break;
+    case Pass::kInputGradient: {
+      const dnnl::convolution_backward_data::primitive_desc d(Engine(), direct, image, any, result, strides, dilations,
+                                                              before, after, forward, own_scratch);
+      plan = PlanOf(d, d.weights_desc());
+      break;
+    }
+    case Pass::kKernelGradient: {
+      const dnnl::convolution_backward_weights::primitive_desc d(Engine(), direct, image, any, result, strides, dilations,
+                                                                 before, after, forward, own_scratch);
+      plan = PlanOf(d, d.diff_weights_desc());
+      break;
+    }
+  }
+  plan->image = image;
+  plan->result = result;
+  return plan;
+}
+
+// The plan for these sizes, made once per process, or null where oneDNN has none.
+const Plan* FindPlan(const Sizes& sizes) {
+  static std::mutex mu;
+  static auto* plans = new std::map<Sizes, std::unique_ptr<Plan>>;  // never freed: XLA's threads may outlive statics
+  std::lock_guard<std::mutex> lock(mu);
+  auto [at, fresh] = plans->try_emplace(sizes);
+  if (fresh) {
+    try {
+      at->second = MakePlan(sizes);
+    } catch (const dnnl::error&) {
+      // stays null
+    }
+  }
+  return at->second.get();
+}
+
+memory At(const memory::desc& d, const float* data) { return memory(d, Engine(), const_cast<float*>(data)); }
+
+void Copy(memory from, memory to) {
+  dnnl::stream stream(Engine());
+  dnnl::reorder(from, to).execute(stream, from, to);
+  stream.wait();
+}
+
+}  // namespace
