@@ -74,7 +74,7 @@ func processor(cpuinfo string) (string, error) {
 }
 
 // compilerVariables are the environment variables that change what a compiler does, or begin the names of such.
-var compilerVariables = []string{"XLA_", "TF_XLA_", "LIBTPU_", "TF_ENABLE_ONEDNN_OPTS=", "NVIDIA_TF32_OVERRIDE="}
+var compilerVariables = []string{"XLA_", "TF_XLA_", "LIBTPU_", "TF_ENABLE_ONEDNN_OPTS=", "MOCOTPU_CPU_CONVOLUTIONS=", "NVIDIA_TF32_OVERRIDE="}
 
 // compilerEnvironment is the environment as far as compilers read it, with the file of flags that XLA_FLAGS may name.
 func compilerEnvironment() string {

@@ -18,8 +18,8 @@ func newSetup() *cobra.Command {
 		ValidArgs: setup.Engines,
 		Long: "Installs the PJRT plugin of an engine, in pinned versions with checksums, below $MOCOTPU_HOME or\n" +
 			"~/.local/share/mocotpu. The second time it does nothing, and needs no network.\n\n" +
-			"  cpu   go-xla's prebuilt plugin where GitHub can be reached, else our own, built with g++\n" +
-			"        over the TensorFlow wheel (274 MB to download)\n" +
+			"  cpu   our own, built with g++ over the wheels of TensorFlow and oneDNN (313 MB to download);\n" +
+			"        without g++ or Python go-xla's prebuilt plugin, whose convolutions are slower\n" +
 			"  cuda  JAX's CUDA plugin and the NVIDIA libraries it needs (2.5 GB to download)\n" +
 			"  tpu   libtpu (137 MB to download)",
 		Example: "  mocotpu setup cpu\n  mocotpu setup cuda --plugin /opt/pjrt_c_api_cuda_plugin.so",

@@ -193,6 +193,36 @@ func TestEncodersAreSplit(t *testing.T) {
 	}
 }
 
+// Our plugin takes the gradients of convolutions as autodiff writes them. XLA would transpose what they are made of, which
+// takes longer than they do.
+func TestGradientsAreNotTransposed(t *testing.T) {
+	s := smallStep(t, 1)
+	if version := xlatest.CPU(t, 1).PluginVersion(); !strings.Contains(version, "onednn") {
+		t.Skipf("the cpu plugin is %s, not ours", version)
+	}
+	module, err := s.program.Optimized()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kernels, inputs int
+	for _, c := range module.Computations {
+		for _, i := range c.Instructions {
+			if i.Opcode != "convolution" {
+				continue
+			}
+			if i.Conv.InputFeature == 0 {
+				kernels++
+			}
+			if i.Conv.KernelInput == 3 {
+				inputs++
+			}
+		}
+	}
+	if kernels != 12 || inputs != 11 { // the images have no gradient
+		t.Errorf("%d gradients of kernels and %d of inputs as they were written, want 12 and 11", kernels, inputs)
+	}
+}
+
 func TestStateIsDonated(t *testing.T) {
 	for _, devices := range []int{1, 8} {
 		s := smallStep(t, devices)

@@ -1,12 +1,20 @@
 // Package cpuplugin builds mocotpu's own PJRT CPU plugin: C++ under src, embedded in the binary, over the XLA that
-// the TensorFlow wheel of PyPI exports.
+// the TensorFlow wheel of PyPI exports, with oneDNN's convolutions.
 //
-// It is what `mocotpu setup cpu` falls back on where go-xla's prebuilt plugin cannot be downloaded. It serves what
+// It is what `mocotpu setup cpu` installs where there is a compiler. It serves what
 // go-xla calls, what reading a compiled program needs (memory statistics, cost, the optimized program), and what keeping
 // one does (to serialize it, and to load it again); every other function of PJRT answers UNIMPLEMENTED with its own name.
 //
 // The client takes the options cpu_device_count (int64: virtual devices with real collectives between them; default 1,
 // or what XLA_FLAGS=--xla_force_host_platform_device_count says) and asynchronous (bool, default true).
+//
+// # Convolutions
+//
+// Convolutions of float32 in two dimensions, and their gradients, are oneDNN's, whose kernels are written at run time
+// for the processor; XLA has Eigen's, and transposes both operands of a kernel's gradient for them. To that end two of
+// XLA's functions are defined again in the plugin, where the dynamic linker finds them first (src/convolution). The work
+// is shared by XLA's own threads. Results depend on the number of threads, by rounding, in the gradients of kernels
+// only. MOCOTPU_CPU_CONVOLUTIONS=xla in the environment leaves all of them to XLA.
 //
 // # Errors
 //

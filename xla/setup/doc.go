@@ -15,9 +15,9 @@
 // for. An installation is made in a temporary folder beside the final one and renamed: an interrupted one leaves only
 // a folder that the next one removes. One that is up to date is left alone, without network.
 //
-//   - cpu: go-xla's prebuilt plugin where GitHub can be reached; it has no published checksum, so that the file that
-//     came is recorded, checked for the entry point and loaded once. Otherwise mocotpu's own plugin (package cpuplugin),
-//     built with g++ from the wheel tensorflow-cpu (274 MB to download, 860 MB installed).
+//   - cpu: mocotpu's own plugin (package cpuplugin), built with g++ from the wheels tensorflow-cpu and onednn-cpu-gomp
+//     (313 MB to download, 910 MB installed). Otherwise go-xla's prebuilt plugin, from GitHub; it has no published
+//     checksum, so that the file that came is recorded, checked for the entry point and loaded once.
 //   - cuda: JAX's plugin and NVIDIA's libraries, laid out as in Python's site-packages, where the plugin's own search
 //     path finds them and ptxas: no environment variable is needed. libcuda.so.1 comes with NVIDIA's driver.
 //   - tpu: libtpu.

@@ -3,6 +3,8 @@ package setup
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -169,10 +171,9 @@ func TestInterruptedInstall(t *testing.T) {
 	}
 }
 
-// The wheel arrives, but there is no g++: nothing stays, and the error names both ways that failed.
-func TestInstallCPUWithoutCompiler(t *testing.T) {
-	root, bin := sandbox(t)
-	set(t, &prebuiltURL, "http://127.0.0.1:1/plugin.tar.gz")
+// fakeCPUWheels pins wheels of TensorFlow and oneDNN that have little in them, and returns their folder.
+func fakeCPUWheels(t *testing.T) string {
+	t.Helper()
 	index := t.TempDir()
 	set(t, &tensorflowWheel, fakeWheel(t, index, "tensorflow_cpu", cpuplugin.TensorFlowVersion, map[string][]byte{
 		"tensorflow/include/xla/a.h":                 []byte("\n"),
@@ -185,7 +186,49 @@ func TestInstallCPUWithoutCompiler(t *testing.T) {
 		"tensorflow/lite/libtensorflow_cc.so.2":      []byte("x"),
 		"elsewhere/tensorflow/libtensorflow_cc.so.2": []byte("x"),
 	}))
-	(&fakePython{index: index}).install(t, bin)
+	set(t, &onednnWheel, fakeWheel(t, index, "onednn_cpu_gomp", cpuplugin.OneDNNVersion, map[string][]byte{
+		"onednn_cpu_gomp-2023.2.0.data/data/lib/" + cpuplugin.OneDNNLibrary: []byte("x"),
+		"onednn_cpu_gomp-2023.2.0.data/data/lib/libdnnl.so":                 []byte("x"),
+	}))
+	return index
+}
+
+// Our own plugin is built where there is a compiler, also in the place of go-xla's; of the wheels only the libraries stay.
+func TestInstallCPU(t *testing.T) {
+	root, bin := sandbox(t)
+	archive := prebuiltArchive(t, map[string][]byte{"pjrt_c_api_cpu_v1_plugin.so": sharedLibrary(t, "GetPjrtApi")})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(archive) }))
+	defer server.Close()
+	set(t, &prebuiltURL, server.URL+"/plugin.tar.gz")
+	(&fakePython{index: fakeCPUWheels(t)}).install(t, bin)
+	if p, err := Install(t.Context(), "cpu", Options{}); err != nil || p.Version != "go-xla-"+prebuiltVersion {
+		t.Fatalf("without a compiler: got %+v, %v, want go-xla's plugin", p, err)
+	}
+	built := filepath.Join(t.TempDir(), "built")
+	writeFile(t, built, sharedLibrary(t, "GetPjrtApi"))
+	writeFile(t, filepath.Join(bin, "g++"), []byte(`#!/bin/sh
+while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
+/bin/cp `+built+` "$out"
+`))
+	if p, err := Install(t.Context(), "cpu", Options{}); err != nil || p.Version != cpuplugin.Version() {
+		t.Errorf("with a compiler: got %+v, %v, want our own plugin", p, err)
+	}
+	want := []string{"plugins/cpu/installed.json"}
+	for _, name := range append([]string{cpuplugin.FileName}, cpuplugin.Libraries...) {
+		want = append(want, "plugins/cpu/"+name)
+	}
+	slices.Sort(want)
+	if got := files(t, root); !slices.Equal(got, want) {
+		t.Errorf("installed %v, want %v", got, want)
+	}
+}
+
+// Neither g++ nor the prebuilt plugin: nothing is downloaded, nothing stays, and the error names both ways that failed.
+func TestInstallCPUWithoutCompiler(t *testing.T) {
+	root, bin := sandbox(t)
+	set(t, &prebuiltURL, "http://127.0.0.1:1/plugin.tar.gz")
+	python := &fakePython{index: fakeCPUWheels(t)}
+	python.install(t, bin)
 	_, err := Install(t.Context(), "cpu", Options{})
 	if !errors.Is(err, cpuplugin.ErrNoCompiler) {
 		t.Fatalf("got %v, want %v", err, cpuplugin.ErrNoCompiler)
@@ -194,6 +237,9 @@ func TestInstallCPUWithoutCompiler(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %q, want it to say %q", err, want)
 		}
+	}
+	if got := python.calls(t); len(got) != 1 || got[0] != "" {
+		t.Errorf("python3 was called: %q", got)
 	}
 	if got := files(t, root); len(got) != 0 {
 		t.Errorf("left %v, want nothing", got)

@@ -10,6 +10,14 @@ var tensorflowWheel = wheel{
 	bytes:  273829956, unpacked: 853308936,
 }
 
+// The newest oneDNN on the index that needs nothing but libgomp; later ones are built for Intel's runtimes.
+var onednnWheel = wheel{
+	name: "onednn-cpu-gomp", version: "2023.2.0", python: "3.11", platform: "manylinux1_x86_64",
+	file:   "onednn_cpu_gomp-2023.2.0-py2.py3-none-manylinux1_x86_64.whl",
+	sha256: "2f22a54d6a890ed14bfa185d42a4be65d8b5b1df85dc1f0f3a9abe31620416fb",
+	bytes:  38888991, unpacked: 54569528,
+}
+
 var tpuWheels = []wheel{
 	{
 		name: "libtpu", version: "0.0.52", python: "3.12", platform: "manylinux_2_31_x86_64",

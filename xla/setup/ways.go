@@ -19,7 +19,7 @@ const userRecipe = "user"
 func waysOf(engine string) []way {
 	switch engine {
 	case "cpu":
-		return []way{prebuiltCPU(prebuiltURL), builtCPU(tensorflowWheel)}
+		return []way{builtCPU(tensorflowWheel, onednnWheel), prebuiltCPU(prebuiltURL)}
 	case "cuda":
 		return []way{unpackedWheels(cudaWheels, cudaPath, keepCUDA)}
 	default:
@@ -38,41 +38,56 @@ func userPlugin(path string) way {
 	}
 }
 
-// builtCPU builds package cpuplugin over the TensorFlow wheel; of the wheel only two libraries stay.
-func builtCPU(w wheel) way {
+// builtCPU builds package cpuplugin over the TensorFlow and oneDNN wheels, of which only the libraries stay.
+func builtCPU(tensorflow, onednn wheel) way {
 	const headers = 200e6
 	return way{
 		version: cpuplugin.Version(),
-		recipe:  cpuplugin.Version() + " " + w.sha256,
-		disk:    2*w.bytes + w.unpacked + headers,
+		recipe:  cpuplugin.Version() + " " + tensorflow.sha256 + " " + onednn.sha256,
+		disk:    2*tensorflow.bytes + tensorflow.unpacked + onednn.unpacked + headers,
+		possible: func() error {
+			_, err := cpuplugin.Compiler()
+			return err
+		},
 		fill: func(ctx context.Context, dir string, progress func(string)) (string, map[string]string, error) {
 			work := filepath.Join(dir, "wheel")
 			if err := os.Mkdir(work, 0o755); err != nil {
 				return "", nil, err
 			}
-			file, err := w.fetch(ctx, work, progress)
-			if err != nil {
-				return "", nil, err
+			files := map[string]string{}
+			for _, w := range []wheel{onednn, tensorflow} {
+				file, err := w.fetch(ctx, work, progress)
+				if err != nil {
+					return "", nil, err
+				}
+				progress("unpacking " + w.name)
+				if err := unpack(ctx, file, work, keepForCPU); err != nil {
+					return "", nil, err
+				}
+				if err := os.Remove(file); err != nil {
+					return "", nil, err
+				}
+				files[w.file] = w.sha256
 			}
-			progress("unpacking " + w.name)
-			if err := unpack(ctx, file, work, keepTensorFlow); err != nil {
-				return "", nil, err
-			}
-			tensorflow := filepath.Join(work, "tensorflow")
-			if _, err := cpuplugin.Build(ctx, tensorflow, dir, progress); err != nil {
+			unpacked := filepath.Join(work, "tensorflow")
+			if _, err := cpuplugin.Build(ctx, unpacked, dir, progress); err != nil {
 				return "", nil, err
 			}
 			for _, name := range cpuplugin.Libraries {
-				if err := os.Rename(filepath.Join(tensorflow, name), filepath.Join(dir, name)); err != nil {
+				if err := os.Rename(filepath.Join(unpacked, name), filepath.Join(dir, name)); err != nil {
 					return "", nil, err
 				}
 			}
-			return cpuplugin.FileName, map[string]string{w.file: w.sha256}, os.RemoveAll(work)
+			return cpuplugin.FileName, files, os.RemoveAll(work)
 		},
 	}
 }
 
-func keepTensorFlow(name string) string {
+// keepForCPU lays out what cpuplugin.Build wants of both wheels.
+func keepForCPU(name string) string {
+	if strings.HasSuffix(name, ".data/data/lib/"+cpuplugin.OneDNNLibrary) {
+		return "tensorflow/" + cpuplugin.OneDNNLibrary
+	}
 	under, ok := strings.CutPrefix(name, "tensorflow/")
 	// tensorflow/include/tensorflow has a second copy of all headers of XLA.
 	if ok && (slices.Contains(cpuplugin.Libraries, under) ||

@@ -44,10 +44,10 @@ func TestKeep(t *testing.T) {
 		{keepCUDA, "nvidia/cu13/lib/libcudart_static.a", ""},
 		{keepTPU, "libtpu/libtpu.so", tpuPath},
 		{keepTPU, "libtpu/sdk.so", ""},
-		{keepTensorFlow, "tensorflow/libtensorflow_cc.so.2", "tensorflow/libtensorflow_cc.so.2"},
-		{keepTensorFlow, "tensorflow/include/xla/shape.h", "tensorflow/include/xla/shape.h"},
-		{keepTensorFlow, "tensorflow/include/tensorflow/compiler/xla/shape.h", ""},
-		{keepTensorFlow, "tensorflow/python/x.so", ""},
+		{keepForCPU, "tensorflow/libtensorflow_cc.so.2", "tensorflow/libtensorflow_cc.so.2"},
+		{keepForCPU, "tensorflow/include/xla/shape.h", "tensorflow/include/xla/shape.h"},
+		{keepForCPU, "tensorflow/include/tensorflow/compiler/xla/shape.h", ""},
+		{keepForCPU, "tensorflow/python/x.so", ""},
 	}
 	for _, test := range tests {
 		if got := test.keep(test.name); got != test.want {
