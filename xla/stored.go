@@ -39,7 +39,7 @@ func (p *Program) find(options string) []byte {
 	p.key = programs.Key(append([]string{withoutName(p.text), options}, s.compiler...)...)
 	found, err := s.Get(p.key)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		p.tell(err)
+		p.tell("compiled again", err)
 	}
 	return found
 }
@@ -66,11 +66,11 @@ func (p *Program) store() {
 	}
 	var failed *Error
 	if err != nil && !(errors.As(err, &failed) && failed.Code == Unimplemented) {
-		p.tell(err)
+		p.tell("not kept", err)
 	}
 }
 
-// tell passes on what keeps a program from being found or kept.
-func (p *Program) tell(err error) {
-	p.engine.stored.Tell(fmt.Errorf("xla: program %s is compiled: %w", p.Name, err))
+// tell passes on what keeps a program from being loaded or kept.
+func (p *Program) tell(outcome string, err error) {
+	p.engine.stored.Tell(fmt.Errorf("xla: program %s is %s: %w", p.Name, outcome, err))
 }

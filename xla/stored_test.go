@@ -139,10 +139,10 @@ func TestStoredDamage(t *testing.T) {
 		add(what+", then", 0, 0, "")
 	}
 	// Whole, but no program of this plugin's.
-	key := strings.TrimSuffix(filepath.Base(files[0]), ".program")
+	key := strings.TrimSuffix(filepath.Base(files[0]), ".mocotpu-program")
 	for _, content := range [][]byte{{}, []byte("no program"), whole[50 : n/2], whole[50 : n-10]} {
 		must.M(open().Put(key, content))
-		add(fmt.Sprintf("%d bytes refused", len(content)), 1, 1, "the plugin refuses it")
+		add(fmt.Sprintf("%d bytes refused", len(content)), 1, 1, "compiled again: the plugin refuses what is stored")
 		add("then", 0, 0, "")
 	}
 }

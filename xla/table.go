@@ -140,7 +140,7 @@ func mocotpuCompiled(token C.uintptr_t, executable unsafe.Pointer, code C.int, t
 	}
 	program.compiled(uintptr(executable), bool(loaded))
 	if stale != nil {
-		program.tell(fmt.Errorf("the plugin refuses it: %s", C.GoString(stale)))
+		program.tell("compiled again", fmt.Errorf("the plugin refuses what is stored: %s", C.GoString(stale)))
 	}
 	program.store()
 }

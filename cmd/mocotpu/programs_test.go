@@ -28,7 +28,7 @@ func TestPrograms(t *testing.T) {
 		found := must.M1(filepath.Glob(filepath.Join(dir, "step-*", "encoders.safetensors")))
 		return must.M1(os.ReadFile(found[len(found)-1])), stderr
 	}
-	files := func() []string { return must.M1(filepath.Glob(filepath.Join(cache, "*.program"))) }
+	files := func() []string { return must.M1(filepath.Glob(filepath.Join(cache, "*"))) }
 	first, _ := train("first")
 	kept := files()
 	if len(kept) == 0 {

@@ -21,9 +21,10 @@ const (
 	Off      = "off"
 )
 
-// tempSuffix ends the name of a file that is being written; staleAfter is when its writer must be dead.
+// tempSuffix ends the name of a file that is being written; staleAfter is when its writer must be dead. The folder may be
+// one that the user has other files in.
 const (
-	tempSuffix = ".tmp"
+	tempSuffix = suffix + ".tmp"
 	staleAfter = time.Hour
 )
 
@@ -41,7 +42,10 @@ func Default() (*Store, error) {
 		return &Store{Dir: filepath.Join(cache, "mocotpu", "programs")}, nil
 	default:
 		dir, err := filepath.Abs(dir)
-		return &Store{Dir: dir}, err
+		if err != nil {
+			return nil, fmt.Errorf("programs: %s: %w", Variable, err)
+		}
+		return &Store{Dir: dir}, nil
 	}
 }
 

@@ -21,7 +21,7 @@ const DefaultLimit = 4_000_000_000
 // suffix ends the name of every program's file; magic begins its content, then follow the SHA-256 of key and program,
 // and the program.
 const (
-	suffix = ".program"
+	suffix = ".mocotpu-program"
 	magic  = "mocotpu program 1\n"
 	header = len(magic) + sha256.Size
 )

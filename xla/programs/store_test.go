@@ -36,7 +36,7 @@ func names(t *testing.T, s *programs.Store) string {
 }
 
 // file is where a program lies.
-func file(s *programs.Store, key string) string { return filepath.Join(s.Dir, key+".program") }
+func file(s *programs.Store, key string) string { return filepath.Join(s.Dir, key+".mocotpu-program") }
 
 // TestPutGet: what was stored comes back, also an empty program, and only the user can read or write the files.
 func TestPutGet(t *testing.T) {
@@ -63,7 +63,7 @@ func TestPutGet(t *testing.T) {
 	if mode := must.M1(os.Stat(s.Dir)).Mode().Perm(); mode != 0o700 {
 		t.Errorf("folder: mode %s, want 0700", mode)
 	}
-	if got := names(t, s); got != "a.program b.program c.program" {
+	if got := names(t, s); got != "a.mocotpu-program b.mocotpu-program c.mocotpu-program" {
 		t.Errorf("folder holds %s", got)
 	}
 }
@@ -115,20 +115,20 @@ func TestBounded(t *testing.T) {
 	}
 	must.M1(s.Get("a")) // used now: b is the oldest
 	for _, step := range []struct{ put, want string }{
-		{"d", "a.program c.program d.program"},
-		{"e", "a.program d.program e.program"},
+		{"d", "a.mocotpu-program c.mocotpu-program d.mocotpu-program"},
+		{"e", "a.mocotpu-program d.mocotpu-program e.mocotpu-program"},
 	} {
 		must.M(s.Put(step.put, program))
 		if got := names(t, s); got != step.want {
 			t.Errorf("after %s: got %s, want %s", step.put, got, step.want)
 		}
 	}
-	if err := s.Put("big", make([]byte, s.Limit)); err == nil || names(t, s) != "a.program d.program e.program" {
+	if err := s.Put("big", make([]byte, s.Limit)); err == nil || names(t, s) != "a.mocotpu-program d.mocotpu-program e.mocotpu-program" {
 		t.Errorf("a program of the limit's size: %v, and there are %s; want it refused", err, names(t, s))
 	}
 	s.Limit = 1100
 	must.M(s.Put("f", program))
-	if got := names(t, s); got != "f.program" {
+	if got := names(t, s); got != "f.mocotpu-program" {
 		t.Errorf("room for one: got %s", got)
 	}
 }
@@ -144,21 +144,22 @@ func TestUsageAndClear(t *testing.T) {
 	}
 	must.M(s.Put("a", make([]byte, 500)))
 	must.M(s.Put("b", make([]byte, 700)))
-	abandoned, busy := filepath.Join(s.Dir, "1.tmp"), filepath.Join(s.Dir, "2.tmp")
-	for _, name := range []string{abandoned, busy, filepath.Join(s.Dir, "mine.txt")} {
+	abandoned, busy := filepath.Join(s.Dir, "1.mocotpu-program.tmp"), filepath.Join(s.Dir, "2.mocotpu-program.tmp")
+	for _, name := range []string{abandoned, busy, filepath.Join(s.Dir, "mine.tmp")} {
 		must.M(os.WriteFile(name, []byte("text"), 0o600))
 	}
 	long := time.Now().Add(-2 * time.Hour)
 	must.M(os.Chtimes(abandoned, long, long))
+	must.M(os.Chtimes(filepath.Join(s.Dir, "mine.tmp"), long, long))
 	size := must.M1(os.Stat(file(s, "a"))).Size() + must.M1(os.Stat(file(s, "b"))).Size()
 	if u, err := s.Usage(); err != nil || u != (programs.Usage{Programs: 2, Bytes: size}) {
 		t.Errorf("got %+v, %v, want 2 programs of %d bytes", u, err, size)
 	}
 	must.M(s.Put("b", make([]byte, 700)))
-	if got := names(t, s); got != "2.tmp a.program b.program mine.txt" {
+	if got := names(t, s); got != "2.mocotpu-program.tmp a.mocotpu-program b.mocotpu-program mine.tmp" {
 		t.Errorf("after a Put: got %s", got)
 	}
-	if u, err := s.Clear(); err != nil || u != (programs.Usage{Programs: 2, Bytes: size}) || names(t, s) != "2.tmp mine.txt" {
+	if u, err := s.Clear(); err != nil || u != (programs.Usage{Programs: 2, Bytes: size}) || names(t, s) != "2.mocotpu-program.tmp mine.tmp" {
 		t.Errorf("cleared %+v, %v and left %s, want 2 programs of %d bytes gone", u, err, names(t, s), size)
 	}
 }
@@ -203,7 +204,7 @@ func TestNoRoom(t *testing.T) {
 	if !errors.Is(err, syscall.EFBIG) {
 		t.Errorf("got %v, want EFBIG", err)
 	}
-	if got, err := s.Get("a"); err != nil || string(got) != "program" || names(t, s) != "a.program" {
+	if got, err := s.Get("a"); err != nil || string(got) != "program" || names(t, s) != "a.mocotpu-program" {
 		t.Errorf("got %q, %v, and %s in the folder", got, err, names(t, s))
 	}
 	below := &programs.Store{Dir: filepath.Join(file(s, "a"), "below")}
@@ -230,7 +231,7 @@ func TestAtOnce(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if got := names(t, s); got != "a.program" {
+	if got := names(t, s); got != "a.mocotpu-program" {
 		t.Errorf("folder holds %s", got)
 	}
 }
