@@ -22,6 +22,8 @@ type Error struct {
 	Op   string // what was tried: "compile", "execute", "create client", ...
 	Code Code
 	Msg  string
+	// Program is what was compiled or executed, nil for other calls. What can be read of it is what the compiler made.
+	Program *Program
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("xla: %s: %s: %s", e.Op, e.Code, e.Msg) }

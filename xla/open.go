@@ -29,6 +29,8 @@ type Options struct {
 	// Programs keeps compiled programs from one process to the next; nil keeps none. A program that is found there is
 	// loaded in place of compiling. Plugins that cannot serialize a program do without, and so does the go engine.
 	Programs *programs.Store
+	// GPU is for the cuda engine alone.
+	GPU GPU
 }
 
 // Open opens an engine: "go", "cpu", "cuda", "tpu", or "auto", which takes the first of tpu, cuda, cpu and go that is
@@ -38,6 +40,12 @@ type Options struct {
 func Open(name string, o Options) (*Engine, error) {
 	if o.Devices < 0 {
 		return nil, fmt.Errorf("xla: %d devices, want 0 or more", o.Devices)
+	}
+	if err := o.GPU.Validate(); err != nil {
+		return nil, err
+	}
+	if name != "cuda" && !o.GPU.isZero() {
+		return nil, fmt.Errorf("xla: options of GPUs are for the cuda engine, got %q", name)
 	}
 	switch name {
 	case "go":
@@ -152,7 +160,11 @@ func (p *plugin) newClient(name string, options pjrt.NamedValuesMap) (*xla.Backe
 	}
 	p.used = true
 	xla.EnableAutoInstall(false)
-	return xla.NewWithOptions(p.name, options)
+	config := p.name
+	if options[preallocate] == true {
+		config += "," + preallocate + "=true" // what go-xla is told this way it heeds
+	}
+	return xla.NewWithOptions(config, options)
 }
 
 // clientOptions are the options that the plugin's client is made with.
@@ -169,6 +181,7 @@ func clientOptions(name string, o Options) pjrt.NamedValuesMap {
 			}
 			options["visible_devices"] = visible
 		}
+		o.GPU.clientOptions(options)
 	}
 	return options
 }

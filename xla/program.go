@@ -190,7 +190,7 @@ func (p *Program) compiled(executable uintptr, loaded bool) {
 }
 
 // end returns the error of a compilation with PJRT's code and text, or keeps the program; the caller holds e.compile.
-func (e *Engine) end(err error) error {
+func (e *Engine) end(err error) (*Program, error) {
 	e.mu.Lock()
 	p := e.current
 	e.current = nil
@@ -205,14 +205,14 @@ func (e *Engine) end(err error) error {
 		old.release()
 	}
 	if err == nil {
-		return nil
+		return p, nil
 	}
 	p.release()
 	switch {
 	case p.refused != nil:
-		return p.refused
+		return nil, p.refused
 	case p.failed != nil:
-		return p.failed
+		return nil, p.failed
 	}
-	return asError("compile", err)
+	return nil, asError("compile", err)
 }

@@ -136,7 +136,7 @@ func mocotpuCompiled(token C.uintptr_t, executable unsafe.Pointer, code C.int, t
 	}
 	program := p.(*Program)
 	if text != nil {
-		program.failed = &Error{Op: "compile", Code: Code(code), Msg: C.GoString(text)}
+		program.failed = &Error{Op: "compile", Code: Code(code), Msg: C.GoString(text), Program: program}
 	}
 	program.compiled(uintptr(executable), bool(loaded))
 	if stale != nil {

@@ -150,10 +150,11 @@ func (b *builder) Compile() (compute.Executable, error) {
 	defer e.compile.Unlock()
 	e.begin(b.Name())
 	inner, err := b.Builder.Compile()
-	if err := e.end(err); err != nil {
+	program, err := e.end(err)
+	if err != nil {
 		return nil, err
 	}
-	x := &executable{Executable: inner, engine: e}
+	x := &executable{Executable: inner, engine: e, program: program}
 	x.id = e.own(func() error { inner.Finalize(); return nil })
 	runtime.AddCleanup(x, func(id uint64) { _ = e.free(id) }, x.id) // freeing an executable cannot fail
 	return x, nil
@@ -162,8 +163,9 @@ func (b *builder) Compile() (compute.Executable, error) {
 // executable is a compute.Executable of an engine.
 type executable struct {
 	compute.Executable
-	engine *Engine
-	id     uint64
+	engine  *Engine
+	program *Program
+	id      uint64
 }
 
 func (x *executable) Finalize() { _ = x.engine.free(x.id) } // freeing an executable cannot fail
@@ -184,7 +186,11 @@ func (x *executable) Execute(inputs []compute.Buffer, donate []bool, device comp
 	}
 	outputs, err := x.Executable.Execute(inner, donate, device)
 	if err != nil {
-		return nil, asError("execute", err)
+		err = asError("execute", err)
+		if failed, ok := err.(*Error); ok {
+			failed.Program = x.program
+		}
+		return nil, err
 	}
 	for i, d := range donate {
 		if d {

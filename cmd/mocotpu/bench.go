@@ -121,7 +121,7 @@ func benchEngine(ctx context.Context, report *benchReport, step moco.Config, kin
 		fmt.Fprintf(talk, "%s, %d device(s), %s views: compiling, then %d steps ...\n", engine.EngineName(), n, views.name, repeat)
 		row, err := timeSteps(ctx, engine, step, views, n, repeat, config)
 		if err != nil {
-			return err
+			return explainMemory(talk, engine, config, err)
 		}
 		report.add(row)
 	}

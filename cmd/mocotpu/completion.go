@@ -13,6 +13,7 @@ func completeFlags(cmd *cobra.Command) {
 	for _, name := range []string{"preset", "backend", "arch", "stem", "head", "views", "schedule", "precision", "remat"} {
 		choices[name] = pretrain.Choices(name)
 	}
+	choices["gpu-allocator"] = pretrain.Choices("allocator")
 	for name, values := range choices {
 		if cmd.Flags().Lookup(name) != nil {
 			// It fails only where a flag has a completion already.

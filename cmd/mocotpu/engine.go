@@ -33,7 +33,10 @@ func openFor(c pretrain.Config, store *programs.Store) (*xla.Engine, error) {
 }
 
 func engineOptions(e pretrain.Engine) xla.Options {
-	return xla.Options{Devices: e.Devices, Plugin: e.Plugin}
+	return xla.Options{Devices: e.Devices, Plugin: e.Plugin, GPU: xla.GPU{
+		Visible: e.GPU.Devices, MemoryFraction: e.GPU.MemoryFraction, Preallocate: e.GPU.Preallocate,
+		Allocator: e.GPU.Allocator, CollectiveMemory: int64(e.GPU.CollectiveMemory) << 20,
+	}}
 }
 
 // stepOptions are those that a training step is compiled with. Of a bfloat16 step only the views are products of
@@ -49,5 +52,5 @@ func precisionNote(c pretrain.Config, engine string) string {
 	if engine != "cuda" || c.Encoder.Precision != "float32" {
 		return ""
 	}
-	return "float32 leaves the GPU's tensor cores idle: --precision=tf32 convolves as PyTorch does by default, --precision=bfloat16 takes half the memory, too"
+	return "float32 leaves the GPU's tensor cores idle: --precision=tf32 convolves as PyTorch does by default, --precision=bfloat16 also halves the activations' memory"
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/xla"
 )
 
 // Only float32 is exact on a GPU.
@@ -57,5 +59,46 @@ func TestTF32ElsewhereIsRefused(t *testing.T) {
 	}
 	if exitCode(t.Context(), err) != exitUsage || !strings.Contains(err.Error(), "only the cuda engine has it") {
 		t.Errorf("error %v, want one of usage", err)
+	}
+}
+
+// Flags of GPUs reach the engine's options, and are refused where there is no such engine.
+func TestGPUFlags(t *testing.T) {
+	c := resolved(t, "--backend=cuda", "--gpus=0,2", "--gpu-memory-fraction=0.9", "--gpu-preallocate", "--gpu-allocator=bfc", "--gpu-collective-memory=64")
+	want := xla.GPU{Visible: []int{0, 2}, MemoryFraction: 0.9, Preallocate: true, Allocator: "bfc", CollectiveMemory: 64 << 20}
+	if got := stepOptions(c).GPU; !reflect.DeepEqual(got, want) {
+		t.Errorf("options %+v, want %+v", got, want)
+	}
+	for _, test := range []struct{ flags, want string }{
+		{"--backend=cpu --gpus=1", "engine.gpu is for backend cuda, got cpu"},
+		{"--gpu-preallocate", "engine.gpu is for backend cuda, got auto: set --backend=cuda"},
+		{"--backend=cuda --gpu-memory-fraction=2", "engine.gpu.memory_fraction is 2"},
+		{"--backend=cuda --gpus=a", "--gpus"},
+		{"--backend=cuda --gpu-allocator=malloc", `engine.gpu.allocator is "malloc"`},
+	} {
+		code, stdout, stderr := call(t, append([]string{"train"}, strings.Fields(test.flags)...)...)
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, test.want) {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want %d and %q", test.flags, code, stdout, stderr, exitUsage, test.want)
+		}
+	}
+}
+
+// A run of the cuda engine goes on elsewhere without its GPUs.
+func TestGPUsStayBehind(t *testing.T) {
+	dir := t.TempDir()
+	c := resolved(t, "--preset=glyphs", "--backend=cuda", "--gpus=0,2", "--gpu-memory-fraction=0.9")
+	run, err := pretrain.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer run.Close()
+	if err := run.SaveRecord(pretrain.Record{Config: c}); err != nil {
+		t.Fatal(err)
+	}
+	if c := resolved(t, "--dir="+dir); len(c.Engine.GPU.Devices) != 2 {
+		t.Errorf("GPUs %v, want the run's", c.Engine.GPU.Devices)
+	}
+	if c := resolved(t, "--dir="+dir, "--backend=cpu"); !reflect.DeepEqual(c.Engine.GPU, pretrain.GPU{}) {
+		t.Errorf("GPUs %+v on the CPU, want none", c.Engine.GPU)
 	}
 }

@@ -39,6 +39,7 @@ func bindConfig(flags *pflag.FlagSet, c *pretrain.Config) {
 	choice(&c.Engine.Backend, "backend", "backend", "engine")
 	flags.IntVar(&c.Engine.Devices, "devices", c.Engine.Devices, "devices to use; they divide the BatchNorm groups (0: one on the CPU, else all)")
 	flags.StringVar(&c.Engine.Plugin, "plugin", c.Engine.Plugin, "path of a PJRT plugin to use instead of the installed one")
+	bindGPU(flags, &c.Engine.GPU)
 	choice(&c.Encoder.Arch, "arch", "arch", "encoder")
 	flags.IntVar(&c.Encoder.Width, "width", c.Encoder.Width, "channels of the first stage")
 	choice(&c.Encoder.Stem, "stem", "stem", "what stands before the first stage")
@@ -75,13 +76,24 @@ func bindConfig(flags *pflag.FlagSet, c *pretrain.Config) {
 	flags.IntVar(&c.KNN.Every, "knn-every", c.KNN.Every, "epochs between nearest-neighbour evaluations (0: never)")
 }
 
+// bindGPU declares the flags of the cuda engine.
+func bindGPU(flags *pflag.FlagSet, g *pretrain.GPU) {
+	flags.IntSliceVar(&g.Devices, "gpus", g.Devices, "of cuda: numbers of the GPUs to use, such as 0,2 (default the first --devices, or all)")
+	flags.Float64Var(&g.MemoryFraction, "gpu-memory-fraction", g.MemoryFraction, "of cuda: the most to take of each GPU's memory (0: 0.75)")
+	flags.BoolVar(&g.Preallocate, "gpu-preallocate", g.Preallocate, "of cuda: take that memory at the start")
+	flags.StringVar(&g.Allocator, "gpu-allocator", g.Allocator, "of cuda: "+strings.Join(pretrain.Choices("allocator"), ", ")+" (default bfc)")
+	flags.IntVar(&g.CollectiveMemory, "gpu-collective-memory", g.CollectiveMemory, "of cuda: MiB set aside on each GPU for exchanges among them")
+}
+
 // resolve makes the configuration: that of the run in --dir or of the preset, with the flags given set on top.
 func (f *configFlags) resolve(flags *pflag.FlagSet) (pretrain.Config, error) {
 	c, err := f.base(flags.Changed("preset"))
 	if err != nil {
 		return c, usageError{err}
 	}
-	began := c.Engine.Backend
+	if backend := flags.Lookup("backend"); backend.Changed && backend.Value.String() != c.Engine.Backend {
+		c.Engine.Devices, c.Engine.GPU = 0, pretrain.GPU{} // so many, and those, were meant for the other engine
+	}
 	if f.data != "" {
 		if err := setData(&c.Data, f.data); err != nil {
 			return c, usageError{err}
@@ -102,9 +114,6 @@ func (f *configFlags) resolve(flags *pflag.FlagSet) (pretrain.Config, error) {
 	})
 	if err != nil {
 		return c, usageError{err}
-	}
-	if c.Engine.Backend != began && !flags.Changed("devices") {
-		c.Engine.Devices = 0 // so many were meant for the other engine
 	}
 	if c.Optim.Schedule != "step" && flags.Changed("schedule") && !flags.Changed("milestones") {
 		c.Optim.Milestones = nil // the preset's schedule had them

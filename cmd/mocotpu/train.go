@@ -70,7 +70,7 @@ func newTrain() *cobra.Command {
 			Backend: engine, Devices: engine.NumDevices(), Versions: versions(engine),
 		}, watcher)
 		report.end(config, result)
-		return errors.Join(err, events.close())
+		return errors.Join(explainMemory(cmd.ErrOrStderr(), engine, config, err), events.close())
 	}
 	return cmd
 }

@@ -159,6 +159,27 @@ type Engine struct {
 	Devices int `json:"devices"`
 	// Plugin is the path of a PJRT plugin to use instead of the one found.
 	Plugin string `json:"plugin"`
+	// GPU is for backend cuda alone.
+	GPU GPU `json:"gpu"`
+}
+
+// GPU says which GPUs the cuda engine takes, and how much of their memory. Zero
+// is the default of every field.
+type GPU struct {
+	// Devices are CUDA's numbers of the GPUs, each once; empty takes the first
+	// Engine.Devices, or all.
+	Devices []int `json:"devices"`
+	// MemoryFraction is the most that a run takes of each GPU's memory, above 0
+	// and at most 1; 0 is XLA's 0.75.
+	MemoryFraction float64 `json:"memory_fraction"`
+	// Preallocate takes that memory at the start instead of as it is needed.
+	Preallocate bool `json:"preallocate"`
+	// Allocator is bfc (best fit with coalescing), cuda_async (CUDA's pool) or
+	// platform (CUDA piece by piece: slow, with neither of the two above); ""
+	// is bfc.
+	Allocator string `json:"allocator"`
+	// CollectiveMemory is set aside for exchanges among GPUs, in MiB.
+	CollectiveMemory int `json:"collective_memory"`
 }
 
 // Run says how long to train, from which seed, and what to write.

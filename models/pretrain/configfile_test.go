@@ -74,7 +74,7 @@ func allFields(t *testing.T) string {
 	full.Optim.Milestones, full.Optim.Warmup = []int{1}, 1
 	full.MoCo.Symmetric = true
 	full.KNN.BankImages = 1
-	full.Engine = Engine{"b", 1, "p"}
+	full.Engine = Engine{"b", 1, "p", GPU{[]int{1}, 1, true, "a", 1}}
 	full.Run = Run{1, 1, 1, 1, checkpoint.Keep{Last: 1, Every: 1, Best: true}, 1, ""}
 	return "\n" + strings.Join(Diff(Config{}, full), "\n")
 }

@@ -66,6 +66,7 @@ var stepFields = map[string]struct {
 	"Engine.Backend": {"go", nil},
 	"Engine.Devices": {2, nil},
 	"Engine.Plugin":  {"plugin.so", nil},
+	"Engine.GPU":     {GPU{MemoryFraction: 0.5}, nil},
 
 	"Run.Epochs":          {77, nil},
 	"Run.Steps":           {77, nil},

@@ -23,11 +23,12 @@ var choices = map[string][]string{
 	"remat":     {"none", "block"},
 	"schedule":  {"cosine", "cosine-step", "step", "constant"},
 	"backend":   {"auto", "go", "cpu", "cuda", "tpu"},
+	"allocator": {"bfc", "cuda_async", "platform"},
 }
 
 // Choices lists the values of a field that names something, for help texts and
 // completion: kind, split, views, arch, stem, head, precision, remat, schedule,
-// backend or preset. The caller owns the slice, which is nil for other fields.
+// backend, allocator or preset. The caller owns the slice, which is nil for other fields.
 func Choices(field string) []string {
 	if field == "preset" {
 		return PresetNames()
@@ -269,6 +270,28 @@ func (c Config) validateEngine(p *problems) {
 		p.check(c.MoCo.Groups%e.Devices == 0, "engine.devices is %d, want a number that divides moco.groups (%d)",
 			e.Devices, c.MoCo.Groups)
 	}
+	e.GPU.validate(p, e)
+	if n := len(e.GPU.Devices); n > 0 && e.Devices == 0 && c.MoCo.Groups > 0 {
+		p.check(c.MoCo.Groups%n == 0, "engine.gpu.devices are %d, want a number that divides moco.groups (%d)", n, c.MoCo.Groups)
+	}
+}
+
+func (g GPU) validate(p *problems, e Engine) {
+	set := len(g.Devices) > 0 || g.MemoryFraction != 0 || g.Preallocate || g.Allocator != "" || g.CollectiveMemory != 0
+	p.check(!set || e.Backend == "cuda", "engine.gpu is for backend cuda, got %s: set --backend=cuda, or leave the options of GPUs out", e.Backend)
+	once := slices.Compact(slices.Sorted(slices.Values(g.Devices)))
+	p.check(len(once) == len(g.Devices) && (len(once) == 0 || once[0] >= 0),
+		"engine.gpu.devices is %v, want CUDA's numbers of the GPUs, from 0, each once", g.Devices)
+	p.check(len(g.Devices) == 0 || e.Devices <= len(g.Devices), "engine.devices is %d, want at most the %d of engine.gpu.devices",
+		e.Devices, len(g.Devices))
+	p.check(g.MemoryFraction >= 0 && g.MemoryFraction <= 1, "engine.gpu.memory_fraction is %g, want above 0, at most 1, or 0 for the default",
+		g.MemoryFraction)
+	if g.Allocator != "" {
+		p.oneOf("engine.gpu.allocator", "allocator", g.Allocator)
+	}
+	p.check(g.Allocator != "platform" || g.MemoryFraction == 0 && !g.Preallocate,
+		"engine.gpu.allocator is platform, which has no memory fraction and does not preallocate: want bfc or cuda_async with them")
+	p.check(g.CollectiveMemory >= 0, "engine.gpu.collective_memory is %d MiB, want 0 (none) or more", g.CollectiveMemory)
 }
 
 func (r Run) validate(p *problems) {

@@ -34,6 +34,25 @@ func TestPresetsValidate(t *testing.T) {
 	}
 }
 
+// cuda puts a configuration on GPUs.
+func cuda(g GPU) func(*Config) {
+	return func(c *Config) { c.Engine = Engine{Backend: "cuda", GPU: g} }
+}
+
+// TestValidateGPU: what the cuda engine takes is accepted.
+func TestValidateGPU(t *testing.T) {
+	for _, g := range []GPU{
+		{}, {Devices: []int{2, 0}, MemoryFraction: 1, Preallocate: true, Allocator: "bfc", CollectiveMemory: 256},
+		{MemoryFraction: 0.9, Allocator: "cuda_async"}, {Allocator: "platform"},
+	} {
+		c := Glyphs()
+		cuda(g)(&c)
+		if err := c.Validate(); err != nil {
+			t.Errorf("%+v: %v, want no error", g, err)
+		}
+	}
+}
+
 // TestPresetsPublished holds two presets to the published settings.
 func TestPresetsPublished(t *testing.T) {
 	want := MoCo{Batch: 256, Queue: 65536, KeyMomentum: 0.999, Temperature: 0.07, Groups: 8, Shuffle: true}
@@ -79,6 +98,17 @@ func TestValidateEach(t *testing.T) {
 		{"head", func(c *Config) { c.Encoder.Head = "MLP" }, `encoder.head is "MLP", want one of linear, mlp`},
 		{"precision", func(c *Config) { c.Encoder.Precision = "float16" }, `encoder.precision is "float16"`},
 		{"tf32 elsewhere", func(c *Config) { c.Encoder.Precision, c.Engine.Backend = "tf32", "cpu" }, "encoder.precision is tf32, which only the cuda engine has: want float32 or bfloat16 with cpu"},
+		{"GPU elsewhere", func(c *Config) { c.Engine.Backend, c.Engine.GPU.Preallocate = "cpu", true }, "engine.gpu is for backend cuda, got cpu: set --backend=cuda"},
+		{"GPU perhaps", func(c *Config) { c.Engine.GPU.MemoryFraction = 0.5 }, "engine.gpu is for backend cuda, got auto"},
+		{"GPU twice", cuda(GPU{Devices: []int{1, 1}}), "engine.gpu.devices is [1 1]"},
+		{"GPU below 0", cuda(GPU{Devices: []int{-1}}), "engine.gpu.devices is [-1]"},
+		{"GPUs of three", cuda(GPU{Devices: []int{0, 1, 2}}), "engine.gpu.devices are 3, want a number that divides moco.groups (8)"},
+		{"more devices than GPUs", func(c *Config) { cuda(GPU{Devices: []int{3}})(c); c.Engine.Devices = 2 }, "want at most the 1 of engine.gpu.devices"},
+		{"memory fraction", cuda(GPU{MemoryFraction: 1.1}), "engine.gpu.memory_fraction is 1.1"},
+		{"memory fraction NaN", cuda(GPU{MemoryFraction: nan}), "engine.gpu.memory_fraction is NaN"},
+		{"allocator", cuda(GPU{Allocator: "default"}), `engine.gpu.allocator is "default", want one of bfc, cuda_async, platform`},
+		{"allocator without a limit", cuda(GPU{Allocator: "platform", MemoryFraction: 0.5}), "has no memory fraction"},
+		{"collective memory", cuda(GPU{CollectiveMemory: -1}), "engine.gpu.collective_memory is -1 MiB"},
 		{"remat", func(c *Config) { c.Encoder.Remat = "full" }, `encoder.remat is "full"`},
 		{"width", func(c *Config) { c.Encoder.Width = 0 }, "encoder.width is 0"},
 		{"dim", func(c *Config) { c.Encoder.Dim = -1 }, "encoder.dim is -1"},

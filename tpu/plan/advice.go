@@ -14,23 +14,30 @@ const (
 )
 
 // Advice says what would probably make a program fit that does not: sentences with flags of `mocotpu compile`. The
-// estimates take the temporaries as proportional to the batch of a device; nil where the compiler gave no sizes.
+// estimates take the temporaries as proportional to the batch of a device; where it is not known how much too many they
+// are, nothing is said about what is enough, and the batch is halved.
 func (p *Plan) Advice() []string {
 	f := p.Failure
-	if f == nil || f.Available == 0 || f.Needed == 0 {
+	if f == nil {
 		return nil
 	}
-	fits := float64(f.Available-f.State) / float64(f.Needed-f.State) // this part of the temporaries
-	if f.Available <= f.State || f.Needed <= f.State {
+	known, fits := f.Available > 0 && f.Needed > 0, 0.5 // this part of the temporaries
+	if known && (f.Available <= f.State || f.Needed <= f.State) {
 		return []string{fmt.Sprintf("a smaller queue or encoder: the state alone takes %d MiB", f.State/mib)}
+	}
+	if known {
+		fits = float64(f.Available-f.State) / float64(f.Needed-f.State)
 	}
 	var advice []string
 	change := func(flags string, factor float64) {
-		verdict := "is not enough alone"
-		if factor <= fits {
-			verdict = "should do"
+		verdict := ""
+		switch {
+		case known && factor <= fits:
+			verdict = "; should do"
+		case known:
+			verdict = "; is not enough alone"
 		}
-		advice = append(advice, fmt.Sprintf("%s: about %.0f %% of the temporaries; %s", flags, 100*factor, verdict))
+		advice = append(advice, fmt.Sprintf("%s: about %.0f %% of the temporaries%s", flags, 100*factor, verdict))
 	}
 	bfloat16, remat := p.Program.Precision != "bfloat16", p.Program.Remat != "block"
 	if bfloat16 {

@@ -23,8 +23,8 @@ type Plan struct {
 	Program  Program `json:"program"`
 	Target   Target  `json:"target"`
 	Compiler string  `json:"compiler"`
-	// Fits says that the compiler could lay the program out in a device's memory; else Failure says why not, and what
-	// follows it is empty.
+	// Fits says that the program has room in a device's memory; else Failure says why not, and what follows it is empty
+	// unless the program failed in running.
 	Fits       bool         `json:"fits"`
 	Failure    *Failure     `json:"failure,omitempty"`
 	Memory     xla.Memory   `json:"memory"`
@@ -85,6 +85,8 @@ func Of(c *aot.Compilation, t Target, program Program) (*Plan, error) {
 	}
 	if !p.Fits {
 		p.Failure = readFailure(c.Failure, c.Program)
+	}
+	if !c.Compiled() {
 		return p, nil
 	}
 	m, err := c.Module()

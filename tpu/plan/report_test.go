@@ -94,9 +94,16 @@ func TestReports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	exhausted := recorded(t)
+	exhausted.Failure, exhausted.Seconds = "Out of memory while trying to allocate 21474836480 bytes.", 0
+	ran, err := Of(exhausted, Engine("cuda", 8), glyphs)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, write := range map[string]func(*bytes.Buffer) error{
 		"fits.txt":  func(b *bytes.Buffer) error { return fits.WriteText(b) },
 		"unfit.txt": func(b *bytes.Buffer) error { return unfit.WriteText(b) },
+		"ran.txt":   func(b *bytes.Buffer) error { return ran.WriteText(b) },
 		"local.txt": func(b *bytes.Buffer) error { return local.WriteText(b) },
 		"table.txt": func(b *bytes.Buffer) error { return WriteTable(b, []*Plan{fits, unfit, local}) },
 		"fits.json": func(b *bytes.Buffer) error {

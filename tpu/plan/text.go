@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/mocotpu/mocotpu/xla"
 )
 
 const mib = 1 << 20
@@ -28,8 +30,11 @@ func (p *Plan) WriteText(w io.Writer) error {
 	if p.Stored {
 		earlier = ", earlier"
 	}
-	fmt.Fprintf(&b, "\ncompiled in %.0f s and %.1f GB of the machine's memory%s, by %s\n", p.CompileSeconds, float64(p.HostBytes)/1e9, earlier,
-		strings.Join(strings.Fields(p.Compiler), " "))
+	cost := ""
+	if p.CompileSeconds > 0 {
+		cost = fmt.Sprintf(" in %.0f s and %.1f GB of the machine's memory%s,", p.CompileSeconds, float64(p.HostBytes)/1e9, earlier)
+	}
+	fmt.Fprintf(&b, "\ncompiled%s by %s\n", cost, strings.Join(strings.Fields(p.Compiler), " "))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -74,7 +79,7 @@ func (p *Plan) writeMemory(b *strings.Builder) {
 		{"program", inMiB(m.Code)},
 		{"peak", inMiB(m.Peak)},
 	})
-	if usable := p.Target.Usable; usable > 0 {
+	if usable := p.Target.Usable; usable > 0 && p.Fits {
 		fmt.Fprintf(b, "  fits: %s %.0f %% of the %.0f MiB that a program may use\n", bar(m.Peak, usable), 100*float64(m.Peak)/float64(usable),
 			float64(usable)/mib)
 	}
@@ -148,19 +153,28 @@ func (p *Plan) writeTime(b *strings.Builder) {
 }
 
 func (p *Plan) writeFailure(b *strings.Builder) {
-	f := p.Failure
-	fmt.Fprint(b, "\nDOES NOT FIT: the compiler found no way to lay the program out in a device's memory\n")
+	f, ran, what := p.Failure, p.Memory != xla.Memory{}, "would make it fit (estimates; --fit compiles them)"
+	if ran {
+		fmt.Fprint(b, "\nDOES NOT FIT: the compiler laid the program out, and a device had too little memory left to run it\n")
+		what = "takes less (estimates)"
+	} else {
+		fmt.Fprint(b, "\nDOES NOT FIT: the compiler found no way to lay the program out in a device's memory\n")
+	}
 	if f.Available > 0 {
 		fmt.Fprintf(b, "  %s it takes %.0f MiB, %.0f of them state, and may use %.0f\n", bar(f.Needed, f.Available), float64(f.Needed)/mib, float64(f.State)/mib, float64(f.Available)/mib)
 	} else {
 		fmt.Fprintf(b, "  %s\n", strings.ReplaceAll(f.Text, "\n", "\n  "))
+	}
+	if ran {
+		p.writeMemory(b)
+		p.writeLargest(b)
 	}
 	if len(f.Largest) > 0 {
 		fmt.Fprint(b, "\nlargest allocations that the compiler names\n")
 		writeBuffers(b, f.Largest)
 	}
 	if advice := p.Advice(); len(advice) > 0 {
-		fmt.Fprint(b, "\nwhat would make it fit (estimates; --fit compiles them)\n")
+		fmt.Fprintf(b, "\nwhat %s\n", what)
 		for _, a := range advice {
 			fmt.Fprintf(b, "  %s\n", a)
 		}

@@ -20,7 +20,7 @@ type Compilation struct {
 	Made     time.Time          `json:"made"`
 	Seconds  float64            `json:"seconds"` // that the compiler took
 	Failure  string             `json:"failure"` // why the program does not fit the device's memory, "" if it does
-	Memory   xla.Memory         `json:"memory"`  // zero after a failure, as are the next two
+	Memory   xla.Memory         `json:"memory"`  // zero where the compiler failed, as are the next two
 	Cost     map[string]float64 `json:"cost"`
 	// Optimized is the serialized program after the compiler, in the format Format (see hlo.Read).
 	Optimized []byte `json:"optimized"`
@@ -34,12 +34,15 @@ type Compilation struct {
 	Stored bool `json:"stored"`
 }
 
-// Fits tells whether the compiler could lay the program out in the device's memory.
+// Fits tells whether the program has room in the device's memory, as far as it was tried.
 func (c *Compilation) Fits() bool { return c.Failure == "" }
+
+// Compiled tells whether there is a program after the compiler.
+func (c *Compilation) Compiled() bool { return len(c.Optimized) > 0 }
 
 // Module reads the program after the compiler.
 func (c *Compilation) Module() (*hlo.Module, error) {
-	if !c.Fits() {
+	if !c.Compiled() {
 		return nil, fmt.Errorf("aot: the program for %s does not fit, there is no compiled one", c.Target)
 	}
 	return hlo.Read(c.Format, c.Optimized)
@@ -104,6 +107,20 @@ func Compile(e *xla.Engine, target string, store *Store, build func() error) (*C
 		}
 	}
 	return c, nil
+}
+
+// OutOfMemory is what is known of a program that an engine had no memory for (xla.ResourceExhausted): its failure, and
+// where it failed in running all that the compiler made of it.
+func OutOfMemory(e *xla.Engine, target string, failed *xla.Error) (*Compilation, error) {
+	p := failed.Program
+	c := &Compilation{
+		Target: target, Compiler: e.PluginVersion(), Devices: p.Devices, Marked: p.Marked, Program: p.StableHLO(), Failure: failed.Msg,
+	}
+	err := c.read(p)
+	if errors.Is(err, xla.ErrReleased) { // it was never compiled
+		return c, nil
+	}
+	return c, err
 }
 
 // mostMemory is the most resident memory that this process has had, in bytes.

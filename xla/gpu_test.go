@@ -1,0 +1,92 @@
+package xla_test
+
+import (
+	"errors"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mocotpu/mocotpu/xla"
+)
+
+// The options arrive at the plugin by the names and types that XLA's GPU client knows (pjrt_c_api_gpu_internal.cc), past
+// go-xla, which sets preallocate to false unless told otherwise.
+func TestGPUOptionsArrive(t *testing.T) {
+	plugin := filepath.Join(t.TempDir(), "options_plugin.so")
+	compiler := os.Getenv("CC")
+	if compiler == "" {
+		compiler = "cc"
+	}
+	if out, err := exec.Command(compiler, "-shared", "-fPIC", "-o", plugin, "testdata/optionsplugin.c").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Setenv("GOPJRT_CUDA_CHECKS", "no") // there are no NVIDIA libraries beside it to warn of
+	for _, test := range []struct {
+		options xla.Options
+		want    string
+	}{
+		{xla.Options{}, "preallocate=bool:0"},
+		{xla.Options{Devices: 2}, "preallocate=bool:0 visible_devices=list:0:1"},
+		{xla.Options{Devices: 1, GPU: xla.GPU{Visible: []int{3}}}, "preallocate=bool:0 visible_devices=list:3"},
+		{
+			xla.Options{GPU: xla.GPU{Visible: []int{2, 0}, MemoryFraction: 0.5, Preallocate: true, Allocator: "cuda_async", CollectiveMemory: 1 << 28}},
+			"allocator=string:cuda_async collective_memory_size=int64:268435456 memory_fraction=float:0.5 preallocate=bool:1 visible_devices=list:2:0",
+		},
+	} {
+		test.options.Plugin = plugin
+		_, err := xla.Open("cuda", test.options)
+		var failed *xla.Error
+		if !errors.As(err, &failed) || failed.Code != xla.NotFound {
+			t.Fatalf("%+v: %v, want the plugin's refusal", test.options, err)
+		}
+		words := strings.Fields(failed.Msg)
+		at := slices.Index(words, "options")
+		if at < 0 {
+			t.Fatalf("%+v: the plugin says %q", test.options, failed.Msg)
+		}
+		words = words[at+1:]
+		slices.Sort(words)
+		if got := strings.Join(words, " "); got != test.want {
+			t.Errorf("%+v: the plugin got\n%s, want\n%s", test.options, got, test.want)
+		}
+	}
+}
+
+func TestGPUValidate(t *testing.T) {
+	for _, g := range []xla.GPU{
+		{}, {Visible: []int{1, 0}, MemoryFraction: 1, Preallocate: true, Allocator: "bfc"}, {Allocator: "platform"},
+		{MemoryFraction: 0.01, Allocator: "cuda_async", CollectiveMemory: 1},
+	} {
+		if err := g.Validate(); err != nil {
+			t.Errorf("%+v: %v, want no error", g, err)
+		}
+	}
+	for _, test := range []struct {
+		gpu  xla.GPU
+		want string
+	}{
+		{xla.GPU{Visible: []int{0, -1}}, "visible devices [0 -1]"},
+		{xla.GPU{Visible: []int{1, 1}}, "each once"},
+		{xla.GPU{MemoryFraction: 1.5}, "memory fraction 1.5"},
+		{xla.GPU{MemoryFraction: -0.5}, "memory fraction -0.5"},
+		{xla.GPU{MemoryFraction: math.NaN()}, "memory fraction NaN"},
+		{xla.GPU{Allocator: "default"}, `allocator "default", want one of ["bfc" "cuda_async" "platform"]`},
+		{xla.GPU{Allocator: "platform", MemoryFraction: 0.5}, "knows no memory fraction"},
+		{xla.GPU{Allocator: "platform", Preallocate: true}, "does not preallocate"},
+		{xla.GPU{CollectiveMemory: -1}, "collective memory of -1 bytes"},
+	} {
+		_, err := xla.Open("cuda", xla.Options{GPU: test.gpu})
+		if err == nil || errors.Is(err, xla.ErrNoPlugin) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: error %v, want %q before anything is opened", test.gpu, err, test.want)
+		}
+	}
+	for _, engine := range []string{"go", "cpu", "tpu", "auto"} {
+		if _, err := xla.Open(engine, xla.Options{GPU: xla.GPU{MemoryFraction: 0.5}}); err == nil || !strings.Contains(err.Error(), "are for the cuda engine") {
+			t.Errorf("%s: error %v, want a refusal of GPU options", engine, err)
+		}
+	}
+}
