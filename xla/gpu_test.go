@@ -58,7 +58,9 @@ func TestGPUOptionsArrive(t *testing.T) {
 
 func TestGPUValidate(t *testing.T) {
 	for _, g := range []xla.GPU{
-		{}, {Visible: []int{1, 0}, MemoryFraction: 1, Preallocate: true, Allocator: "bfc"}, {Allocator: "platform"},
+		{},
+		{Visible: []int{1, 0}, MemoryFraction: 1, Preallocate: true, Allocator: "bfc"},
+		{Allocator: "platform"},
 		{MemoryFraction: 0.01, Allocator: "cuda_async", CollectiveMemory: 1},
 	} {
 		if err := g.Validate(); err != nil {

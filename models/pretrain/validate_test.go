@@ -42,8 +42,10 @@ func cuda(g GPU) func(*Config) {
 // TestValidateGPU: what the cuda engine takes is accepted.
 func TestValidateGPU(t *testing.T) {
 	for _, g := range []GPU{
-		{}, {Devices: []int{2, 0}, MemoryFraction: 1, Preallocate: true, Allocator: "bfc", CollectiveMemory: 256},
-		{MemoryFraction: 0.9, Allocator: "cuda_async"}, {Allocator: "platform"},
+		{},
+		{Devices: []int{2, 0}, MemoryFraction: 1, Preallocate: true, Allocator: "bfc", CollectiveMemory: 256},
+		{MemoryFraction: 0.9, Allocator: "cuda_async"},
+		{Allocator: "platform"},
 	} {
 		c := Glyphs()
 		cuda(g)(&c)
