@@ -2,6 +2,7 @@
 
 GO ?= go
 MOCOTPU := bin/mocotpu
+BENCH ?= --preset=cifar10 --batch=128
 GOFUMPT := mvdan.cc/gofumpt@v0.9.2
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
@@ -38,8 +39,8 @@ check: ## format, vet, lint, tidiness; then a build of models without cgo
 	$(GO) mod tidy -diff
 	CGO_ENABLED=0 $(GO) vet ./models/...
 
-bench: setup ## time the training step on this machine, beside PyTorch where it is installed
-	$(MOCOTPU) bench step
+bench: setup $(if $(PYTHON),,bin/peers/ready) ## time training here, beside PyTorch and JAX (PYTHON=... has them, else 6 GB of wheels, once)
+	$(MOCOTPU) bench peers $(BENCH) --python=$(or $(PYTHON),bin/peers/bin/python)
 
 slow: setup tools ## the tests that take longer than CI's 20 minutes
 	$(GO) test -timeout 3h -tags slow -run Slow ./...
@@ -48,10 +49,10 @@ fuzz: ## look for files that break a reader, 30 seconds each
 	@for target in data:FuzzIDX data:FuzzCIFAR data/files:FuzzTar npy:FuzzReadHeader data/picture:FuzzSqueeze; do \
 		$(GO) test -run XXX -fuzz "$${target#*:}\$$" -fuzztime 30s -fuzzminimizetime 10x "./models/$${target%:*}" || exit 1; done
 
-interop: setup bin/interop/ready ## run exported encoders in torchvision, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
-	PYTHONDONTWRITEBYTECODE=1 bin/interop/bin/python models/convert/testdata/interop.py $(MOCOTPU)
+interop: setup bin/peers/ready ## run exported encoders in torchvision, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
+	PYTHONDONTWRITEBYTECODE=1 bin/peers/bin/python models/convert/testdata/interop.py $(MOCOTPU)
 
-bin/interop/ready: models/convert/testdata/interop.txt
-	python3 -m venv bin/interop
-	bin/interop/bin/pip install -q -r models/convert/testdata/interop.txt
+bin/peers/ready: models/convert/testdata/interop.txt
+	python3 -m venv bin/peers
+	bin/peers/bin/pip install -q -r models/convert/testdata/interop.txt
 	touch $@

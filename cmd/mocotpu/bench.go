@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,60 +18,91 @@ import (
 
 func newBench() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "bench", Short: "Time the training step and the reading of images on this machine", Args: noArguments,
+		Use: "bench", Short: "Time training and the reading of images on this machine, beside PyTorch and JAX", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchStep(), newBenchData(), newBenchTrain())
+	cmd.AddCommand(newBenchPeers(), newBenchStep(), newBenchData(), newBenchTrain())
 	return cmd
 }
+
+// benchHead is how the report of every bench begins.
+type benchHead struct {
+	Command string       `json:"command"`
+	Machine benchMachine `json:"machine"`
+}
+
+func (h *benchHead) setCommand(command string) { h.Command = command }
+
+// line is the table's first line: the machine, what else there is to say, the command.
+func (h *benchHead) line(more ...string) string {
+	m := h.Machine
+	parts := append([]string{fmt.Sprintf("machine: %s, %d cores, %s, load %.1f at the start", m.CPU, m.Cores, m.OS, m.Load)}, more...)
+	return strings.Join(append(parts, "command: "+h.Command), "; ") + "\n"
+}
+
+// benchReporter is a report with its head.
+type benchReporter interface {
+	setCommand(command string)
+	writeTable(w io.Writer) error
+}
+
+// printsBench makes cmd print what measure reports, as a table, or as JSON with --json.
+func printsBench(cmd *cobra.Command, measure func(cmd *cobra.Command) (benchReporter, error)) {
+	asJSON := cmd.Flags().Bool("json", false, "print the report as JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		report, err := measure(cmd)
+		if err != nil {
+			return err
+		}
+		report.setCommand(commandLine(cmd))
+		if !*asJSON {
+			return report.writeTable(cmd.OutOrStdout())
+		}
+		text, err := json.MarshalIndent(report, "", "  ")
+		if err != nil {
+			return fmt.Errorf("bench: %w", err)
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", text)
+		return err
+	}
+}
+
+// countsUsage explains --counts.
+const countsUsage = "numbers of devices (default --devices, or 1 and 8, fewer where the engine or --bn-groups want it)"
 
 // benchOptions are the flags of `bench step` that are not the configuration's.
 type benchOptions struct {
 	counts []int
 	repeat int
-	python string
 }
 
 func newBenchStep() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "step",
-		Short: "Time one training step, beside the same step in PyTorch where that is installed",
+		Short: "Time one training step on one device and on several, and say what the views cost of it",
 		Long: "Compiles the configuration's training step for each number of devices and times it over noise, from uint8\n" +
 			"images on the host to the updated state; no data set is read. One step warms up. On the CPU the devices\n" +
 			"are virtual: eight of them share the cores of one, and what they take longer is the price of being eight.\n\n" +
 			"The step with plain views (images scaled, nothing random) leaves out the augmentation, which is part of our\n" +
-			"step and belongs to PyTorch's data loaders. It is what PyTorch is compared with: the same algorithm, network,\n" +
-			"groups, shuffle and batch, eager, on all cores, the fastest of three layouts. PyTorch ignores --remat.",
+			"step and elsewhere belongs to the data loader: see bench peers.",
 		Example: "  mocotpu bench step\n" +
-			"  mocotpu bench step --preset=cifar10 --batch=64 --counts=1 --repeat=5\n" +
-			"  mocotpu bench step --python=/opt/torch/bin/python --json",
+			"  mocotpu bench step --preset=cifar10 --batch=64 --counts=1,2,8 --repeat=5 --json",
 		Args: noArguments,
 	}
 	flags := addConfigFlags(cmd.Flags())
 	var o benchOptions
-	cmd.Flags().IntSliceVar(&o.counts, "counts", nil,
-		"numbers of devices (default --devices, or 1 and 8, fewer where the engine or --bn-groups want it)")
+	cmd.Flags().IntSliceVar(&o.counts, "counts", nil, countsUsage)
 	cmd.Flags().IntVar(&o.repeat, "repeat", 10, "timed steps of each program")
-	cmd.Flags().StringVar(&o.python, "python", "python3", "Python to look for PyTorch in; empty leaves the comparison out")
-	asJSON := cmd.Flags().Bool("json", false, "print the report as JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	printsBench(cmd, func(cmd *cobra.Command) (benchReporter, error) {
 		config, err := flags.resolve(cmd.Flags())
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if o.repeat < 1 {
-			return usageError{fmt.Errorf("--repeat %d, want at least 1", o.repeat)}
+			return nil, usageError{fmt.Errorf("--repeat %d, want at least 1", o.repeat)}
 		}
-		report, err := bench(cmd.Context(), config, o, cmd.ErrOrStderr())
-		if err != nil {
-			return err
-		}
-		report.Command = commandLine(cmd)
-		if *asJSON {
-			return writeBenchJSON(cmd.OutOrStdout(), report)
-		}
-		return report.writeTable(cmd.OutOrStdout())
-	}
+		return bench(cmd.Context(), config, o, cmd.ErrOrStderr())
+	})
 	return cmd
 }
 
@@ -80,12 +112,9 @@ func bench(ctx context.Context, config pretrain.Config, o benchOptions, talk io.
 	if err != nil {
 		return nil, err
 	}
-	step, err := config.Step()
+	step, err := benchStepOf(config)
 	if err != nil {
-		return nil, usageError{err}
-	}
-	if err := step.Validate(); err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
 	views, err := presetViews(config)
 	if err != nil {
@@ -99,12 +128,19 @@ func bench(ctx context.Context, config pretrain.Config, o benchOptions, talk io.
 		}
 		kinds = kinds[:1] // the plain views once: the first engine says what the others cost
 	}
-	torch, err := benchTorch(ctx, report, step, o, talk)
-	if err != nil {
-		return nil, err
-	}
-	report.addTorch(torch, step.Batch)
 	return report, nil
+}
+
+// benchStepOf is the configuration's step; one that cannot be is the user's to mend.
+func benchStepOf(c pretrain.Config) (moco.Config, error) {
+	step, err := c.Step()
+	if err == nil {
+		err = step.Validate()
+	}
+	if err != nil {
+		return step, usageError{err}
+	}
+	return step, nil
 }
 
 // benchEngine opens a fresh engine of n devices and times the step there with each kind of views.

@@ -50,32 +50,22 @@ func newBenchData() *cobra.Command {
 	cmd.Flags().IntVar(&o.batch, "batch", 64, "images of a batch")
 	cmd.Flags().IntVar(&o.workers, "workers", runtime.NumCPU(), "images decoded at a time, and workers of PyTorch's loader")
 	cmd.Flags().StringVar(&o.python, "python", "python3", "Python to look for PyTorch in; empty leaves the comparison out")
-	asJSON := cmd.Flags().Bool("json", false, "print the report as JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	printsBench(cmd, func(cmd *cobra.Command) (benchReporter, error) {
 		if o.batch < 1 || o.canvas < 1 || o.workers < 1 || o.images < 0 || o.images > 0 && o.images < 2*o.batch {
-			return usageError{fmt.Errorf("--images %d, --canvas %d, --batch %d, --workers %d, want two batches or more and numbers above 0",
+			return nil, usageError{fmt.Errorf("--images %d, --canvas %d, --batch %d, --workers %d, want two batches or more and numbers above 0",
 				o.images, o.canvas, o.batch, o.workers)}
 		}
-		report, err := benchData(cmd.Context(), o, cmd.ErrOrStderr())
-		if err != nil {
-			return err
-		}
-		report.Command = commandLine(cmd)
-		if *asJSON {
-			return writeBenchJSON(cmd.OutOrStdout(), report)
-		}
-		return report.writeTable(cmd.OutOrStdout())
-	}
+		return benchData(cmd.Context(), o, cmd.ErrOrStderr())
+	})
 	return cmd
 }
 
 // benchDataReport is what `bench data` prints.
 type benchDataReport struct {
-	Command string         `json:"command"`
-	Machine benchMachine   `json:"machine"`
-	Images  int            `json:"images"`
-	Canvas  int            `json:"canvas"`
-	Rows    []benchDataRow `json:"rows"`
+	benchHead
+	Images int            `json:"images"`
+	Canvas int            `json:"canvas"`
+	Rows   []benchDataRow `json:"rows"`
 	// Torch names the versions of what PyTorch's row was taken with, or says what is missing.
 	Torch loaderAnswer `json:"torch"`
 }
@@ -121,9 +111,7 @@ func benchData(ctx context.Context, o benchDataOptions, talk io.Writer) (*benchD
 	if count < 2*o.batch {
 		return nil, usageError{fmt.Errorf("%s has %d images, want two batches of %d or more: lower --batch", list.Dir, count, o.batch)}
 	}
-	r := &benchDataReport{
-		Machine: newBenchMachine(), Images: count, Canvas: o.canvas,
-	}
+	r := &benchDataReport{benchHead: newBenchHead(), Images: count, Canvas: o.canvas}
 	libraries := []picture.Library{picture.Go}
 	if picture.Best() != picture.Go {
 		libraries = append(libraries, picture.Best())
@@ -145,7 +133,10 @@ func benchData(ctx context.Context, o benchDataOptions, talk io.Writer) (*benchD
 		return nil, err
 	}
 	fmt.Fprintf(talk, "PyTorch of %s, if it has it ...\n", o.python)
-	r.Torch = benchLoader(ctx, list.Dir, o)
+	if err := writePeers(temp); err != nil {
+		return nil, err
+	}
+	r.Torch = benchLoader(ctx, temp, list.Dir, o)
 	if r.Torch.Missing == "" {
 		r.add("PyTorch ImageFolder, DataLoader", "libjpeg-turbo", r.Torch.Images, time.Duration(r.Torch.Seconds*float64(time.Second)))
 		r.Rows[len(r.Rows)-1].AnonBytes = 0 // another process's
@@ -193,7 +184,7 @@ func benchPacked(ctx context.Context, r *benchDataReport, o benchDataOptions, di
 
 func (r *benchDataReport) writeTable(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "machine: %s, %d cores, %s, load %.1f at the start; command: %s\n", r.Machine.CPU, r.Machine.Cores, r.Machine.OS, r.Machine.Load, r.Command)
+	b.WriteString(r.line())
 	fmt.Fprintf(&b, "%d images, canvas %d: %d bytes each\n\n", r.Images, r.Canvas, 3*r.Canvas*r.Canvas)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "way\tJPEGs by\timg/s\tMB/s\tRssAnon MiB")
@@ -217,14 +208,19 @@ func (r *benchDataReport) writeTable(w io.Writer) error {
 }
 
 // anonymousMemory is the process's RssAnon, as Linux tells it, 0 elsewhere.
-func anonymousMemory() int64 {
+func anonymousMemory() int64 { return memoryStatus("RssAnon") }
+
+// peakMemory is the most memory that the process has held, mapped files included, as Linux tells it, 0 elsewhere.
+func peakMemory() int64 { return memoryStatus("VmHWM") }
+
+func memoryStatus(field string) int64 {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(text)) {
 		var kilobytes int64
-		if n, _ := fmt.Sscanf(line, "RssAnon: %d kB", &kilobytes); n == 1 {
+		if n, _ := fmt.Sscanf(line, field+": %d kB", &kilobytes); n == 1 {
 			return kilobytes << 10
 		}
 	}

@@ -1,23 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	_ "embed"
-	"encoding/json"
-	"fmt"
-	"os/exec"
 	"time"
 
 	"github.com/mocotpu/mocotpu/models/data"
 )
 
-// loaderScript is PyTorch's loader; Python reads it from its standard input.
-//
-//go:embed peer/torch_loader.py
-var loaderScript []byte
-
-// loaderAnswer is what the script prints, or why there is no comparison.
+// loaderAnswer is what peer/torch_loader.py prints, or why there is no comparison.
 type loaderAnswer struct {
 	Torch       string  `json:"torch,omitempty"`
 	Torchvision string  `json:"torchvision,omitempty"`
@@ -27,24 +17,15 @@ type loaderAnswer struct {
 	Missing     string  `json:"missing,omitempty"`
 }
 
-// benchLoader times PyTorch's loader on a folder of class folders. A Python without it is an answer, not an error.
-func benchLoader(ctx context.Context, folder string, o benchDataOptions) loaderAnswer {
+// benchLoader times PyTorch's loader on a folder of class folders, by the scripts of writePeers. A Python without it is an answer, not an error.
+func benchLoader(ctx context.Context, scripts, folder string, o benchDataOptions) loaderAnswer {
 	if o.python == "" {
 		return loaderAnswer{Missing: "--python is empty"}
 	}
-	text, err := json.Marshal(map[string]any{"folder": folder, "size": o.canvas, "workers": o.workers, "batch": o.batch})
-	if err != nil {
-		return loaderAnswer{Missing: err.Error()}
-	}
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, o.python, "-", string(text))
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(loaderScript), &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return loaderAnswer{Missing: fmt.Sprintf("%s: %v: %s", o.python, err, lastLine(stderr.String()))}
-	}
 	var answer loaderAnswer
-	if err := json.Unmarshal(stdout.Bytes(), &answer); err != nil {
-		return loaderAnswer{Missing: fmt.Sprintf("%s: its answer is no JSON (%v): %s", o.python, err, lastLine(stdout.String()))}
+	c := map[string]any{"folder": folder, "size": o.canvas, "workers": o.workers, "batch": o.batch}
+	if err := askScript(ctx, child{}, o.python, peerScript(scripts, "torch_loader.py"), c, &answer); err != nil {
+		return loaderAnswer{Missing: err.Error()}
 	}
 	if answer.Missing == "" && (answer.Images <= 0 || answer.Seconds <= 0) {
 		answer.Missing = o.python + ": no times"

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -15,18 +14,13 @@ import (
 
 // benchReport is what `bench step` prints.
 type benchReport struct {
-	Command string          `json:"command"`
-	Machine benchMachine    `json:"machine"`
-	Engine  benchEngineInfo `json:"engine"`
-	Config  pretrain.Config `json:"config"`
-	Rows    []benchRow      `json:"rows"`
+	benchHead
+	Engine benchEngineInfo `json:"engine"`
+	Config pretrain.Config `json:"config"`
+	Rows   []benchRow      `json:"rows"`
 	// ViewsMS is what the views cost of a step: the fastest with the configuration's views less the fastest with
 	// plain ones, on the first number of devices.
 	ViewsMS float64 `json:"views_ms"`
-	// Torch tells the versions, or what is missing.
-	Torch torchAnswer `json:"torch"`
-	// Ratio is our images per second with plain views over the best of PyTorch's; 0 without PyTorch.
-	Ratio float64 `json:"ratio_to_torch,omitempty"`
 }
 
 type benchMachine struct {
@@ -38,8 +32,10 @@ type benchMachine struct {
 	Load float64 `json:"load"`
 }
 
-func newBenchMachine() benchMachine {
-	return benchMachine{CPU: cpuModel(), Cores: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH, Load: loadAverage()}
+func newBenchHead() benchHead {
+	return benchHead{Machine: benchMachine{
+		CPU: cpuModel(), Cores: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH, Load: loadAverage(),
+	}}
 }
 
 type benchEngineInfo struct {
@@ -47,19 +43,26 @@ type benchEngineInfo struct {
 	Version string `json:"version,omitempty"`
 }
 
+func (e benchEngineInfo) String() string {
+	if e.Version == "" {
+		return "engine " + e.Name
+	}
+	return "engine " + e.Name + ", plugin " + e.Version
+}
+
 // benchRow is one program's measurement.
 type benchRow struct {
-	Program string `json:"program"` // mocotpu or torch
-	Variant string `json:"variant"` // the engine, or torch's layout
+	Program string `json:"program"` // mocotpu
+	Variant string `json:"variant"` // the engine
 	Devices int    `json:"devices"`
 	Views   string `json:"views"`
-	// CompileSeconds include the building of the graph; 0 for torch.
-	CompileSeconds  float64 `json:"compile_seconds,omitempty"`
+	// CompileSeconds include the building of the graph.
+	CompileSeconds  float64 `json:"compile_seconds"`
 	MinMS           float64 `json:"min_ms"`
 	MedianMS        float64 `json:"median_ms"`
 	ImagesPerSecond float64 `json:"images_per_second"` // by the median
-	// Overhead is the median over that of the first number of devices with the same views; 0 for torch.
-	Overhead float64 `json:"overhead,omitempty"`
+	// Overhead is the median over that of the first number of devices with the same views.
+	Overhead float64 `json:"overhead"`
 	// MemoryBytes is what a device holds during the step: arguments, results and temporaries; 0 is unknown.
 	MemoryBytes int64 `json:"memory_bytes,omitempty"`
 	// Loss of the first step.
@@ -77,9 +80,9 @@ func (r *benchRow) setTimes(ms []float64, batch int) {
 
 func newBenchReport(c pretrain.Config) *benchReport {
 	return &benchReport{
-		Machine: newBenchMachine(),
-		Engine:  benchEngineInfo{Name: c.Engine.Backend},
-		Config:  c,
+		benchHead: newBenchHead(),
+		Engine:    benchEngineInfo{Name: c.Engine.Backend},
+		Config:    c,
 	}
 }
 
@@ -97,51 +100,15 @@ func (r *benchReport) add(row benchRow) {
 	r.Rows = append(r.Rows, row)
 }
 
-// addTorch takes PyTorch's rows and relates the best to our row with plain views.
-func (r *benchReport) addTorch(t torchAnswer, batch int) {
-	var ours, best float64
-	for _, row := range r.Rows {
-		if row.Views == "plain" {
-			ours = row.ImagesPerSecond
-		}
-	}
-	for _, v := range t.Variants {
-		row := benchRow{Program: "torch", Variant: v.Name, Devices: 1, Views: "plain", Loss: v.Loss}
-		row.setTimes(v.MS, batch)
-		best = max(best, row.ImagesPerSecond)
-		r.Rows = append(r.Rows, row)
-	}
-	if best > 0 {
-		r.Ratio = ours / best
-	}
-	t.Variants = nil // they are rows now
-	r.Torch = t
-}
-
-// writeBenchJSON writes the report of a bench command.
-func writeBenchJSON(w io.Writer, report any) error {
-	text, err := json.MarshalIndent(report, "", "  ")
-	if err != nil {
-		return fmt.Errorf("bench: %w", err)
-	}
-	_, err = fmt.Fprintf(w, "%s\n", text)
-	return err
-}
-
 func (r *benchReport) writeTable(w io.Writer) error {
-	c := r.Config
 	var b strings.Builder
-	fmt.Fprintf(&b, "machine: %s, %d cores, %s, load %.1f at the start; %s; command: %s\n",
-		r.Machine.CPU, r.Machine.Cores, r.Machine.OS, r.Machine.Load, r.versions(), r.Command)
-	fmt.Fprintf(&b, "step: %s of width %d, %s stem, %s head, %s, batch %d of %d px, %d BatchNorm groups, shuffle %t, queue %d\n\n",
-		c.Encoder.Arch, c.Encoder.Width, c.Encoder.Stem, c.Encoder.Head, c.Encoder.Precision, c.MoCo.Batch,
-		c.Views.ImageSize, c.MoCo.Groups, c.MoCo.Shuffle, c.MoCo.Queue)
+	b.WriteString(r.line(r.Engine.String()))
+	b.WriteString(stepLine(r.Config) + "\n")
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "program\tdevices\tviews\tcompile s\tmin ms\tmedian ms\timg/s\toverhead\tMiB/device")
 	for _, row := range r.Rows {
-		fmt.Fprintf(t, "%s %s\t%d\t%s\t%s\t%.1f\t%.1f\t%.1f\t%s\t%s\n", row.Program, row.Variant, row.Devices, row.Views,
-			orDash(row.CompileSeconds, "%.1f"), row.MinMS, row.MedianMS, row.ImagesPerSecond,
-			orDash(row.Overhead, "%.2fx"), orDash(float64(row.MemoryBytes)/(1<<20), "%.0f"))
+		fmt.Fprintf(t, "%s %s\t%d\t%s\t%.1f\t%.1f\t%.1f\t%.1f\t%.2fx\t%s\n", row.Program, row.Variant, row.Devices, row.Views,
+			row.CompileSeconds, row.MinMS, row.MedianMS, row.ImagesPerSecond, row.Overhead, orDash(float64(row.MemoryBytes)/(1<<20), "%.0f"))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -149,27 +116,15 @@ func (r *benchReport) writeTable(w io.Writer) error {
 	first := r.Rows[0]
 	fmt.Fprintf(&b, "\nviews %s in the step: %.1f ms, %.0f%% of it, on %d device(s)\n",
 		first.Views, r.ViewsMS, 100*r.ViewsMS/first.MinMS, first.Devices)
-	if r.Torch.Missing != "" {
-		fmt.Fprintf(&b, "PyTorch: left out (%s)\n", r.Torch.Missing)
-	} else {
-		fmt.Fprintf(&b, "PyTorch: mocotpu does %.2fx the images per second of its best layout (both plain views, mocotpu on %d device(s))\n",
-			r.Ratio, first.Devices)
-	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// versions names the engine and PyTorch.
-func (r *benchReport) versions() string {
-	text := "engine " + r.Engine.Name
-	if r.Engine.Version != "" {
-		text += ", plugin " + r.Engine.Version
-	}
-	if r.Torch.Torch != "" {
-		text += fmt.Sprintf("; torch %s, torchvision %s on %s, %d threads",
-			r.Torch.Torch, r.Torch.Torchvision, r.Torch.Device, r.Torch.Threads)
-	}
-	return text
+// stepLine says which step was timed.
+func stepLine(c pretrain.Config) string {
+	return fmt.Sprintf("step: %s of width %d, %s stem, %s head, %s, batch %d of %d px, %d BatchNorm groups, shuffle %t, queue %d\n",
+		c.Encoder.Arch, c.Encoder.Width, c.Encoder.Stem, c.Encoder.Head, c.Encoder.Precision, c.MoCo.Batch,
+		c.Views.ImageSize, c.MoCo.Groups, c.MoCo.Shuffle, c.MoCo.Queue)
 }
 
 // orDash prints a number, and a dash for 0.

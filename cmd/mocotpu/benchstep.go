@@ -69,14 +69,14 @@ func (plain) View(images, params *graph.Node, size int) *graph.Node {
 	return graph.Add(graph.Mul(graph.ConvertDType(images, dtypes.Float32), column(0)), column(1))
 }
 
-// timedStep is a compiled training step with noise to run it on.
+// timedStep is a compiled training step with images to run it on.
 type timedStep struct {
 	config  moco.Config
 	views   benchViews
 	lr      float32
 	program *mesh.Program
-	noise   *rand.ChaCha8
-	index   int // of the next image
+	fill    func(images []uint8) // makes the next batch; noise, unless it is changed
+	index   int                  // of the next image
 }
 
 // compileStep compiles the step for the engine's first devices, with its state freshly initialised.
@@ -94,9 +94,10 @@ func compileStep(e *xla.Engine, step moco.Config, views benchViews, devices int,
 	if err != nil {
 		return nil, err
 	}
+	noise := rand.NewChaCha8([32]byte{byte(seed)})
 	return &timedStep{
 		config: step, views: views, lr: float32(lr), program: program,
-		noise: rand.NewChaCha8([32]byte{byte(seed)}),
+		fill: func(images []uint8) { _, _ = noise.Read(images) }, // it never fails
 	}, nil
 }
 
@@ -116,12 +117,11 @@ func (s *timedStep) run() (loss float32, took time.Duration, err error) {
 	return loss, time.Since(start), err
 }
 
-// inputs are those of moco.Config.Inputs, over images not seen before.
+// inputs are those of moco.Config.Inputs, over the next images.
 func (s *timedStep) inputs() ([]*tensors.Tensor, error) {
 	n := s.config.Batch
 	images := tensors.FromShape(shapes.Make(dtypes.Uint8, n, s.views.side, s.views.side, s.views.channels))
-	err := tensors.MutableFlatData(images, func(flat []uint8) { _, _ = s.noise.Read(flat) }) // it never fails
-	if err != nil {
+	if err := tensors.MutableFlatData(images, s.fill); err != nil {
 		return nil, err
 	}
 	inOrder := make([]int, n)

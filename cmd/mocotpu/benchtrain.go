@@ -39,32 +39,22 @@ func newBenchTrain() *cobra.Command {
 	}
 	flags := addConfigFlags(cmd.Flags())
 	repeat := cmd.Flags().Int("repeat", 10, "timed steps")
-	asJSON := cmd.Flags().Bool("json", false, "print the report as JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	printsBench(cmd, func(cmd *cobra.Command) (benchReporter, error) {
 		config, err := flags.resolve(cmd.Flags())
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if *repeat < 1 {
-			return usageError{fmt.Errorf("--repeat %d, want at least 1", *repeat)}
+			return nil, usageError{fmt.Errorf("--repeat %d, want at least 1", *repeat)}
 		}
-		report, err := benchTrain(cmd.Context(), config, *repeat, cmd.ErrOrStderr())
-		if err != nil {
-			return err
-		}
-		report.Command = commandLine(cmd)
-		if *asJSON {
-			return writeBenchJSON(cmd.OutOrStdout(), report)
-		}
-		return report.writeTable(cmd.OutOrStdout())
-	}
+		return benchTrain(cmd.Context(), config, *repeat, cmd.ErrOrStderr())
+	})
 	return cmd
 }
 
 // benchTrainReport is what `bench train` prints.
 type benchTrainReport struct {
-	Command string          `json:"command"`
-	Machine benchMachine    `json:"machine"`
+	benchHead
 	Engine  benchEngineInfo `json:"engine"`
 	Devices int             `json:"devices"`
 	Source  string          `json:"source"`
@@ -107,7 +97,7 @@ func benchTrain(ctx context.Context, config pretrain.Config, repeat int, talk io
 	}
 	defer b.program.Close()
 	r := &benchTrainReport{
-		Machine: newBenchMachine(), Engine: benchEngineInfo{engine.EngineName(), engine.PluginVersion()},
+		benchHead: newBenchHead(), Engine: benchEngineInfo{engine.EngineName(), engine.PluginVersion()},
 		Devices: engine.NumDevices(), Source: fmt.Sprintf("%s, %d images", source.Info().Name, source.Info().N), Config: config,
 	}
 	fmt.Fprintf(talk, "feed, step and both, %d batches of %d each ...\n", repeat, config.MoCo.Batch)
@@ -233,7 +223,7 @@ func (b *trainBench) pass(ctx context.Context, repeat int, feeding, stepping boo
 			}
 		}
 		if stepping {
-			if err := b.run(batch.Slot); err != nil {
+			if _, err := b.run(batch.Slot); err != nil {
 				return 0, 0, err
 			}
 		}
@@ -244,21 +234,21 @@ func (b *trainBench) pass(ctx context.Context, repeat int, feeding, stepping boo
 	return time.Since(start), waited, nil
 }
 
-// run executes the step and waits for its figures.
-func (b *trainBench) run(slot *mesh.Slot) error {
+// run executes the step and waits for its loss.
+func (b *trainBench) run(slot *mesh.Slot) (loss float32, err error) {
 	out, err := b.program.RunSlot(slot, tensors.FromScalar(float32(b.config.Optim.LR)))
 	if err != nil {
-		return fmt.Errorf("bench: step: %w", err)
+		return 0, fmt.Errorf("bench: step: %w", err)
 	}
 	defer out[0].FinalizeAll()
-	return tensors.ConstFlatData(out[0], func([]float32) {})
+	err = tensors.ConstFlatData(out[0], func(figures []float32) { loss = figures[moco.FigureLoss] })
+	return loss, err
 }
 
 func (r *benchTrainReport) writeTable(w io.Writer) error {
 	c := r.Config
 	var b strings.Builder
-	fmt.Fprintf(&b, "machine: %s, %d cores, %s, load %.1f at the start; engine %s %s, %d device(s); command: %s\n",
-		r.Machine.CPU, r.Machine.Cores, r.Machine.OS, r.Machine.Load, r.Engine.Name, r.Engine.Version, r.Devices, r.Command)
+	b.WriteString(r.line(fmt.Sprintf("%s, %d device(s)", r.Engine, r.Devices)))
 	fmt.Fprintf(&b, "step: %s of width %d, %s, batch %d of %d px; data: %s\n\n",
 		c.Encoder.Arch, c.Encoder.Width, c.Encoder.Precision, c.MoCo.Batch, c.Views.ImageSize, r.Source)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

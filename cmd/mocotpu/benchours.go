@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/xla"
+)
+
+// ourPeer is what `bench peers` asks of mocotpu itself, in a process of its own like every peer: the memory it reports
+// is then that of one program.
+type ourPeer struct {
+	peerRun
+	What   string
+	Config pretrain.Config // its engine's devices are those to use
+}
+
+// runOurPeer is the child: a job from in, an answer on out.
+func runOurPeer(ctx context.Context, in io.Reader, out io.Writer) error {
+	began := time.Now()
+	var j ourPeer
+	if err := json.NewDecoder(in).Decode(&j); err != nil {
+		return usageError{fmt.Errorf("bench peers --job: %w", err)}
+	}
+	engine, err := openFor(j.Config, nil)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	clock := peerClock{run: j.peerRun, began: began, last: time.Now()}
+	if j.What == "step" {
+		err = j.steps(ctx, engine, &clock)
+	} else {
+		err = j.epoch(ctx, engine, &clock)
+	}
+	if err != nil {
+		return err
+	}
+	clock.answer.PeakBytes, clock.answer.DeviceBytes = peakMemory(), programMemory(engine)
+	return json.NewEncoder(out).Encode(clock.answer)
+}
+
+// steps times the step on the start's images, which are only scaled.
+func (j ourPeer) steps(ctx context.Context, engine *xla.Engine, clock *peerClock) error {
+	step, err := benchStepOf(j.Config)
+	if err != nil {
+		return err
+	}
+	images, err := readStartImages(j.Start)
+	if err != nil {
+		return err
+	}
+	clock.last = time.Now()
+	s, err := compileStep(engine, step, plainViews(j.Config), j.Config.Engine.Devices, j.Config.Optim.LR, j.Config.Run.Seed)
+	if err != nil {
+		return err
+	}
+	defer s.program.Close()
+	s.fill = func(dst []byte) { copy(dst, images) }
+	for more := true; more; {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		loss, _, err := s.run()
+		if err != nil {
+			return err
+		}
+		if more, err = clock.tick(loss); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// epoch times an epoch's steps as train runs them: images of the packed set by the feed, views in the step.
+func (j ourPeer) epoch(ctx context.Context, engine *xla.Engine, clock *peerClock) (err error) {
+	source, err := j.Config.Data.Source("train", nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	b, err := newTrainBench(engine, j.Config, source)
+	if err != nil {
+		return err
+	}
+	defer b.program.Close()
+	feed, err := pretrain.NewFeed(b.program, b.source, b.step, b.views, j.Config.Run.Seed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, feed.Close()) }()
+	for batch := range feed.Start(ctx, 0, j.Warmup+j.Repeat) {
+		if batch.Err != nil {
+			return batch.Err
+		}
+		loss, err := b.run(batch.Slot)
+		if err != nil {
+			return err
+		}
+		feed.Release(batch)
+		if more, err := clock.tick(loss); err != nil || !more {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// peerClock measures steps as peer/clock.py does.
+type peerClock struct {
+	run         peerRun
+	began, last time.Time
+	steps       int
+	answer      peerAnswer
+}
+
+// tick ends a step, and tells whether there is another.
+func (c *peerClock) tick(loss float32) (more bool, err error) {
+	if math.IsNaN(float64(loss)) || math.IsInf(float64(loss), 0) {
+		return false, fmt.Errorf("bench: the loss of step %d is %v, want a number: try a lower --lr", c.steps, loss)
+	}
+	now := time.Now()
+	ms := float64(now.Sub(c.last)) / float64(time.Millisecond)
+	c.last = now
+	if c.steps == 0 {
+		c.answer.FirstMS = ms
+	}
+	c.steps++
+	c.answer.Losses = append(c.answer.Losses, float64(loss))
+	timed := c.steps - c.run.Warmup
+	if timed < 1 {
+		return true, nil
+	}
+	c.answer.MS = append(c.answer.MS, ms)
+	return timed < c.run.Repeat && now.Sub(c.began).Seconds() <= c.run.Seconds, nil
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/safetensors"
+)
+
+// fakePython writes a program that stands in for Python and returns its path.
+func fakePython(t *testing.T, script string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "python")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// What a child prints is decoded; what keeps it from answering is said in its own words.
+func TestChildAnswers(t *testing.T) {
+	var answer peerAnswer
+	python := fakePython(t, `case "$1$2" in script'{"what":"step"}') ;; *) exit 3 ;; esac
+[ "$ASKED" = yes ] && echo '{"versions":"torch 9.9","ms":[1,2]}'`)
+	err := askScript(t.Context(), child{env: []string{"ASKED=yes"}}, python, "script", map[string]string{"what": "step"}, &answer)
+	if err != nil || answer.Versions != "torch 9.9" || fmt.Sprint(answer.MS) != "[1 2]" {
+		t.Errorf("answer %+v, error %v", answer, err)
+	}
+	for _, test := range []struct{ name, python, want string }{
+		{"no Python", filepath.Join(t.TempDir(), "none"), "no such file"},
+		{"fails", fakePython(t, `echo Traceback >&2; echo 'OSError: no libc' >&2; exit 1`), "exit status 1: OSError: no libc"},
+		{"fails without a word", fakePython(t, `exit 4`), "exit status 4"},
+		{"no JSON", fakePython(t, `echo hello`), "its answer is no JSON"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := askScript(t.Context(), child{}, test.python, "script", peerCase{}, &answer)
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), test.python) {
+				t.Errorf("error %v, want %q and the program's name", err, test.want)
+			}
+		})
+	}
+}
+
+// Behind its limit a child is killed with the processes it started, and nobody waits for them.
+func TestChildLimit(t *testing.T) {
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	python := fakePython(t, `sleep 100 & echo $! >`+pidFile+`.part; mv `+pidFile+`.part `+pidFile+`; sleep 100`)
+	var answer peerAnswer
+	err := askScript(t.Context(), child{limit: 2 * time.Second}, python, "script", peerCase{}, &answer)
+	if !errors.Is(err, errLimit) || !strings.Contains(err.Error(), "killed after 2s (--limit)") {
+		t.Errorf("error %v, want that of the limit", err)
+	}
+	grandchild := must.M1(strconv.Atoi(strings.TrimSpace(string(must.M1(os.ReadFile(pidFile))))))
+	for range 100 {
+		state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", grandchild))
+		if err != nil || strings.Contains(string(state), ") Z ") {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("process %d, which the child had started, is still there (%v)", grandchild, syscall.Kill(grandchild, syscall.SIGKILL))
+}
+
+// An interruption is the command's, and no child's failure.
+func TestChildInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var answer peerAnswer
+	err := child{argv: []string{fakePython(t, "sleep 100")}, limit: time.Minute}.ask(ctx, &answer)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled", err)
+	}
+}
+
+// The clock counts warm-up, ends after the timed steps or the budget, with one at least, and refuses what is no loss.
+func TestPeerClock(t *testing.T) {
+	now := time.Now()
+	for _, test := range []struct {
+		name    string
+		seconds float64
+		want    int // steps
+	}{
+		{"all", 1000, 5},
+		{"budget", -1, 3},
+	} {
+		c := peerClock{run: peerRun{Warmup: 2, Repeat: 3, Seconds: test.seconds}, began: now, last: now}
+		steps := 0
+		for more := true; more; steps++ {
+			more = must.M1(c.tick(float32(steps)))
+		}
+		if steps != test.want || len(c.answer.MS) != test.want-2 || len(c.answer.Losses) != test.want || c.answer.Losses[2] != 2 || c.answer.FirstMS <= 0 {
+			t.Errorf("%s: %d steps, answer %+v, want %d steps, two of them warming up", test.name, steps, c.answer, test.want)
+		}
+	}
+	for _, loss := range []float64{math.NaN(), math.Inf(1)} {
+		c := peerClock{last: now}
+		if _, err := c.tick(float32(loss)); err == nil || !strings.Contains(err.Error(), "the loss of step 0 is "+fmt.Sprint(loss)) {
+			t.Errorf("loss %v: error %v", loss, err)
+		}
+	}
+}
+
+// A start holds each parameter of the query encoder, the queue and a batch, the same whenever it is made.
+func TestStart(t *testing.T) {
+	c := pretrain.Glyphs()
+	c.Encoder.Width, c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Queue, c.Views.ImageSize = 4, 16, 2, 32, 8
+	step := must.M1(c.Step())
+	path, again := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
+	must.M(writeStart(path, step, 3))
+	must.M(writeStart(again, step, 3))
+	if !bytes.Equal(must.M1(os.ReadFile(path)), must.M1(os.ReadFile(again))) {
+		t.Error("two starts of one seed differ")
+	}
+	all, _, err := safetensors.ReadFile(path)
+	must.M(err)
+	shapes := map[string]string{}
+	for _, tensor := range all {
+		shapes[tensor.Name] = tensor.DType + fmt.Sprint(tensor.Shape)
+	}
+	for name, want := range map[string]string{
+		"conv1.weight": "F32[3 3 3 4]", "layer4.0.bn2.bias": "F32[32]", "fc.weight": "F32[128 32]",
+		"queue": "F32[32 128]", "images": "U8[16 8 8 3]", "bn1.running_mean": "",
+	} {
+		if shapes[name] != want {
+			t.Errorf("%s is %q, want %q", name, shapes[name], want)
+		}
+	}
+	images := must.M1(readStartImages(path))
+	if len(images) != 16*8*8*3 || bytes.Count(images, []byte{images[0]}) == len(images) {
+		t.Errorf("%d bytes of images, want %d of noise", len(images), 16*8*8*3)
+	}
+}
