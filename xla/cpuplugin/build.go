@@ -106,10 +106,10 @@ func Version() string {
 	return fmt.Sprintf("tensorflow-%s-onednn-%s-%x", TensorFlowVersion, OneDNNVersion, h.Sum(nil)[:4])
 }
 
-// compile compiles the two translation units side by side and links them.
+// compile compiles the translation units side by side and links them.
 func compile(ctx context.Context, compiler, src, wheelDir, out string) error {
 	include := filepath.Join(wheelDir, "include")
-	units := []string{src, filepath.Join(src, "convolution")}
+	units := []string{src, filepath.Join(src, "convolution"), filepath.Join(src, "memory")}
 	objects := make([]string, len(units))
 	errs := make([]error, len(units))
 	var running sync.WaitGroup

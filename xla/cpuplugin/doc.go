@@ -16,6 +16,12 @@
 // is shared by XLA's own threads. Results depend on the number of threads, by rounding, in the gradients of kernels
 // only. MOCOTPU_CPU_CONVOLUTIONS=xla in the environment leaves all of them to XLA.
 //
+// # Memory
+//
+// Arrays of 4 MB and more are in huge pages where Linux gives them, and their memory is kept for later ones of the same
+// size, up to an eighth of the machine's (src/memory): otherwise the system clears the pages of all temporaries at every
+// step.
+//
 // # Errors
 //
 // What would hang or abort the process is refused with INVALID_ARGUMENT where it can be seen beforehand: a device

@@ -1,0 +1,109 @@
+// The memory of XLA's arrays. A step's temporaries are one block of hundreds of megabytes that XLA allocates before every
+// step and frees after it: the system would clear each page of it again and again, in pieces of 4 kB.
+//
+// Three functions of XLA's that its libraries look up by name are defined here a second time; the dynamic linker finds
+// them first. Large blocks are made of huge pages where the system has them, and kept for the next one of their size.
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <list>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kLarge = 2 * kHugePage;
+
+class LargeBlocks {
+ public:
+  void* Take(size_t size) {
+    size = (size + kHugePage - 1) / kHugePage * kHugePage;
+    std::lock_guard<std::mutex> lock(mu_);
+    for (auto block = idle_.begin(); block != idle_.end(); ++block) {
+      if (block->size != size) continue;
+      void* start = block->start;
+      idle_bytes_ -= size;
+      idle_.erase(block);
+      used_[start] = size;
+      return start;
+    }
+    void* start = std::aligned_alloc(kHugePage, size);
+    if (start == nullptr) {
+      ReleaseDownTo(0);
+      start = std::aligned_alloc(kHugePage, size);
+    }
+    if (start == nullptr) return nullptr;
+    madvise(start, size, MADV_HUGEPAGE);  // a wish
+    used_[start] = size;
+    return start;
+  }
+
+  // Returns whether it was one of these.
+  bool Give(void* start) {
+    if (reinterpret_cast<uintptr_t>(start) % kHugePage != 0) return false;
+    std::lock_guard<std::mutex> lock(mu_);
+    const auto used = used_.find(start);
+    if (used == used_.end()) return false;
+    idle_.push_front({start, used->second});
+    idle_bytes_ += used->second;
+    used_.erase(used);
+    ReleaseDownTo(most_idle_);
+    return true;
+  }
+
+ private:
+  struct Block {
+    void* start;
+    size_t size;
+  };
+
+  void ReleaseDownTo(size_t bytes) {
+    while (idle_bytes_ > bytes) {
+      std::free(idle_.back().start);
+      idle_bytes_ -= idle_.back().size;
+      idle_.pop_back();
+    }
+  }
+
+  std::mutex mu_;
+  std::unordered_map<void*, size_t> used_;
+  std::list<Block> idle_;  // the last one freed first
+  size_t idle_bytes_ = 0;
+  // An eighth of the machine's memory.
+  const size_t most_idle_ = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) / 8 * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+};
+
+LargeBlocks& Large() {
+  static auto* blocks = new LargeBlocks;  // never freed: XLA's threads may outlive statics
+  return *blocks;
+}
+
+}  // namespace
+
+namespace tsl::port {
+
+#pragma GCC visibility push(default)
+
+void* AlignedMalloc(size_t size, std::align_val_t alignment) {
+  const size_t align = std::max(static_cast<size_t>(alignment), sizeof(void*));
+  if (size >= kLarge && align <= kHugePage) return Large().Take(size);
+  void* start = nullptr;
+  return posix_memalign(&start, align, size) == 0 ? start : nullptr;
+}
+
+void AlignedFree(void* start) {
+  if (!Large().Give(start)) std::free(start);
+}
+
+void AlignedSizedFree(void* start, size_t, std::align_val_t) { AlignedFree(start); }
+
+#pragma GCC visibility pop
+
+}  // namespace tsl::port
