@@ -108,7 +108,7 @@ func newBenchStep() *cobra.Command {
 
 // bench measures everything, one program after the other, so that none takes another's cores.
 func bench(ctx context.Context, config pretrain.Config, o benchOptions, talk io.Writer) (*benchReport, error) {
-	config, counts, err := benchCounts(config, o.counts)
+	config, counts, err := benchCounts(config, o.counts, openHere)
 	if err != nil {
 		return nil, err
 	}
@@ -164,19 +164,29 @@ func benchEngine(ctx context.Context, report *benchReport, step moco.Config, kin
 	return nil
 }
 
-// benchCounts settles which engine and which numbers of devices are timed.
-func benchCounts(config pretrain.Config, counts []int) (pretrain.Config, []int, error) {
+// openHere opens the configuration's engine in this process and tells of it.
+func openHere(config pretrain.Config) (benchEngineInfo, error) {
+	engine, err := openFor(config, nil)
+	if err != nil {
+		return benchEngineInfo{}, err
+	}
+	defer engine.Close()
+	return benchEngineInfo{engine.EngineName(), engine.PluginVersion(), engine.NumDevices()}, nil
+}
+
+// benchCounts settles which engine and which numbers of devices are timed. What can't be told without the engine, it
+// learns from opening it by open.
+func benchCounts(config pretrain.Config, counts []int, open func(pretrain.Config) (benchEngineInfo, error)) (pretrain.Config, []int, error) {
 	available := 8
 	if config.Engine.Backend != "cpu" && config.Engine.Backend != "go" {
-		engine, err := openFor(config, nil)
+		engine, err := open(config)
 		if err != nil {
 			return config, nil, err
 		}
-		config.Engine.Backend = engine.EngineName()
-		if config.Engine.Backend != "cpu" {
-			available = engine.NumDevices()
+		config.Engine.Backend = engine.Name
+		if engine.Name != "cpu" {
+			available = engine.Devices
 		}
-		engine.Close()
 	}
 	if config.Engine.Backend == "go" {
 		available = 1

@@ -116,7 +116,7 @@ func TestBenchCounts(t *testing.T) {
 		c := pretrain.Glyphs()
 		c.MoCo.Batch, c.MoCo.Groups = 1152, test.groups
 		c.Engine.Backend, c.Engine.Devices = test.backend, test.devices
-		_, counts, err := benchCounts(c, nil)
+		_, counts, err := benchCounts(c, nil, openHere)
 		if got := fmt.Sprint(counts); err != nil || got != test.want {
 			t.Errorf("%s, %d groups, %d devices: counts %s (%v), want %s", test.backend, test.groups, test.devices, got, err, test.want)
 		}

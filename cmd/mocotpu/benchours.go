@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/mocotpu/mocotpu/models/pretrain"
@@ -21,12 +22,37 @@ type ourPeer struct {
 	Config pretrain.Config // its engine's devices are those to use
 }
 
+// ask does the job in a child of this program. The child's failure is this process's, with its words and exit code.
+func (j ourPeer) ask(ctx context.Context, self string, limit time.Duration, answer any) error {
+	text, err := json.Marshal(j)
+	if err != nil {
+		return err
+	}
+	err = child{argv: []string{self, "bench", "peers", "--job"}, stdin: text, limit: limit}.ask(ctx, answer)
+	var failed *childError
+	if errors.As(err, &failed) {
+		said := strings.TrimPrefix(strings.TrimSpace(failed.said), "mocotpu: ")
+		err = fmt.Errorf("%v: %s", failed.err, said)
+		if failed.code == exitUsage {
+			err = usageError{errors.New(said)}
+		}
+	}
+	return err
+}
+
 // runOurPeer is the child: a job from in, an answer on out.
-func runOurPeer(ctx context.Context, in io.Reader, out io.Writer) error {
+func runOurPeer(ctx context.Context, in io.Reader, out, talk io.Writer) error {
 	began := time.Now()
 	var j ourPeer
 	if err := json.NewDecoder(in).Decode(&j); err != nil {
 		return usageError{fmt.Errorf("bench peers --job: %w", err)}
+	}
+	if j.What == whatOpen {
+		info, err := openHere(j.Config)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(out).Encode(info)
 	}
 	engine, err := openFor(j.Config, nil)
 	if err != nil {
@@ -34,13 +60,13 @@ func runOurPeer(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	defer engine.Close()
 	clock := peerClock{run: j.peerRun, began: began, last: time.Now()}
-	if j.What == "step" {
+	if j.What == whatStep {
 		err = j.steps(ctx, engine, &clock)
 	} else {
 		err = j.epoch(ctx, engine, &clock)
 	}
 	if err != nil {
-		return err
+		return explainMemory(talk, engine, j.Config, err)
 	}
 	clock.answer.PeakBytes, clock.answer.DeviceBytes = peakMemory(), programMemory(engine)
 	return json.NewEncoder(out).Encode(clock.answer)

@@ -99,6 +99,21 @@ type peerAnswer struct {
 // errLimit says that a program was killed.
 var errLimit = errors.New("killed")
 
+// childError is the failure of a program.
+type childError struct {
+	program string
+	code    int    // its exit code, -1 where it has none
+	said    string // on standard error
+	err     error
+}
+
+func (e *childError) Error() string {
+	if last := lastLine(e.said); last != "" {
+		return fmt.Sprintf("%s: %v: %s", e.program, e.err, last)
+	}
+	return fmt.Sprintf("%s: %v", e.program, e.err)
+}
+
 // child is a program that prints one JSON object.
 type child struct {
 	argv  []string
@@ -107,8 +122,8 @@ type child struct {
 	limit time.Duration // 0 is none
 }
 
-// ask runs the child and decodes its answer. Behind the limit it is killed, with all processes it started. Its last
-// line on standard error explains a failure.
+// ask runs the child and decodes its answer. Behind the limit it is killed, with all processes it started. A failure is a
+// childError.
 func (c child) ask(ctx context.Context, answer any) error {
 	limited := ctx
 	if c.limit > 0 {
@@ -130,10 +145,7 @@ func (c child) ask(ctx context.Context, answer any) error {
 	case limited.Err() != nil:
 		return fmt.Errorf("%w after %s (--limit)", errLimit, c.limit)
 	case err != nil:
-		if last := lastLine(stderr.String()); last != "" {
-			err = fmt.Errorf("%w: %s", err, last)
-		}
-		return fmt.Errorf("%s: %w", c.argv[0], err)
+		return &childError{c.argv[0], cmd.ProcessState.ExitCode(), stderr.String(), err}
 	}
 	if err := json.Unmarshal(stdout.Bytes(), answer); err != nil {
 		return fmt.Errorf("%s: its answer is no JSON (%w): %s", c.argv[0], err, lastLine(stdout.String()))

@@ -58,7 +58,7 @@ func newBenchPeers() *cobra.Command {
 	report := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *asJob {
-			return runOurPeer(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
+			return runOurPeer(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		}
 		return report(cmd, args)
 	}

@@ -70,15 +70,15 @@ echo '{"versions":"torch 9.9","first_ms":1002,"ms":['$ms','$ms'],"losses":[1],"p
 		"step JAX jit float32: No module named jax",
 		"step mocotpu go, 1 device bfloat16",
 		"step PyTorch channels last bfloat16 1 16000 1.001",
-		"epoch JAX float32: JAX has no data pipeline",
 		"epoch mocotpu go, 1 device float32",
 		"epoch PyTorch channels last float32 8 2000 0.994",
+		"epoch JAX float32: JAX has no data pipeline",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Fatalf("rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if ours := r.Rows[0]; ours.Ratio != ours.ImagesPerSecond/8000 || r.Rows[1].Ratio != 0.5 || r.Rows[10].Ratio != 1 {
-		t.Errorf("ratios %v, %v and %v, want those to the fastest peer's step, and 1", ours.Ratio, r.Rows[1].Ratio, r.Rows[10].Ratio)
+	if ours := r.Rows[0]; ours.Ratio != ours.ImagesPerSecond/8000 || r.Rows[1].Ratio != 0.5 || r.Rows[9].Ratio != 1 {
+		t.Errorf("ratios %v, %v and %v, want those to the fastest peer's step, and 1", ours.Ratio, r.Rows[1].Ratio, r.Rows[9].Ratio)
 	}
 	if fmt.Sprint(r.Versions) != "[torch 9.9]" || !strings.Contains(r.Source, "1024 images drawn for the purpose, canvas 32") {
 		t.Errorf("versions %q, source %q", r.Versions, r.Source)
@@ -115,7 +115,7 @@ func TestBenchPeersWithoutPeers(t *testing.T) {
 // A program killed at the limit has a row that says so, ours as well; another failure of ours is the command's.
 func TestBenchPeersLimit(t *testing.T) {
 	slow := fakePython(t, "sleep 100")
-	b := peersBench{options: peersOptions{python: slow, limit: 100 * time.Millisecond}, self: slow, talk: t.Output(), report: &peersReport{}}
+	b := peersBench{options: peersOptions{python: slow, limit: 100 * time.Millisecond}, self: slow, talk: t.Output(), report: &peersReport{Engine: benchEngineInfo{Name: "cpu"}}}
 	must.M(b.ours(t.Context(), whatStep, 1, "float32"))
 	must.M(b.torch(t.Context(), whatStep, "contiguous", "float32"))
 	for _, row := range b.report.Rows {
@@ -126,9 +126,13 @@ func TestBenchPeersLimit(t *testing.T) {
 	if len(b.report.Rows) != 2 {
 		t.Errorf("%d rows, want 2", len(b.report.Rows))
 	}
-	b.self, b.options.limit = fakePython(t, "echo 'no device' >&2; exit 1"), time.Minute
-	if err := b.ours(t.Context(), whatStep, 8, "float32"); err == nil || !strings.Contains(err.Error(), "8 devices: ") || !strings.Contains(err.Error(), "no device") {
-		t.Errorf("error %v, want what our program said", err)
+	b.options.limit = time.Minute
+	for code, want := range map[int]int{1: exitFailed, 2: exitUsage} {
+		b.self = fakePython(t, fmt.Sprintf("echo 'mocotpu: no device\nbut a plan' >&2; exit %d", code))
+		err := b.ours(t.Context(), whatStep, 8, "float32")
+		if err == nil || !strings.Contains(err.Error(), "mocotpu cpu, 8 devices: ") || !strings.Contains(err.Error(), "no device\nbut a plan") || exitCode(t.Context(), err) != want {
+			t.Errorf("error %v, want what our program said, and exit code %d", err, want)
+		}
 	}
 }
 

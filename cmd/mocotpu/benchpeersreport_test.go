@@ -14,7 +14,7 @@ import (
 func TestPeersTable(t *testing.T) {
 	r := peersReport{
 		benchHead: benchHead{Command: "mocotpu bench peers", Machine: benchMachine{CPU: "Abacus", Cores: 2, OS: "linux/amd64", Load: 0.25}},
-		Engine:    benchEngineInfo{"cpu", "1.2"}, Mocotpu: map[string]string{"mocotpu": "(devel)"},
+		Engine:    benchEngineInfo{"cpu", "1.2", 1}, Mocotpu: map[string]string{"mocotpu": "(devel)"},
 		Config: pretrain.CIFAR10(), Source: "1024 images drawn for the purpose, canvas 32",
 	}
 	const mib = 1 << 20

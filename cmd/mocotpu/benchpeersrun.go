@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,9 +18,8 @@ type peersBench struct {
 	options peersOptions
 	config  pretrain.Config
 	base    peerCase // of every script
-	scripts string   // their folder
-	temp    string
-	self    string // this program
+	temp    string   // the folder of the scripts, the start and the set that is drawn
+	self    string   // this program
 	talk    io.Writer
 	report  *peersReport
 }
@@ -30,6 +28,7 @@ type peersBench struct {
 const (
 	whatStep  = "step"
 	whatEpoch = "epoch"
+	whatOpen  = "open" // only of ours: which engine it is
 )
 
 // torchVariants are those of peer/torch_peer.py, the plainest first; torchLow is the one that runs in bfloat16, too.
@@ -39,7 +38,15 @@ const torchLow = "channels last"
 
 // benchPeers measures everything, one program after the other, so that none takes another's cores.
 func benchPeers(ctx context.Context, config pretrain.Config, o peersOptions, talk io.Writer) (*peersReport, error) {
-	config, counts, err := benchCounts(config, o.counts)
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	var engine benchEngineInfo
+	if err := (ourPeer{What: whatOpen, Config: config}).ask(ctx, self, o.limit, &engine); err != nil {
+		return nil, err
+	}
+	config, counts, err := benchCounts(config, o.counts, func(pretrain.Config) (benchEngineInfo, error) { return engine, nil })
 	if err != nil {
 		return nil, err
 	}
@@ -48,10 +55,11 @@ func benchPeers(ctx context.Context, config pretrain.Config, o peersOptions, tal
 		return nil, err
 	}
 	defer os.RemoveAll(temp)
-	b, err := newPeersBench(ctx, config, o, temp, talk)
+	b, err := newPeersBench(ctx, config, engine, o, temp, talk)
 	if err != nil {
 		return nil, err
 	}
+	b.self = self
 	if err := b.steps(ctx, counts); err != nil {
 		return nil, err
 	}
@@ -62,8 +70,8 @@ func benchPeers(ctx context.Context, config pretrain.Config, o peersOptions, tal
 	return b.report, nil
 }
 
-// newPeersBench finds what cannot be measured, and makes what all programs begin with.
-func newPeersBench(ctx context.Context, config pretrain.Config, o peersOptions, temp string, talk io.Writer) (*peersBench, error) {
+// newPeersBench makes what all programs begin with, in temp.
+func newPeersBench(ctx context.Context, config pretrain.Config, engine benchEngineInfo, o peersOptions, temp string, talk io.Writer) (*peersBench, error) {
 	step, err := benchStepOf(config)
 	if err != nil {
 		return nil, err
@@ -72,18 +80,9 @@ func newPeersBench(ctx context.Context, config pretrain.Config, o peersOptions, 
 	if err != nil {
 		return nil, usageError{err}
 	}
-	engine, err := openFor(config, nil) // before any long work
-	if err != nil {
-		return nil, err
-	}
-	info := benchEngineInfo{engine.EngineName(), engine.PluginVersion()}
-	engine.Close()
 	b := &peersBench{
-		options: o, scripts: temp, temp: temp, talk: talk,
-		report: &peersReport{benchHead: newBenchHead(), Engine: info, Mocotpu: built(), Config: config},
-	}
-	if b.self, err = os.Executable(); err != nil {
-		return nil, err
+		options: o, temp: temp, talk: talk,
+		report: &peersReport{benchHead: newBenchHead(), Engine: engine, Mocotpu: built(), Config: config},
 	}
 	if err := writePeers(temp); err != nil {
 		return nil, err
@@ -93,9 +92,9 @@ func newPeersBench(ctx context.Context, config pretrain.Config, o peersOptions, 
 	}
 	config.KNN.Every = 0 // nothing is judged
 	b.config = config
-	device := map[string]string{"go": "cpu"}[info.Name]
-	if device == "" {
-		device = info.Name
+	device := engine.Name
+	if device == "go" {
+		device = "cpu"
 	}
 	b.base = newPeerCase(config, step, views, device)
 	// The budget of the timed steps leaves the process time to end before it is killed.
@@ -103,33 +102,42 @@ func newPeersBench(ctx context.Context, config pretrain.Config, o peersOptions, 
 	return b, writeStart(b.base.Start, step, config.Run.Seed)
 }
 
-// steps measures the step in every program.
+// steps measures the step in every program, and in bfloat16 in two, if the others don't run in that.
 func (b *peersBench) steps(ctx context.Context, counts []int) error {
 	precision := b.config.Encoder.Precision
-	var errs []error
-	ours := func(devices int, precision string) { errs = append(errs, b.ours(ctx, whatStep, devices, precision)) }
-	torch := func(variant, precision string) { errs = append(errs, b.torch(ctx, whatStep, variant, precision)) }
 	for _, n := range counts {
-		ours(n, precision)
+		if err := b.ours(ctx, whatStep, n, precision); err != nil {
+			return err
+		}
 	}
 	for _, variant := range torchVariants {
-		torch(variant, precision)
+		if err := b.torch(ctx, whatStep, variant, precision); err != nil {
+			return err
+		}
 	}
-	errs = append(errs, b.jax(ctx, precision))
-	if precision != resnet.BFloat16 {
-		ours(b.report.fastest(programOurs, precision, peerRow{Devices: counts[0]}).Devices, resnet.BFloat16)
-		torch(torchLow, resnet.BFloat16)
+	if err := b.jax(ctx, precision); err != nil || precision == resnet.BFloat16 {
+		return err
 	}
-	return errors.Join(errs...)
+	devices := b.report.fastest(programOurs, precision, peerRow{Devices: counts[0]}).Devices
+	if err := b.ours(ctx, whatStep, devices, resnet.BFloat16); err != nil {
+		return err
+	}
+	return b.torch(ctx, whatStep, torchLow, resnet.BFloat16)
 }
 
 // epochs measures an epoch's steps in what was fastest.
 func (b *peersBench) epochs(ctx context.Context, devices int) error {
 	precision := b.config.Encoder.Precision
 	devices = b.report.fastest(programOurs, precision, peerRow{Devices: devices}).Devices
+	if err := b.ours(ctx, whatEpoch, devices, precision); err != nil {
+		return err
+	}
 	variant := b.report.fastest(programTorch, precision, peerRow{Variant: torchVariants[0]}).Variant
+	if err := b.torch(ctx, whatEpoch, variant, precision); err != nil {
+		return err
+	}
 	b.report.add(peerRow{What: whatEpoch, Program: programJAX, Precision: precision, Missing: "JAX has no data pipeline"}, peerAnswer{}, 0)
-	return errors.Join(b.ours(ctx, whatEpoch, devices, precision), b.torch(ctx, whatEpoch, variant, precision))
+	return nil
 }
 
 // runOf is how a program runs a kind of measurement. PyTorch's loader makes two batches for each worker in advance, while
@@ -149,14 +157,10 @@ func (b *peersBench) runOf(what string) peerRun {
 func (b *peersBench) ours(ctx context.Context, what string, devices int, precision string) error {
 	j := ourPeer{peerRun: b.runOf(what), What: what, Config: b.config}
 	j.Config.Engine.Devices, j.Config.Encoder.Precision = devices, precision
-	text, err := json.Marshal(j)
-	if err != nil {
-		return err
-	}
 	row := peerRow{What: what, Program: programOurs, Variant: b.report.Engine.Name, Devices: devices, Precision: precision}
 	b.say(row)
 	var answer peerAnswer
-	err = child{argv: []string{b.self, "bench", "peers", "--job"}, stdin: text, limit: b.options.limit}.ask(ctx, &answer)
+	err := j.ask(ctx, b.self, b.options.limit, &answer)
 	if err != nil && !errors.Is(err, errLimit) {
 		return fmt.Errorf("bench: %s: %w", row.name(), err)
 	}
@@ -191,7 +195,7 @@ func (b *peersBench) script(ctx context.Context, row peerRow, script, python, fl
 		"JAX_PLATFORMS=" + b.base.Device, "XLA_PYTHON_CLIENT_PREALLOCATE=false",
 	}
 	var answer peerAnswer
-	err := askScript(ctx, child{env: env, limit: b.options.limit}, python, peerScript(b.scripts, script), c, &answer)
+	err := askScript(ctx, child{env: env, limit: b.options.limit}, python, peerScript(b.temp, script), c, &answer)
 	return b.take(ctx, row, answer, err)
 }
 

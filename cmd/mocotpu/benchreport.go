@@ -41,6 +41,7 @@ func newBenchHead() benchHead {
 type benchEngineInfo struct {
 	Name    string `json:"name"`
 	Version string `json:"version,omitempty"`
+	Devices int    `json:"devices,omitempty"` // that it has; 0 where nobody asked
 }
 
 func (e benchEngineInfo) String() string {

@@ -35,7 +35,9 @@ func realPeers(t *testing.T, o peersOptions, change func(c *pretrain.Config)) *p
 	change(&c)
 	must.M(c.Validate())
 	o.repeat, o.limit = 3, 10*time.Minute
-	return must.M1(newPeersBench(t.Context(), c, o, t.TempDir(), t.Output()))
+	b := must.M1(newPeersBench(t.Context(), c, must.M1(openHere(c)), o, t.TempDir(), t.Output()))
+	b.self = must.M1(os.Executable())
+	return b
 }
 
 // agree holds the losses of the programs' first steps together: the first one's shows the encoders and the loss, later

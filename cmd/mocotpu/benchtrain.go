@@ -97,7 +97,7 @@ func benchTrain(ctx context.Context, config pretrain.Config, repeat int, talk io
 	}
 	defer b.program.Close()
 	r := &benchTrainReport{
-		benchHead: newBenchHead(), Engine: benchEngineInfo{engine.EngineName(), engine.PluginVersion()},
+		benchHead: newBenchHead(), Engine: benchEngineInfo{Name: engine.EngineName(), Version: engine.PluginVersion()},
 		Devices: engine.NumDevices(), Source: fmt.Sprintf("%s, %d images", source.Info().Name, source.Info().N), Config: config,
 	}
 	fmt.Fprintf(talk, "feed, step and both, %d batches of %d each ...\n", repeat, config.MoCo.Batch)

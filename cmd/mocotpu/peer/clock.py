@@ -5,6 +5,7 @@ and how long to run. The answer is one JSON object on standard output: what to c
 and their losses, and the memory; or {"missing": why} where the peer cannot run here.
 """
 import json
+import math
 import sys
 import time
 
@@ -53,6 +54,8 @@ def run(case, step, batches):
     ms, losses, last = [], [], time.perf_counter()
     for batch in batches:
         losses.append(step(batch))
+        if not math.isfinite(losses[-1]):
+            missing(f"the loss of step {len(losses) - 1} is {losses[-1]}, want a number: try a lower --lr")
         now = time.perf_counter()
         ms.append(1000 * (now - last))
         last = now
