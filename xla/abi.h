@@ -84,6 +84,12 @@ typedef struct {
 typedef struct { size_t struct_size; void* extension; void* loaded; void* executable; } mt_get_executable;
 typedef struct { size_t struct_size; void* extension; void* loaded; } mt_loaded_destroy;
 typedef struct { size_t struct_size; void* extension; void* executable; } mt_executable_destroy;
+typedef struct {
+  size_t struct_size; void* extension;
+  void *loaded, *options; void* const* const* arguments; size_t num_devices, num_args; void** const* outputs; void** complete;
+  void* device;
+} mt_execute;
+typedef struct { size_t struct_size; void* extension; void* event; } mt_event_await;
 typedef struct { size_t struct_size; void* extension; void* executable; mt_program* program; } mt_optimized_program;
 typedef struct {
   size_t struct_size; void* extension;

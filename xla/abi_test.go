@@ -39,6 +39,9 @@ var structs = []struct {
 	{"mt_get_executable", "PJRT_LoadedExecutable_GetExecutable_Args", "loaded=loaded_executable executable"},
 	{"mt_loaded_destroy", "PJRT_LoadedExecutable_Destroy_Args", "loaded=executable"},
 	{"mt_executable_destroy", "PJRT_Executable_Destroy_Args", "executable"},
+	{"mt_execute", "PJRT_LoadedExecutable_Execute_Args", "loaded=executable options arguments=argument_lists num_devices num_args " +
+		"outputs=output_lists complete=device_complete_events device=execute_device"},
+	{"mt_event_await", "PJRT_Event_Await_Args", "event"},
 	{"mt_optimized_program", "PJRT_Executable_OptimizedProgram_Args", "executable program"},
 	{"mt_serialize", "PJRT_Executable_Serialize_Args", "executable bytes=serialized_bytes size=serialized_bytes_size " +
 		"serialized=serialized_executable free_serialized=serialized_executable_deleter"},

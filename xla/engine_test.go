@@ -293,6 +293,34 @@ func TestTooManyDevices(t *testing.T) {
 	}
 }
 
+// Results are where their program ran, also when it ran elsewhere before.
+func TestResultsKnowTheirPlace(t *testing.T) {
+	e := xlatest.CPU(t, 8)
+	x := tensors.FromValue([]float32{1, 2, 3})
+	b := e.Builder("double")
+	f := b.Main()
+	p := must.M1(f.Parameter("x", x.Shape(), nil))
+	must.M(f.Return([]compute.Value{must.M1(f.Add(p, p))}, nil))
+	program := must.M1(b.Compile())
+	defer program.Finalize()
+	for _, device := range []compute.DeviceNum{0, 3, 3, 0} {
+		in := must.M1(e.BufferFromFlatData(device, []float32{1, 2, 3}, x.Shape()))
+		out := must.M1(program.Execute([]compute.Buffer{in}, nil, device))[0]
+		shape, at := must.M1(out.Shape()), must.M1(out.DeviceNum())
+		if at != device || !shape.Equal(x.Shape()) {
+			t.Errorf("a result on device %d is %s on %d, want %s", device, shape, at, x.Shape())
+		}
+		copied := must.M1(out.CopyToDevice(5))
+		if at := must.M1(copied.DeviceNum()); at != 5 {
+			t.Errorf("a copy to device 5 is on %d", at)
+		}
+		shape.Dimensions[0] = 7 // the caller's
+		if again := must.M1(out.Shape()); !again.Equal(x.Shape()) {
+			t.Errorf("the shape became %s", again)
+		}
+	}
+}
+
 // A buffer of another engine is refused, not read as this one's.
 func TestForeignBuffer(t *testing.T) {
 	e := must.M1(xla.Open("go", xla.Options{}))

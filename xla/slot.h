@@ -11,6 +11,7 @@ typedef struct {
   mt_api table;        // ours, which go-xla gets
   void* client;        // the last one created
   bool compile_only;
+  _Atomic int64_t executions, arguments, nanoseconds;  // see mt_executing
 } slot;
 
 static inline void* call(const slot* s, int function, void* args) { return ((mt_call)s->real->fn[function])(args); }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "_cgo_export.h"
 
 static slot slots[MT_SLOTS];
@@ -144,18 +145,41 @@ static void* client_compile(slot* s, mt_client_compile* a) {
   return error;
 }
 
+// ---- Executing. Our caller waits for the devices as soon as it has the events: waiting here first changes nothing for
+// it, and tells how long they took.
+static int64_t now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static void* execute(slot* s, mt_execute* a) {
+  int64_t begin = now();
+  void* error = call(s, MT_LoadedExecutable_Execute, a);
+  if (error) return error;
+  for (size_t i = 0; a->complete && i < a->num_devices; i++) {
+    mt_event_await w = {.struct_size = sizeof w, .event = a->complete[i]};
+    free(failure(s, call(s, MT_Event_Await, &w), true).text);  // the caller gets it again
+  }
+  s->executions++;
+  s->arguments += a->num_devices * a->num_args;
+  s->nanoseconds += now() - begin;
+  return NULL;
+}
+
 // ---- One set of trampolines per slot.
 #define TRAMPOLINES(i)                                                                                \
   static void error_destroy_##i(mt_error_destroy* a) { error_destroy(&slots[i], a); }                 \
   static void error_message_##i(mt_error_message* a) { error_message(&slots[i], a); }                 \
   static void* error_code_##i(mt_error_code* a) { return error_code(&slots[i], a); }                  \
   static void* client_create_##i(mt_client_create* a) { return client_create(&slots[i], a); }         \
-  static void* client_compile_##i(mt_client_compile* a) { return client_compile(&slots[i], a); }   
+  static void* client_compile_##i(mt_client_compile* a) { return client_compile(&slots[i], a); }       \
+  static void* execute_##i(mt_execute* a) { return execute(&slots[i], a); }
 #define EACH_SLOT(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 EACH_SLOT(TRAMPOLINES)
 
-typedef struct { void *error_destroy, *error_message, *error_code, *client_create, *client_compile; } trampolines;
-#define ROW(i) {error_destroy_##i, error_message_##i, error_code_##i, client_create_##i, client_compile_##i},
+typedef struct { void *error_destroy, *error_message, *error_code, *client_create, *client_compile, *execute; } trampolines;
+#define ROW(i) {error_destroy_##i, error_message_##i, error_code_##i, client_create_##i, client_compile_##i, execute_##i},
 static const trampolines rows[MT_SLOTS] = {EACH_SLOT(ROW)};
 
 // ---- Opening.
@@ -185,6 +209,7 @@ char* mt_open(int index, const char* path, int* major, int* minor) {
   s->table.fn[MT_Error_GetCode] = rows[index].error_code;
   s->table.fn[MT_Client_Create] = rows[index].client_create;
   s->table.fn[MT_Client_Compile] = rows[index].client_compile;
+  s->table.fn[MT_LoadedExecutable_Execute] = rows[index].execute;
   s->real = real;
   return NULL;
 }
@@ -196,6 +221,12 @@ void mt_compile_only(int index) {
 
 void* mt_table(int index) { return &slots[index].table; }
 void* mt_last_client(int index) { return slots[index].client; }
+
+void mt_executing(int index, int64_t* executions, int64_t* arguments, int64_t* nanoseconds) {
+  *executions = slots[index].executions;
+  *arguments = slots[index].arguments;
+  *nanoseconds = slots[index].nanoseconds;
+}
 
 // ---- Which words are strings of the plugin or of a library it brought with it.
 typedef struct { const char* const* words; bool* found; int count, left; } search;

@@ -25,6 +25,9 @@ char* mt_open(int slot, const char* path, int* major, int* minor);
 void mt_compile_only(int slot);
 void* mt_table(int slot);        // our PJRT_Api for go-xla
 void* mt_last_client(int slot);  // the client that the last Client_Create returned
+// What the slot's programs have executed so far: how often, with how many arguments over all devices, and the time from
+// each call until every device was done.
+void mt_executing(int slot, int64_t* executions, int64_t* arguments, int64_t* nanoseconds);
 // The first word that no library of the process has as a string that ends there, malloc'ed; NULL if all are known.
 char* mt_unknown_word(const char* const* words, int count);
 

@@ -3,6 +3,7 @@ package xla
 import (
 	"fmt"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/notimplemented"
@@ -17,6 +18,13 @@ type buffer struct {
 	compute.Buffer
 	engine *Engine
 	id     uint64
+	known  *place // nil: ask the plugin
+}
+
+// place is what a buffer is, and where.
+type place struct {
+	shape  shapes.Shape
+	device compute.DeviceNum
 }
 
 func (e *Engine) wrap(b compute.Buffer) *buffer {
@@ -34,6 +42,9 @@ func (b *buffer) Shape() (shapes.Shape, error) {
 		return shapes.Invalid(), err
 	}
 	defer b.engine.leave()
+	if b.known != nil {
+		return b.known.shape.Clone(), nil
+	}
 	return b.Buffer.Shape()
 }
 
@@ -42,6 +53,9 @@ func (b *buffer) DeviceNum() (compute.DeviceNum, error) {
 		return 0, err
 	}
 	defer b.engine.leave()
+	if b.known != nil {
+		return b.known.device, nil
+	}
 	return b.Buffer.DeviceNum()
 }
 
@@ -166,6 +180,38 @@ type executable struct {
 	engine  *Engine
 	program *Program
 	id      uint64
+	results atomic.Pointer[results]
+}
+
+// results is where a program's results are, of its first execution on a device: GoMLX asks each buffer for its shape and
+// device, which are the same every time, and a state of hundreds of buffers on eight devices is thousands of questions.
+type results struct {
+	on     compute.DeviceNum // that a portable program was told to run on
+	places []place
+}
+
+// places are those of the outputs, nil for the go engine's, which has the answers at hand.
+func (x *executable) places(outputs []compute.Buffer, on compute.DeviceNum) ([]place, error) {
+	if x.engine.plugin == nil {
+		return nil, nil
+	}
+	if known := x.results.Load(); known != nil && known.on == on {
+		return known.places, nil
+	}
+	found := &results{on: on, places: make([]place, len(outputs))}
+	for i, o := range outputs {
+		shape, err := o.Shape()
+		if err != nil {
+			return nil, err
+		}
+		device, err := o.DeviceNum()
+		if err != nil {
+			return nil, err
+		}
+		found.places[i] = place{shape, device}
+	}
+	x.results.Store(found)
+	return found.places, nil
 }
 
 func (x *executable) Finalize() { _ = x.engine.free(x.id) } // freeing an executable cannot fail
@@ -198,8 +244,16 @@ func (x *executable) Execute(inputs []compute.Buffer, donate []bool, device comp
 		}
 	}
 	wrapped := make([]compute.Buffer, len(outputs))
+	places, err := x.places(outputs, device)
 	for i, o := range outputs {
-		wrapped[i] = e.wrap(o)
+		w := e.wrap(o)
+		if err == nil && places != nil {
+			w.known = &places[i]
+		}
+		wrapped[i] = w
+	}
+	if err != nil {
+		return nil, asError("execute: results", err)
 	}
 	runtime.KeepAlive(x)
 	runtime.KeepAlive(inputs)

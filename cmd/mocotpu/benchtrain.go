@@ -65,6 +65,8 @@ type benchTrainReport struct {
 	Both float64 `json:"both_images_per_second"`
 	// DataWait is the share of the time, 0 to 1, that the step waited for data when both ran.
 	DataWait float64 `json:"data_wait"`
+	// Host is the host's share of a step when both ran; nil for the go engine, which is the host.
+	Host *hostShare `json:"host,omitempty"`
 	// Limit is what limits: data or step.
 	Limit string `json:"limit"`
 	// AnonBytes is the process's anonymous memory (RssAnon) at the end, 0 where the system does not tell.
@@ -138,6 +140,7 @@ func withSpecimens(c pretrain.Config, talk io.Writer) (pretrain.Config, func(), 
 
 // trainBench is a compiled step and what feeds it.
 type trainBench struct {
+	engine  *xla.Engine
 	config  pretrain.Config
 	step    moco.Config
 	views   augment.Config
@@ -146,7 +149,7 @@ type trainBench struct {
 }
 
 func newTrainBench(engine *xla.Engine, c pretrain.Config, source data.Source) (*trainBench, error) {
-	b := &trainBench{config: c, source: source}
+	b := &trainBench{engine: engine, config: c, source: source}
 	var err error
 	if b.views, err = augment.Preset(c.Views.Preset); err != nil {
 		return nil, usageError{err}
@@ -174,28 +177,32 @@ func newTrainBench(engine *xla.Engine, c pretrain.Config, source data.Source) (*
 // measure times the three, each after a batch that warms up.
 func (b *trainBench) measure(ctx context.Context, r *benchTrainReport, repeat int) error {
 	rate := func(took time.Duration) float64 { return float64(repeat*b.step.Batch) / took.Seconds() }
-	took, _, err := b.pass(ctx, repeat, true, false)
+	took, _, _, err := b.pass(ctx, repeat, true, false)
 	if err != nil {
 		return err
 	}
 	r.Feed = rate(took)
-	if took, _, err = b.pass(ctx, repeat, false, true); err != nil {
+	if took, _, _, err = b.pass(ctx, repeat, false, true); err != nil {
 		return err
 	}
 	r.Step = rate(took)
 	var waited time.Duration
-	if took, waited, err = b.pass(ctx, repeat, true, true); err != nil {
+	var host hostShare
+	if took, waited, host, err = b.pass(ctx, repeat, true, true); err != nil {
 		return err
+	}
+	if b.engine.EngineName() != "go" {
+		r.Host = &host
 	}
 	r.Both, r.DataWait = rate(took), waited.Seconds()/took.Seconds()
 	return nil
 }
 
 // pass takes batches from the feed, all or only the first, and runs the step on them or not.
-func (b *trainBench) pass(ctx context.Context, repeat int, feeding, stepping bool) (took, waited time.Duration, err error) {
+func (b *trainBench) pass(ctx context.Context, repeat int, feeding, stepping bool) (took, waited time.Duration, host hostShare, err error) {
 	feed, err := pretrain.NewFeed(b.program, b.source, b.step, b.views, b.config.Run.Seed)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, host, err
 	}
 	defer func() { err = errors.Join(err, feed.Close()) }()
 	last := repeat + 1
@@ -204,19 +211,19 @@ func (b *trainBench) pass(ctx context.Context, repeat int, feeding, stepping boo
 	}
 	batches := feed.Start(ctx, 0, last)
 	var batch pretrain.Batch
-	var start time.Time
+	var watch hostWatch
 	for i := range repeat + 1 {
 		if i == 1 {
-			start = time.Now()
+			watch = watchHost(b.engine)
 		}
 		if feeding || i == 0 {
 			waiting := time.Now()
 			var ok bool
 			if batch, ok = <-batches; !ok {
-				return 0, 0, context.Cause(ctx)
+				return 0, 0, host, context.Cause(ctx)
 			}
 			if batch.Err != nil {
-				return 0, 0, batch.Err
+				return 0, 0, host, batch.Err
 			}
 			if i > 0 {
 				waited += time.Since(waiting)
@@ -224,14 +231,14 @@ func (b *trainBench) pass(ctx context.Context, repeat int, feeding, stepping boo
 		}
 		if stepping {
 			if _, err := b.run(batch.Slot); err != nil {
-				return 0, 0, err
+				return 0, 0, host, err
 			}
 		}
 		if feeding {
 			feed.Release(batch)
 		}
 	}
-	return time.Since(start), waited, nil
+	return time.Since(watch.start), waited, watch.share(repeat, waited, feed.InputBytes()), nil
 }
 
 // run executes the step and waits for its loss.
@@ -264,6 +271,9 @@ func (r *benchTrainReport) writeTable(w io.Writer) error {
 	fmt.Fprintf(&b, "\nthe %s limits: the other is %.1f times as fast; waiting for data %.1f%% of the time", r.Limit, faster, 100*r.DataWait)
 	if r.AnonBytes > 0 {
 		fmt.Fprintf(&b, "; RssAnon %d MiB", r.AnonBytes>>20)
+	}
+	if r.Host != nil {
+		fmt.Fprintf(&b, "\n%s", r.Host)
 	}
 	_, err := fmt.Fprintf(w, "%s\n", b.String())
 	return err

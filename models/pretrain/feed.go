@@ -27,14 +27,19 @@ type Feed struct {
 
 	perEpoch     int
 	shuffleOrder []int
-	epoch        int // whose order is in order
-	order        []int
-	rows         []data.Row // of the batch being made
+	orders       [2]epochOrder // of this epoch and the last or the next
+	rows         []data.Row    // of the batch being made
 
 	idle chan *mesh.Slot // those that no step uses
 	all  []*mesh.Slot
 	stop context.CancelFunc
 	done chan struct{} // closed when the goroutine of Start has ended
+}
+
+// epochOrder is the order in which an epoch takes the images, nil where none was asked for.
+type epochOrder struct {
+	epoch   int
+	indices []int
 }
 
 // NewFeed allocates the memory of a feed for a compiled training step of at least one batch of images. The source and
@@ -43,7 +48,7 @@ func NewFeed(p *mesh.Program, source data.Source, step moco.Config, views augmen
 	info := source.Info()
 	f := &Feed{
 		source: source, info: info, step: step, views: views, seed: seed,
-		perEpoch: info.N / step.Batch, shuffleOrder: step.ShuffleOrder(), epoch: -1,
+		perEpoch: info.N / step.Batch, shuffleOrder: step.ShuffleOrder(),
 		rows: make([]data.Row, step.Batch), idle: make(chan *mesh.Slot, feedSlots),
 	}
 	for range feedSlots {
@@ -55,6 +60,21 @@ func NewFeed(p *mesh.Program, source data.Source, step moco.Config, views augmen
 		f.idle <- s
 	}
 	return f, nil
+}
+
+// InputBytes is what is written for the inputs of one step, over all devices.
+func (f *Feed) InputBytes() (n int64) {
+	for device := range f.all[0].Devices() {
+		for _, part := range f.all[0].Parts(device) {
+			switch flat := part.(type) {
+			case []uint8:
+				n += int64(len(flat))
+			case []float32:
+				n += 4 * int64(len(flat))
+			}
+		}
+	}
+	return n
 }
 
 // Batch is the inputs of one step but for the learning rate, on the devices. Give it back with [Feed.Release].
@@ -109,12 +129,12 @@ func (f *Feed) Close() error {
 	return errors.Join(errs...)
 }
 
-// fill makes the inputs of a step and tells the source about the next.
+// fill makes the inputs of a step and tells the source about the next, which may be the first of another epoch.
 func (f *Feed) fill(slot *mesh.Slot, step, last int) error {
 	epoch, indices := f.indices(step)
-	if at := step % f.perEpoch; step+1 < last && at+1 < f.perEpoch {
-		n := f.step.Batch
-		f.source.Prefetch(f.order[(at+1)*n : (at+2)*n])
+	if step+1 < last {
+		_, next := f.indices(step + 1)
+		f.source.Prefetch(next)
 	}
 	// A device's view parameters may be of images that another one fetches: all are fetched before any is drawn.
 	devices := slot.Devices()
@@ -142,10 +162,11 @@ func (f *Feed) fill(slot *mesh.Slot, step, last int) error {
 // indices returns the numbers of a step's images.
 func (f *Feed) indices(step int) (epoch int, indices []int) {
 	epoch, at := step/f.perEpoch, step%f.perEpoch
-	if epoch != f.epoch {
-		f.epoch, f.order = epoch, data.Order(f.seed, epoch, f.info.N)
+	order := &f.orders[epoch%len(f.orders)]
+	if order.indices == nil || order.epoch != epoch {
+		*order = epochOrder{epoch, data.Order(f.seed, epoch, f.info.N)}
 	}
-	return epoch, f.order[at*f.step.Batch : (at+1)*f.step.Batch]
+	return epoch, order.indices[at*f.step.Batch : (at+1)*f.step.Batch]
 }
 
 // fetch puts the images of the batch's rows from first on into dst, in several parts at a time.

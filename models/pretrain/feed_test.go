@@ -245,9 +245,10 @@ func TestFeedTellsTheSourceWhatComesNext(t *testing.T) {
 	c, views := feedStep(false)
 	source := &stub{info: data.Info{N: 48, Size: 2, Channels: 3}, aspect: 1}
 	p := passThrough(t, 1, c, source.info)
-	collect(t, p, must.M1(NewFeed(p, source, c, views, 0)), 0, 3)
-	if want := data.Order(0, 0, 48)[16:]; !slices.Equal(source.asked, want) {
-		t.Errorf("told %v, want the second and third batch, %v", source.asked, want)
+	collect(t, p, must.M1(NewFeed(p, source, c, views, 0)), 0, 5)
+	want := slices.Concat(data.Order(0, 0, 48)[16:], data.Order(0, 1, 48)[:32])
+	if !slices.Equal(source.asked, want) {
+		t.Errorf("told %v, want what comes after the first batch, over the epoch's end: %v", source.asked, want)
 	}
 }
 
