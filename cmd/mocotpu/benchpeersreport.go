@@ -155,8 +155,11 @@ func apart(losses [][]float64, step int) (most float64) {
 
 func (r *peersReport) writeTable(w io.Writer) error {
 	var b strings.Builder
-	versions := append([]string{r.Engine.String(), "mocotpu " + r.Mocotpu["mocotpu"]}, r.Versions...)
-	b.WriteString(r.line(versions...))
+	ours := "mocotpu " + r.Mocotpu["mocotpu"]
+	if revision := r.Mocotpu["revision"]; revision != "" {
+		ours += ", revision " + revision[:min(12, len(revision))]
+	}
+	b.WriteString(r.line(append([]string{r.Engine.String(), ours}, r.Versions...)...))
 	b.WriteString(stepLine(r.Config))
 	fmt.Fprintf(&b, "epoch: views %s, packed set: %s\n\n", r.Config.Views.Preset, r.Source)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

@@ -14,7 +14,7 @@ import (
 func TestPeersTable(t *testing.T) {
 	r := peersReport{
 		benchHead: benchHead{Command: "mocotpu bench peers", Machine: benchMachine{CPU: "Abacus", Cores: 2, OS: "linux/amd64", Load: 0.25}},
-		Engine:    benchEngineInfo{"cpu", "1.2", 1}, Mocotpu: map[string]string{"mocotpu": "(devel)"},
+		Engine:    benchEngineInfo{"cpu", "1.2", 1}, Mocotpu: map[string]string{"mocotpu": "(devel)", "revision": "0123456789abcdef"},
 		Config: pretrain.CIFAR10(), Source: "1024 images drawn for the purpose, canvas 32",
 	}
 	const mib = 1 << 20
@@ -34,7 +34,7 @@ func TestPeersTable(t *testing.T) {
 	r.relate()
 	var b bytes.Buffer
 	must.M(r.writeTable(&b))
-	want := `machine: Abacus, 2 cores, linux/amd64, load 0.2 at the start; engine cpu, plugin 1.2; mocotpu (devel); torch 9.9; command: mocotpu bench peers
+	want := `machine: Abacus, 2 cores, linux/amd64, load 0.2 at the start; engine cpu, plugin 1.2; mocotpu (devel), revision 0123456789ab; torch 9.9; command: mocotpu bench peers
 step: resnet18 of width 64, small stem, linear head, float32, batch 512 of 32 px, 8 BatchNorm groups, shuffle true, queue 4096
 epoch: views cifar, packed set: 1024 images drawn for the purpose, canvas 32
 
