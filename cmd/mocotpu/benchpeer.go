@@ -57,13 +57,13 @@ type peerCase struct {
 	Device      string         `json:"device"`
 	Threads     int            `json:"threads"`
 	Workers     int            `json:"workers"`
+	Set         string         `json:"set"`
 	peerRun
 }
 
-// peerRun is what our own program is told, too: where the start and the packed set are, and how long to run.
+// peerRun is what our own program is told, too: where the start is, and how long to run.
 type peerRun struct {
 	Start   string  `json:"start"`
-	Set     string  `json:"set"`
 	Warmup  int     `json:"warmup"`
 	Repeat  int     `json:"repeat"`
 	Seconds float64 `json:"seconds"`

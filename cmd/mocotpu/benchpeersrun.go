@@ -97,8 +97,9 @@ func newPeersBench(ctx context.Context, config pretrain.Config, engine benchEngi
 		device = "cpu"
 	}
 	b.base = newPeerCase(config, step, views, device)
+	b.base.Set = config.Data.Dir
 	// The budget of the timed steps leaves the process time to end before it is killed.
-	b.base.peerRun = peerRun{Start: filepath.Join(temp, "start.safetensors"), Set: config.Data.Dir, Repeat: o.repeat, Seconds: 0.8 * o.limit.Seconds()}
+	b.base.peerRun = peerRun{Start: filepath.Join(temp, "start.safetensors"), Repeat: o.repeat, Seconds: 0.8 * o.limit.Seconds()}
 	return b, writeStart(b.base.Start, step, config.Run.Seed)
 }
 
