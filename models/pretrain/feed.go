@@ -36,7 +36,7 @@ type Feed struct {
 	done chan struct{} // closed when the goroutine of Start has ended
 }
 
-// epochOrder is the order in which an epoch takes the images, nil where none was asked for.
+// epochOrder is the order in which an epoch takes the images; its indices are nil until it is asked for.
 type epochOrder struct {
 	epoch   int
 	indices []int
