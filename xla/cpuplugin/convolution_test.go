@@ -6,6 +6,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/gomlx/compute/dtypes/bfloat16"
+	"github.com/gomlx/go-xla/pjrt"
 )
 
 // convCase is a convolution as XLA has it. Axes are named as in XLA's dim_labels.
@@ -59,36 +62,54 @@ func TestConvolutions(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			x, w := test.operands(rng)
-			exe := compile(t, client, 0, test.program())
-			out, err := exe.Execute(fromHost(t, client, 0, x, test.dims(test.input)...),
-				fromHost(t, client, 0, w, test.dims(test.kernel)...)).OnDeviceByNum(0).Done()
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := toHost[float32](t, out[0])
 			want, scale := test.naive(x, w)
+			got := runConvolution(t, client, test, "f32", x, w)
 			for i := range want {
 				if !(math.Abs(float64(got[i])-want[i]) <= 1e-6*scale[i]+1e-7) {
 					t.Fatalf("element %d of %d: got %g, want %g", i, len(want), got[i], want[i])
 				}
 			}
-			again, err := exe.Execute(fromHost(t, client, 0, x, test.dims(test.input)...),
-				fromHost(t, client, 0, w, test.dims(test.kernel)...)).OnDeviceByNum(0).Done()
-			if err != nil {
-				t.Fatal(err)
+			narrow := func(values []float32) (all []bfloat16.BFloat16) {
+				for _, v := range values {
+					all = append(all, bfloat16.FromFloat32(v)) // exact: operands has no more digits
+				}
+				return all
 			}
-			if !slices.Equal(toHost[float32](t, again[0]), got) {
-				t.Error("the second time other bits came out")
+			for i, v := range runConvolution(t, client, test, "bf16", narrow(x), narrow(w)) {
+				// The sum is float32's, and rounded once to 8 bits.
+				if got := float64(v.Float32()); !(math.Abs(got-want[i]) <= math.Abs(want[i])/256+1e-5*scale[i]+1e-7) {
+					t.Fatalf("bfloat16: element %d of %d: got %g, want %g", i, len(want), got, want[i])
+				}
 			}
 		})
 	}
 }
 
+// runConvolution executes a case twice in a type and returns the result, which must be the same, bit for bit.
+func runConvolution[T comparable](t *testing.T, client *pjrt.Client, c convCase, element string, x, w []T) []T {
+	t.Helper()
+	exe := compile(t, client, 0, c.program(element))
+	var results [2][]T
+	for i := range results {
+		out, err := exe.Execute(fromHost(t, client, 0, x, c.dims(c.input)...),
+			fromHost(t, client, 0, w, c.dims(c.kernel)...)).OnDeviceByNum(0).Done()
+		if err != nil {
+			t.Fatal(err)
+		}
+		results[i] = toHost[T](t, out[0])
+	}
+	if !slices.Equal(results[0], results[1]) {
+		t.Errorf("%s: the second time other bits came out", element)
+	}
+	return results[0]
+}
+
+// operands are random, and exact in bfloat16.
 func (c convCase) operands(rng *rand.Rand) (x, w []float32) {
 	x, w = make([]float32, elements(c.dims(c.input))), make([]float32, elements(c.dims(c.kernel)))
 	for _, values := range [][]float32{x, w} {
 		for i := range values {
-			values[i] = float32(rng.NormFloat64())
+			values[i] = bfloat16.FromFloat32(float32(rng.NormFloat64())).Float32()
 		}
 	}
 	return x, w
@@ -117,7 +138,7 @@ func (c convCase) outDims() []int {
 	return inOrder(c.output, map[rune]int{'b': c.n, 'f': c.out, 'y': size[0], 'x': size[1]})
 }
 
-func (c convCase) program() string {
+func (c convCase) program(element string) string {
 	label := map[rune]string{'b': "b", 'f': "f", 'i': "i", 'o': "o", 'y': "0", 'x': "1"}
 	labels := func(order string) (text string) {
 		for i, axis := range order {
@@ -132,7 +153,7 @@ func (c convCase) program() string {
 		for _, d := range dims {
 			text += fmt.Sprintf("%dx", d)
 		}
-		return "tensor<" + text + "f32>"
+		return "tensor<" + text + element + ">"
 	}
 	x, w, y := tensor(c.dims(c.input)), tensor(c.dims(c.kernel)), tensor(c.outDims())
 	return fmt.Sprintf(`module @convolution {

@@ -10,11 +10,12 @@
 //
 // # Convolutions
 //
-// Convolutions of float32 in two dimensions, and their gradients, are oneDNN's, whose kernels are written at run time
-// for the processor; XLA has Eigen's, and transposes both operands of a kernel's gradient for them. To that end two of
-// XLA's functions are defined again in the plugin, where the dynamic linker finds them first (src/convolution). The work
-// is shared by XLA's own threads. Results depend on the number of threads, by rounding, in the gradients of kernels
-// only. MOCOTPU_CPU_CONVOLUTIONS=xla in the environment leaves all of them to XLA.
+// Convolutions in two dimensions, and their gradients, are oneDNN's, whose kernels are written at run time for the
+// processor: those of float32, and of bfloat16 where the processor multiplies it (AVX512-BF16). XLA has Eigen's, for
+// float32 alone, and transposes both operands of a kernel's gradient for them. To that end functions of XLA's are
+// defined again in the plugin, where the dynamic linker finds them first (src/convolution). The work is shared by XLA's
+// own threads. Results depend on the number of threads, by rounding, in the gradients of kernels only.
+// MOCOTPU_CPU_CONVOLUTIONS=xla in the environment leaves all of them to XLA.
 //
 // # Memory
 //

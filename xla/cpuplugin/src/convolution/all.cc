@@ -1,9 +1,9 @@
-// Convolutions of float32 by oneDNN instead of XLA's Eigen.
+// Convolutions by oneDNN instead of XLA's Eigen, of float32 and, where the processor has instructions for it, bfloat16.
 //
-// Two functions of XLA's that its library looks up by name are defined here a second time: the dynamic linker searches
-// the plugin before the libraries it brings along, so that these are the ones that run. A test tells whether they do.
+// Functions of XLA's that its library looks up by name are defined here a second time: the dynamic linker searches the
+// plugin before the libraries it brings along, so that these are the ones that run. A test tells whether they do.
 //
-// Read in this order: sizes.h which convolution it is, plan.h oneDNN's side, job.h the work, and the two below.
+// Read in this order: sizes.h which convolution it is, plan.h oneDNN's side, job.h the work, and the functions below.
 // This is a translation unit of its own because it needs headers of XLA's that the rest of the plugin has stubs for.
 
 #define EIGEN_USE_THREADS
@@ -33,16 +33,17 @@ bool LeftToXla() {
   return left;
 }
 
-// Orders of axes that XLA would transpose operands for, which takes longer than the convolution, and oneDNN takes as
-// they are. Both are gradients as autodiff writes them.
+// Orders of axes that oneDNN takes as they are. For all but its own XLA would transpose operands, which takes longer than
+// the convolution.
 enum class Order {
-  kXlas,            // b01f_01io->b01f, or what XLA makes into it
-  kSwappedKernel,   // b01f_01oi->b01f: input gradients
-  kKernelGradient,  // f01b_i01o->01bf: the operands are images and results of the forward pass
+  kOther,
+  kXlas,            // b01f_01io->b01f
+  kSwappedKernel,   // b01f_01oi->b01f: input gradients as autodiff writes them
+  kKernelGradient,  // f01b_i01o->01bf: the same of kernels, whose operands are images and results of the forward pass
 };
 
 Order OrderOf(const ConvolutionDimensionNumbers& d) {
-  if (d.input_spatial_dimensions_size() != 2) return Order::kXlas;
+  if (d.input_spatial_dimensions_size() != 2) return Order::kOther;
   const std::array<int64_t, 4> input = {d.input_batch_dimension(), d.input_spatial_dimensions(0),
                                         d.input_spatial_dimensions(1), d.input_feature_dimension()};
   const std::array<int64_t, 4> kernel = {d.kernel_input_feature_dimension(), d.kernel_spatial_dimensions(0),
@@ -50,23 +51,32 @@ Order OrderOf(const ConvolutionDimensionNumbers& d) {
   const std::array<int64_t, 4> output = {d.output_batch_dimension(), d.output_spatial_dimensions(0),
                                          d.output_spatial_dimensions(1), d.output_feature_dimension()};
   using Axes = std::array<int64_t, 4>;
-  if (input == Axes{0, 1, 2, 3} && kernel == Axes{3, 0, 1, 2} && output == Axes{0, 1, 2, 3}) {
-    return Order::kSwappedKernel;
+  if (input == Axes{0, 1, 2, 3} && output == Axes{0, 1, 2, 3}) {
+    if (kernel == Axes{2, 0, 1, 3}) return Order::kXlas;
+    if (kernel == Axes{3, 0, 1, 2}) return Order::kSwappedKernel;
   }
   if (input == Axes{3, 1, 2, 0} && kernel == Axes{0, 1, 2, 3} && output == Axes{2, 0, 1, 3}) {
     return Order::kKernelGradient;
   }
-  return Order::kXlas;
+  return Order::kOther;
 }
 
-// Whether oneDNN computes a convolution that XLA would transpose operands for; what it says while compiling holds when
-// it is executed.
-bool TakesUntransposed(const HloInstruction& c) {
-  const auto is_f32 = [](const Shape& s) { return s.element_type() == F32; };
+std::optional<Type> TypeOf(PrimitiveType input, PrimitiveType kernel, PrimitiveType output) {
+  if (input != kernel || input != output || LeftToXla()) return std::nullopt;
+  if (input == F32) return Type::kF32;
+  if (input == BF16) return Type::kBf16;
+  return std::nullopt;
+}
+
+// Whether oneDNN computes a convolution as it stands; what it says while compiling holds when it is executed.
+bool Takes(const HloInstruction& c) {
+  if (c.opcode() != HloOpcode::kConvolution || c.batch_group_count() != 1) return false;
+  const auto type =
+      TypeOf(c.operand(0)->shape().element_type(), c.operand(1)->shape().element_type(), c.shape().element_type());
   const Order order = OrderOf(c.convolution_dimension_numbers());
-  if (LeftToXla() || order == Order::kXlas || c.batch_group_count() != 1 || !is_f32(c.shape()) ||
-      !is_f32(c.operand(0)->shape()) || !is_f32(c.operand(1)->shape())) {
-    return false;
+  if (!type.has_value() || order == Order::kOther) return false;
+  for (const WindowDimension& w : c.window().dimensions()) {
+    if (w.window_reversal()) return false;
   }
   ConvolutionSlices shapes;
   shapes.input_shape = c.operand(0)->shape();
@@ -75,9 +85,11 @@ bool TakesUntransposed(const HloInstruction& c) {
   const auto dims =
       GetConvolutionCanonicalDims(shapes, c.convolution_dimension_numbers(), c.window(), c.feature_group_count());
   if (!dims.ok()) return false;
-  const auto sizes = SizesOf(*dims, order == Order::kKernelGradient);
+  const auto sizes = SizesOf(*dims, *type, order == Order::kKernelGradient);
   return sizes.has_value() && FindPlan(*sizes) != nullptr;
 }
+
+bool TakesBf16(const HloInstruction& c) { return c.shape().element_type() == BF16 && Takes(c); }
 
 // How many threads a device's convolution may keep busy: the devices of a program run side by side.
 int64_t ThreadsOf(const Thunk::ExecuteParams& params) {
@@ -90,15 +102,94 @@ int64_t ThreadsOf(const Thunk::ExecuteParams& params) {
   return std::max<int64_t>(1, params.intra_op_threadpool->numThreads() / devices);
 }
 
+// XLA's own function of this name.
+template <typename Function>
+Function Xlas(const char* name) {
+  return reinterpret_cast<Function>(dlsym(dlopen("libtensorflow_cc.so.2", RTLD_NOLOAD | RTLD_LAZY), name));
+}
+
+#define DIMS \
+  "_ZN3xla3cpu27GetConvolutionCanonicalDimsERKNS0_17ConvolutionSlicesERKNS_27ConvolutionDimensionNumbersERKNS_6WindowEl"
+
+// The names as the compiler has them; the classes they are methods of are not needed otherwise.
+#define FIT "_ZN3xla3cpu40PotentiallyImplementedAsEigenConvolutionERKNS_14HloInstructionERKNS0_21TargetMachineFeaturesE"
+#define PROMOTE \
+  "_ZN3xla26AlgebraicSimplifierVisitor44PromoteConvolutionToF32IfNotOnednnCompatibleEPPNS_14HloInstructionE"
+#define TYPES \
+  "_ZN3xla3cpu12ThunkEmitter28ElementTypesSameAndSupportedERKNS_14HloInstructionEN4absl12lts_202508144SpanIKPS3_EENS7_IK" \
+  "NS_13PrimitiveTypeEEE"
+#define TO_DOT "_ZN3xla26AlgebraicSimplifierVisitor17SimplifyConvToDotEPNS_14HloInstructionE"
+#define TO_MULTIPLY "_ZN3xla26AlgebraicSimplifierVisitor22SimplifyConvToMultiplyEPNS_14HloInstructionE"
+#define SWAP "_ZN3xla26AlgebraicSimplifierVisitor16SwapConvOperandsEPNS_14HloInstructionE"
+#define SKIP "_ZNK3xla3cpu15CpuFloatSupport21ShouldSkipInstructionERKNS_14HloInstructionE"
+
 }  // namespace
+
+#pragma GCC visibility push(default)
+absl::StatusOr<bool> PromoteConvolution(void* simplifier, HloInstruction** convolution) asm(PROMOTE);
+absl::StatusOr<bool> SimplifyToDot(void* simplifier, HloInstruction* convolution) asm(TO_DOT);
+absl::StatusOr<bool> SimplifyToMultiply(void* simplifier, HloInstruction* convolution) asm(TO_MULTIPLY);
+absl::StatusOr<bool> SwapOperands(void* simplifier, HloInstruction* convolution) asm(SWAP);
+bool SkipsConversion(const void* support, const HloInstruction& instruction) asm(SKIP);
+absl::Status CheckTypes(void* emitter, const HloInstruction& instruction, absl::Span<const HloInstruction* const> operands,
+                        absl::Span<const PrimitiveType> supported) asm(TYPES);
+#pragma GCC visibility pop
 
 // Interposed: XLA asks it which convolutions are fit for a ConvolutionThunk as they are, and transposes the others.
 bool PotentiallyImplementedAsEigenConvolution(const HloInstruction& convolution, const TargetMachineFeatures& features) {
-  using Function = bool (*)(const HloInstruction&, const TargetMachineFeatures&);
-  static const auto xlas = reinterpret_cast<Function>(
-      dlsym(dlopen("libtensorflow_cc.so.2", RTLD_NOLOAD | RTLD_LAZY),
-            "_ZN3xla3cpu40PotentiallyImplementedAsEigenConvolutionERKNS_14HloInstructionERKNS0_21TargetMachineFeaturesE"));
-  return TakesUntransposed(convolution) || xlas(convolution, features);
+  static const auto xlas = Xlas<decltype(&PotentiallyImplementedAsEigenConvolution)>(FIT);
+  return Takes(convolution) || xlas(convolution, features);
+}
+
+// Interposed: describes a convolution, one of bfloat16 like one of float32, for which alone XLA would do so.
+absl::StatusOr<ConvolutionCanonicalDims> GetConvolutionCanonicalDims(const ConvolutionSlices& slices,
+                                                                     const ConvolutionDimensionNumbers& dimensions,
+                                                                     const Window& window, int64_t groups) {
+  static const auto xlas = Xlas<decltype(&GetConvolutionCanonicalDims)>(DIMS);
+  if (slices.input_shape.element_type() != BF16) return xlas(slices, dimensions, window, groups);
+  ConvolutionSlices as_f32 = slices;
+  for (Shape* s : {&as_f32.input_shape, &as_f32.kernel_shape, &as_f32.output_shape}) s->set_element_type(F32);
+  return xlas(as_f32, dimensions, window, groups);
+}
+
+// Interposed: makes a convolution of bfloat16 one of float32 between conversions.
+absl::StatusOr<bool> PromoteConvolution(void* simplifier, HloInstruction** convolution) {
+  static const auto xlas = Xlas<decltype(&PromoteConvolution)>(PROMOTE);
+  if (TakesBf16(**convolution)) return false;
+  return xlas(simplifier, convolution);
+}
+
+// Interposed, all three: make something else of a convolution, after which the type may be one that XLA has no code for.
+absl::StatusOr<bool> SimplifyToDot(void* simplifier, HloInstruction* convolution) {
+  static const auto xlas = Xlas<decltype(&SimplifyToDot)>(TO_DOT);
+  if (Takes(*convolution)) return false;
+  return xlas(simplifier, convolution);
+}
+
+absl::StatusOr<bool> SimplifyToMultiply(void* simplifier, HloInstruction* convolution) {
+  static const auto xlas = Xlas<decltype(&SimplifyToMultiply)>(TO_MULTIPLY);
+  if (Takes(*convolution)) return false;
+  return xlas(simplifier, convolution);
+}
+
+absl::StatusOr<bool> SwapOperands(void* simplifier, HloInstruction* convolution) {
+  static const auto xlas = Xlas<decltype(&SwapOperands)>(SWAP);
+  if (Takes(*convolution)) return false;
+  return xlas(simplifier, convolution);
+}
+
+// Interposed: tells what may compute in bfloat16; the rest is done in float32 between conversions.
+bool SkipsConversion(const void* support, const HloInstruction& instruction) {
+  static const auto xlas = Xlas<decltype(&SkipsConversion)>(SKIP);
+  return TakesBf16(instruction) || xlas(support, instruction);
+}
+
+// Interposed: refuses operands of types that a thunk does not know.
+absl::Status CheckTypes(void* emitter, const HloInstruction& instruction, absl::Span<const HloInstruction* const> operands,
+                        absl::Span<const PrimitiveType> supported) {
+  static const auto xlas = Xlas<decltype(&CheckTypes)>(TYPES);
+  if (TakesBf16(instruction)) return absl::OkStatus();
+  return xlas(emitter, instruction, operands, supported);
 }
 
 // Interposed: executes a convolution.
@@ -111,13 +202,17 @@ tsl::AsyncValueRef<Thunk::ExecuteEvent> ConvolutionThunk::Execute(const ExecuteP
     if (!a->ok()) return a->status();
   }
   const Order order = OrderOf(dnums_);
+  const auto type = TypeOf(slices.input_shape.element_type(), slices.kernel_shape.element_type(),
+                           slices.output_shape.element_type());
   std::optional<Sizes> sizes;
-  if (slices.input_shape.element_type() == F32 && !LeftToXla()) {
-    sizes = SizesOf(convolution_canonical_dims_, order == Order::kKernelGradient);
+  if (type.has_value() && order != Order::kOther) {
+    sizes = SizesOf(convolution_canonical_dims_, *type, order == Order::kKernelGradient);
   }
   if (!sizes.has_value() || FindPlan(*sizes) == nullptr) {
-    // XLA's own code knows only its own order of axes; the others were promised to oneDNN.
-    if (order != Order::kXlas) return absl::InternalError(absl::StrCat(info().op_name, ": oneDNN no longer computes it"));
+    // XLA's own code knows only its own order of axes and not bfloat16; the others were promised to oneDNN.
+    if (order == Order::kSwappedKernel || order == Order::kKernelGradient || type == Type::kBf16) {
+      return absl::InternalError(absl::StrCat(info().op_name, ": oneDNN no longer computes it"));
+    }
     return convolution_canonical_dims_.convolution_rank() < 3
                ? HandleEigen2DConvolution(params, *input, *kernel, *output)
                : HandleEigen3DConvolution(params, *input, *kernel, *output);
@@ -126,8 +221,7 @@ tsl::AsyncValueRef<Thunk::ExecuteEvent> ConvolutionThunk::Execute(const ExecuteP
   std::shared_ptr<Job> job;
   const Eigen::ThreadPoolDevice* threads = params.intra_op_threadpool;
   try {
-    job = std::make_shared<Job>(*sizes, order == Order::kSwappedKernel, static_cast<const float*>(input->opaque()),
-                                static_cast<const float*>(kernel->opaque()), static_cast<float*>(output->opaque()),
+    job = std::make_shared<Job>(*sizes, order == Order::kSwappedKernel, input->opaque(), kernel->opaque(), output->opaque(),
                                 ThreadsOf(params));
   } catch (const std::exception& e) {
     return absl::InternalError(absl::StrCat(info().op_name, ": oneDNN's convolution: ", e.what()));

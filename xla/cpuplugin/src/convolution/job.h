@@ -20,8 +20,11 @@ class Job {
  public:
   // input, kernel and output are XLA's operands and result, which stay alive until the last piece is done; the
   // kernel's last axes are [in, out] of XLA's convolution, or swapped. Throws what oneDNN throws.
-  Job(const Sizes& sizes, bool swapped, const float* input, const float* kernel, float* output, int64_t threads)
-      : sizes_(sizes), input_(input), kernel_(kernel), output_(output) {
+  Job(const Sizes& sizes, bool swapped, const void* input, const void* kernel, void* output, int64_t threads)
+      : sizes_(sizes),
+        input_(static_cast<const char*>(input)),
+        kernel_(static_cast<const char*>(kernel)),
+        output_(static_cast<char*>(output)) {
     UseThisThreadOnly();
     const int64_t most = sizes.pass == Pass::kKernelGradient ? std::min(threads, kMostGradients) : threads;
     pieces_ = left_ = std::max<int64_t>(1, std::min(most, sizes.n));
@@ -75,22 +78,22 @@ class Job {
     // The in and out of an input gradient are those of the forward pass, the other way round.
     const bool in_out = (s.pass == Pass::kForward) != swapped;
     const auto tag = in_out ? memory::format_tag::hwio : memory::format_tag::hwoi;
-    const memory::desc from(dims, memory::data_type::f32, tag);
+    const memory::desc from(dims, TypeOf(s), tag);
     if (s.pass == Pass::kForward) {
       Copy(At(from, kernel_), to);
       return;
     }
-    const int64_t plane = s.in * s.out;  // XLA convolves with the kernel turned around
-    Floats turned = Allocate(s.Taps() * plane * sizeof(float));
+    const int64_t plane = s.in * s.out * s.ElementBytes();  // XLA convolves with the kernel turned around
+    const Floats turned = Allocate(s.Taps() * plane);
     for (int64_t tap = 0; tap < s.Taps(); ++tap) {
-      std::memcpy(&turned[tap * plane], kernel_ + (s.Taps() - 1 - tap) * plane, plane * sizeof(float));
+      std::memcpy(reinterpret_cast<char*>(turned.get()) + tap * plane, kernel_ + (s.Taps() - 1 - tap) * plane, plane);
     }
     Copy(At(from, turned.get()), to);
   }
 
   void Run(int64_t i) {
     const Plan& plan = *plans_[i];
-    const int64_t images = End(i - 1) * sizes_.ImageElements(), results = End(i - 1) * sizes_.ResultElements();
+    const int64_t images = End(i - 1) * sizes_.ImageBytes(), results = End(i - 1) * sizes_.ResultBytes();
     const Floats scratch = Allocate(plan.scratch.get_size());
     std::unordered_map<int, memory> arguments = {{DNNL_ARG_SCRATCHPAD, At(plan.scratch, scratch.get())}};
     switch (sizes_.pass) {
@@ -124,7 +127,7 @@ class Job {
       const float* more = gradients_[i].get();
       for (size_t e = 0; e < elements; ++e) sum[e] += more[e];
     }
-    const memory::desc hwio(blocked.get_dims(), memory::data_type::f32, memory::format_tag::hwio);
+    const memory::desc hwio(blocked.get_dims(), TypeOf(sizes_), memory::format_tag::hwio);
     Copy(At(blocked, sum), At(hwio, output_));
   }
 
@@ -134,9 +137,9 @@ class Job {
   }
 
   const Sizes sizes_;
-  const float* const input_;
-  const float* const kernel_;
-  float* const output_;
+  const char* const input_;
+  const char* const kernel_;
+  char* const output_;
   int64_t pieces_;
   std::atomic<int64_t> left_;
   std::vector<const Plan*> plans_;  // of each piece

@@ -25,6 +25,18 @@ void UseThisThreadOnly() {
   (void)once;
 }
 
+memory::data_type TypeOf(const Sizes& s) {
+  return s.type == Type::kF32 ? memory::data_type::f32 : memory::data_type::bf16;
+}
+
+// Whether the processor multiplies this type: oneDNN computes bfloat16 on others, too, slower than float32.
+bool IsFast(Type type) {
+  if (type == Type::kF32) return true;
+  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
+  return isa == dnnl::cpu_isa::avx512_core_bf16 || isa == dnnl::cpu_isa::avx512_core_fp16 ||
+         isa == dnnl::cpu_isa::avx512_core_amx || isa == dnnl::cpu_isa::avx512_core_amx_fp16;
+}
+
 // What a pass of oneDNN is run with. Images and results lie as XLA has them, the kernel as oneDNN likes it best.
 struct Plan {
   dnnl::primitive run;
@@ -42,11 +54,12 @@ std::unique_ptr<Plan> PlanOf(const Description& d, memory::desc kernel) {
 
 std::unique_ptr<Plan> MakePlan(const Sizes& s) {
   UseThisThreadOnly();
-  const auto f32 = memory::data_type::f32;
+  const auto type = TypeOf(s);
   const auto direct = dnnl::algorithm::convolution_direct;
-  const memory::desc image({s.n, s.in, s.image[0], s.image[1]}, f32, memory::format_tag::nhwc);
-  const memory::desc result({s.n, s.out, s.result[0], s.result[1]}, f32, memory::format_tag::nhwc);
-  const memory::desc any({s.out, s.in, s.kernel[0], s.kernel[1]}, f32, memory::format_tag::any);
+  const memory::desc image({s.n, s.in, s.image[0], s.image[1]}, type, memory::format_tag::nhwc);
+  const memory::desc result({s.n, s.out, s.result[0], s.result[1]}, type, memory::format_tag::nhwc);
+  const memory::dims kernel{s.out, s.in, s.kernel[0], s.kernel[1]};
+  const memory::desc any(kernel, type, memory::format_tag::any);
   const memory::dims strides{s.stride[0], s.stride[1]}, dilations{s.dilation[0] - 1, s.dilation[1] - 1};
   const memory::dims before{s.before[0], s.before[1]}, after{s.after[0], s.after[1]};
   dnnl::primitive_attr own_scratch;  // oneDNN's would be one for all threads
@@ -66,8 +79,10 @@ std::unique_ptr<Plan> MakePlan(const Sizes& s) {
       break;
     }
     case Pass::kKernelGradient: {
-      const dnnl::convolution_backward_weights::primitive_desc d(Engine(), direct, image, any, result, strides, dilations,
-                                                                 before, after, forward, own_scratch);
+      // In float32 even where it is bfloat16 in the end: the pieces of a batch are added up.
+      const memory::desc exact(kernel, memory::data_type::f32, memory::format_tag::any);
+      const dnnl::convolution_backward_weights::primitive_desc d(Engine(), direct, image, exact, result, strides,
+                                                                 dilations, before, after, forward, own_scratch);
       plan = PlanOf(d, d.diff_weights_desc());
       break;
     }
@@ -83,7 +98,7 @@ const Plan* FindPlan(const Sizes& sizes) {
   static auto* plans = new std::map<Sizes, std::unique_ptr<Plan>>;  // never freed: XLA's threads may outlive statics
   std::lock_guard<std::mutex> lock(mu);
   auto [at, fresh] = plans->try_emplace(sizes);
-  if (fresh) {
+  if (fresh && IsFast(sizes.type)) {
     try {
       at->second = MakePlan(sizes);
     } catch (const dnnl::error&) {
@@ -93,7 +108,7 @@ const Plan* FindPlan(const Sizes& sizes) {
   return at->second.get();
 }
 
-memory At(const memory::desc& d, const float* data) { return memory(d, Engine(), const_cast<float*>(data)); }
+memory At(const memory::desc& d, const void* data) { return memory(d, Engine(), const_cast<void*>(data)); }
 
 void Copy(memory from, memory to) {
   dnnl::stream stream(Engine());

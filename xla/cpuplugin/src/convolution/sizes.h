@@ -12,22 +12,25 @@
 namespace {
 
 enum class Pass { kForward, kInputGradient, kKernelGradient };
+enum class Type { kF32, kBf16 };
 
 using Pair = std::array<int64_t, 2>;  // height, width
 
 // A convolution by its forward pass: images [n, image, in] and a kernel [kernel, in, out] give [n, result, out].
 struct Sizes {
   Pass pass;
+  Type type;  // of operands and result
   int64_t n, in, out;
   Pair image, result, kernel, stride, dilation, before, after;
 
   auto Key() const {
-    return std::tie(pass, n, in, out, image, result, kernel, stride, dilation, before, after);
+    return std::tie(pass, type, n, in, out, image, result, kernel, stride, dilation, before, after);
   }
   bool operator<(const Sizes& other) const { return Key() < other.Key(); }
 
-  int64_t ImageElements() const { return image[0] * image[1] * in; }
-  int64_t ResultElements() const { return result[0] * result[1] * out; }
+  int64_t ElementBytes() const { return type == Type::kF32 ? 4 : 2; }
+  int64_t ImageBytes() const { return image[0] * image[1] * in * ElementBytes(); }
+  int64_t ResultBytes() const { return result[0] * result[1] * out * ElementBytes(); }
   int64_t Taps() const { return kernel[0] * kernel[1]; }
 };
 
@@ -36,12 +39,13 @@ Pair ToPair(const xla::cpu::ConvolutionCanonicalDims::Dims& d) { return {d.x, d.
 // Sees a convolution of XLA's as a pass of one with strides: an input gradient is a convolution of the results with
 // holes between them (base dilation), a kernel gradient one of the images with the results as the kernel.
 // Nothing where that is not so, or XLA's paddings have no counterpart.
-std::optional<Sizes> SizesOf(const xla::cpu::ConvolutionCanonicalDims& d, bool kernel_gradient) {
+std::optional<Sizes> SizesOf(const xla::cpu::ConvolutionCanonicalDims& d, Type type, bool kernel_gradient) {
   if (d.convolution_rank() != 2 || d.feature_group_count != 1) return std::nullopt;
   const Pair input = ToPair(d.input_dims), window = ToPair(d.kernel_dims), output = ToPair(d.output_dims);
   const Pair strides = ToPair(d.strides), holes = ToPair(d.base_dilation), spread = ToPair(d.window_dilation);
   const Pair ones = {1, 1};
   Sizes s;
+  s.type = type;
   s.before = ToPair(d.padding_before);
   if (kernel_gradient) {
     if (holes != ones) return std::nullopt;
