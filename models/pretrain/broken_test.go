@@ -34,6 +34,14 @@ func brokenMachine(steps ...int) (Machine, *brokenDevice) {
 	return m, b
 }
 
+// EngineName is that of the device behind it, for which graphs are built.
+func (d *brokenDevice) EngineName() string {
+	if e, ok := d.Backend.(interface{ EngineName() string }); ok {
+		return e.EngineName()
+	}
+	return ""
+}
+
 // brokenBuffer belongs to the broken device, as GoMLX wants it.
 type brokenBuffer struct {
 	compute.Buffer
