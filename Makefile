@@ -20,7 +20,7 @@ setup: build ## install the CPU engine and libtpu, the compiler for TPUs (a no-o
 
 tools: bin/tools/ready ## install Jupyter's client, GoNB and TensorBoard for the tests (a no-op the second time)
 
-bin/tools/ready: notebooks/setup.sh notebooks/requirements.txt
+bin/tools/ready: notebooks/setup.sh notebooks/requirements.txt go.mod
 	notebooks/setup.sh bin/tools
 
 demo: build ## train on drawn characters and watch the kNN accuracy rise (a few minutes)
