@@ -171,7 +171,7 @@ func checkSmall(t *testing.T, c *aot.Compilation) {
 		t.Errorf("exchanges %v, want three and one all-reduce of all gradients (%d bytes)", got, parameters)
 	}
 	own := 0
-	for _, conv := range m.Convolutions() {
+	for _, conv := range xlatest.Convolutions(m) {
 		if conv.Batch == batch {
 			t.Errorf("%s (%s) runs on all %d images on every device: %s", conv.Name, conv.OpName, batch, conv.InputShape)
 		}

@@ -180,7 +180,7 @@ func TestEncodersAreSplit(t *testing.T) {
 	}
 	// No layer has 64 channels, so 64 is the batch wherever it stands.
 	batch, share, split := int64(s.config.Batch), int64(s.config.Batch/8), 0
-	for _, conv := range module.Convolutions() {
+	for _, conv := range xlatest.Convolutions(module) {
 		if conv.Batch == batch {
 			t.Errorf("%s runs on all %d images on every device: the encoder is replicated", conv.Name, batch)
 		}
