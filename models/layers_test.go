@@ -42,10 +42,13 @@ var mayImport = map[string][]string{
 	"xla/mesh":           {},
 	"xla/hlo":            {"xla/internal/hlopb"},
 	"xla/internal/hlopb": {},
-	"xla/programs":       {},
-	"xla/aot":            {"xla", "xla/hlo"},
-	"tpu":                {"xla"},
-	"tpu/plan":           {"tpu", "xla", "xla/aot", "xla/hlo"},
+
+	"xla/internal/stablehlo": {},
+
+	"xla/programs": {},
+	"xla/aot":      {"xla", "xla/hlo"},
+	"tpu":          {"xla"},
+	"tpu/plan":     {"tpu", "xla", "xla/aot", "xla/hlo"},
 }
 
 // eachImport calls see for every import of every Go file that is not a test.
