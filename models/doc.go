@@ -1,40 +1,38 @@
 // Package models is the map of mocotpu: it holds no code, its subpackages do, in the order an image travels.
 //
 //	models/data      reads data sets: images uint8 [N, size, size, channels], labels int32 [N]
-//	models/data/...  image files: files lists them, picture decodes them, stream does so on the way,
-//	                 packed keeps them as arrays mapped into memory
+//	models/data/...  files lists image files, picture decodes them, stream does so on the way, packed keeps them as
+//	                 arrays mapped into memory; dataset opens any of these by its settings
 //	models/augment   draws two random views per image on the host, and makes them inside the compiled step
 //	models/resnet    the encoder: ResNet, BatchNorm over groups of the batch, projection head
 //	models/moco      one training step: query, momentum update, shuffle, key, loss, enqueue, SGD
-//	models/pretrain  a run: configuration and presets, the loop, checkpoints, metrics, diagnosis
+//	models/run       a run: configuration and presets, its directory, metrics, learning rate
+//	models/train     trains one: the loop, its feed, evaluation, diagnosis, checkpoints
 //	models/encoder   opens a trained encoder, and turns images into features
-//	models/convert   writes encoders as other software reads them, and reads those of other software
-//	models/eval      what the features are worth: nearest neighbours, accuracies and their intervals
-//	models/classify  what they are worth with labels: linear probes, finetuning
+//	models/judge     what the features are worth: nearest neighbours, linear probes, finetuning, intervals
 //	models/report    one HTML page of runs: curves, views, neighbours, a map of the features
+//	models/convert   writes encoders as other software reads them, and reads those of other software
 //
 // Beside them stand
 //
-//	models/features     the compiled program from images to features, of trained encoders and of those in training
-//	models/sgd          torch's SGD as graph code
-//	models/tensorboard  a run's metrics as TensorBoard's event files
-//	models/checkpoint   the checkpoints of a run: written whole or not at all, verified when read
-//	models/durable      files that survive a crash, and the file system that a test breaks
-//	models/safetensors  named arrays in a file, as checkpoints and exports are written
-//	models/torchfile    the files of torch.save
-//	models/pickle       Python's pickles as plain data: nothing in one is executed
-//	models/npy          arrays as NumPy files
-//	xla                 opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
-//	xla/hlo             reads optimized programs: collectives, convolutions, aliased memory
-//	xla/programs        keeps compiled programs on disk, for the next start
-//	xla/mesh            compiles a graph function over a row of devices
-//	xla/aot             compiles a program ahead of time and keeps what the compiler said
-//	xla/setup           installs and finds PJRT plugins
-//	xla/cpuplugin       our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
-//	tpu                 Cloud TPUs by name, and a compiler for those that are not there
-//	tpu/plan            what a compiled program needs and takes, as a report
-//	cmd/mocotpu         the command
-//	notebooks/show      pictures, charts and tables in a GoNB notebook
+//	models/run/checkpoint      the checkpoints of a run: written whole or not at all, verified when read
+//	models/format/safetensors  named arrays in a file, as checkpoints and exports are written
+//	models/format/torchfile    the files of torch.save
+//	models/format/pickle       Python's pickles as plain data: nothing in one is executed
+//	models/format/npy          arrays as NumPy files
+//	models/format/tfevents     a run's metrics as TensorBoard's event files
+//	xla                        opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
+//	xla/hlo                    reads optimized programs: collectives, convolutions, aliased memory
+//	xla/programs               keeps compiled programs on disk, for the next start
+//	xla/mesh                   compiles a graph function over a row of devices
+//	xla/aot                    compiles a program ahead of time and keeps what the compiler said
+//	xla/host/durable           files that survive a crash, and the file system that a test breaks
+//	xla/setup                  installs and finds PJRT plugins
+//	xla/cpuplugin              our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
+//	tpu                        Cloud TPUs by name, and a compiler for those that are not there
+//	tpu/plan                   what a compiled program needs and takes, as a report
+//	cmd/mocotpu                the command
+//	notebooks/show             pictures, charts and tables in a GoNB notebook
 //
 // # Words
 //
@@ -44,6 +42,6 @@
 //
 // # Errors
 //
-// Graph code (augment.Apply, resnet.Forward, moco.Config.Step) panics, as GoMLX does; everything else returns
+// Graph code (augment.Config.Apply, resnet.Forward, moco.Config.Step) panics, as GoMLX does; everything else returns
 // errors, and xla/mesh is where the one becomes the other.
 package models

@@ -20,7 +20,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/moco"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/aot"
@@ -50,8 +50,8 @@ func TestMain(m *testing.M) {
 
 // smallStep is a step with everything in it: augmentation, shuffle, both encoders, queue. No layer has 192 or 24 channels,
 // so those numbers are images wherever they stand.
-func smallStep() (pretrain.Config, moco.Config) {
-	c := pretrain.GlyphsGo()
+func smallStep() (run.Config, moco.Config) {
+	c := run.GlyphsGo()
 	c.MoCo.Batch = 192
 	step, err := c.Step()
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/models/moco"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/aot"
@@ -22,7 +22,7 @@ import (
 // views costs less than a tenth of the step.
 func TestSlowAugmentationCost(t *testing.T) {
 	xlatest.LibTPU(t)
-	c := pretrain.MoCoV2()
+	c := run.MoCoV2()
 	c.MoCo.Batch = 128
 	step := must.M1(c.Step())
 	target := must.M1(tpu.Lookup("v3-8"))

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mocotpu/mocotpu/models/moco"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 func newBench() *cobra.Command {
@@ -107,7 +107,7 @@ func newBenchStep() *cobra.Command {
 }
 
 // bench measures everything, one program after the other, so that none takes another's cores.
-func bench(ctx context.Context, config pretrain.Config, o benchOptions, talk io.Writer) (*benchReport, error) {
+func bench(ctx context.Context, config run.Config, o benchOptions, talk io.Writer) (*benchReport, error) {
 	config, counts, err := benchCounts(config, o.counts, openHere)
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func bench(ctx context.Context, config pretrain.Config, o benchOptions, talk io.
 }
 
 // benchStepOf is the configuration's step; one that cannot be is the user's to mend.
-func benchStepOf(c pretrain.Config) (moco.Config, error) {
+func benchStepOf(c run.Config) (moco.Config, error) {
 	step, err := c.Step()
 	if err == nil {
 		err = step.Validate()
@@ -165,7 +165,7 @@ func benchEngine(ctx context.Context, report *benchReport, step moco.Config, kin
 }
 
 // openHere opens the configuration's engine in this process and tells of it.
-func openHere(config pretrain.Config) (benchEngineInfo, error) {
+func openHere(config run.Config) (benchEngineInfo, error) {
 	engine, err := openFor(config, nil)
 	if err != nil {
 		return benchEngineInfo{}, err
@@ -176,7 +176,7 @@ func openHere(config pretrain.Config) (benchEngineInfo, error) {
 
 // benchCounts settles which engine and which numbers of devices are timed. What can't be told without the engine, it
 // learns from opening it by open.
-func benchCounts(config pretrain.Config, counts []int, open func(pretrain.Config) (benchEngineInfo, error)) (pretrain.Config, []int, error) {
+func benchCounts(config run.Config, counts []int, open func(run.Config) (benchEngineInfo, error)) (run.Config, []int, error) {
 	available := 8
 	if config.Engine.Backend != "cpu" && config.Engine.Backend != "go" {
 		engine, err := open(config)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
@@ -21,7 +21,7 @@ var tinyStep = []string{
 func runTiny(t *testing.T, flags ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, talk bytes.Buffer
-	code = run(t.Context(), append(append([]string{}, tinyStep...), flags...), &out, &talk)
+	code = execute(t.Context(), append(append([]string{}, tinyStep...), flags...), &out, &talk)
 	return code, out.String(), talk.String()
 }
 
@@ -113,7 +113,7 @@ func TestBenchCounts(t *testing.T) {
 		{"cpu", 8, 4, "[4]"},
 		{"go", 8, 0, "[1]"},
 	} {
-		c := pretrain.Glyphs()
+		c := run.Glyphs()
 		c.MoCo.Batch, c.MoCo.Groups = 1152, test.groups
 		c.Engine.Backend, c.Engine.Devices = test.backend, test.devices
 		_, counts, err := benchCounts(c, nil, openHere)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
@@ -13,7 +13,7 @@ var benchReplicas = []int{1, 8}
 
 // BenchmarkStep times the default preset's training step on XLA's CPU, inputs made outside.
 func BenchmarkStep(b *testing.B) {
-	eachReplicas(b, func(b *testing.B, c pretrain.Config, replicas int) {
+	eachReplicas(b, func(b *testing.B, c run.Config, replicas int) {
 		s := benchmarkCompile(b, c, replicas)
 		defer s.program.Close()
 		if _, _, err := s.run(); err != nil { // the first run moves the state to the devices
@@ -38,7 +38,7 @@ func BenchmarkStep(b *testing.B) {
 
 // BenchmarkCompile times the building and compiling of that step.
 func BenchmarkCompile(b *testing.B) {
-	eachReplicas(b, func(b *testing.B, c pretrain.Config, replicas int) {
+	eachReplicas(b, func(b *testing.B, c run.Config, replicas int) {
 		for b.Loop() {
 			s := benchmarkCompile(b, c, replicas)
 			s.program.Close()
@@ -48,15 +48,15 @@ func BenchmarkCompile(b *testing.B) {
 }
 
 // eachReplicas runs f as a sub-benchmark for each device count, named for benchstat.
-func eachReplicas(b *testing.B, f func(b *testing.B, c pretrain.Config, replicas int)) {
-	c := pretrain.Glyphs()
+func eachReplicas(b *testing.B, f func(b *testing.B, c run.Config, replicas int)) {
+	c := run.Glyphs()
 	for _, replicas := range benchReplicas {
 		name := fmt.Sprintf("arch=%s/batch=%d/replicas=%d", c.Encoder.Arch, c.MoCo.Batch, replicas)
 		b.Run(name, func(b *testing.B) { f(b, c, replicas) })
 	}
 }
 
-func benchmarkCompile(b *testing.B, c pretrain.Config, replicas int) *timedStep {
+func benchmarkCompile(b *testing.B, c run.Config, replicas int) *timedStep {
 	b.Helper()
 	step, err := c.Step()
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/xla"
 )
 
@@ -19,7 +20,7 @@ import (
 type ourPeer struct {
 	peerRun
 	What   string
-	Config pretrain.Config // its engine's devices are those to use
+	Config run.Config // its engine's devices are those to use
 }
 
 // ask does the job in a child of this program. The child's failure is this process's, with its words and exit code.
@@ -116,7 +117,7 @@ func (j ourPeer) epoch(ctx context.Context, engine *xla.Engine, clock *peerClock
 		return err
 	}
 	defer b.program.Close()
-	feed, err := pretrain.NewFeed(b.program, b.source, b.step, b.views, j.Config.Run.Seed)
+	feed, err := train.NewFeed(b.program, b.source, b.step, b.views, j.Config.Run.Seed)
 	if err != nil {
 		return err
 	}

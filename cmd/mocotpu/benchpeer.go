@@ -16,7 +16,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/moco"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // peerScripts are the programs in Python that ours are compared with.
@@ -70,7 +70,7 @@ type peerRun struct {
 }
 
 // newPeerCase is the case of a configuration's step.
-func newPeerCase(c pretrain.Config, step moco.Config, views augment.Config, device string) peerCase {
+func newPeerCase(c run.Config, step moco.Config, views augment.Config, device string) peerCase {
 	return peerCase{
 		Arch: step.Encoder.Arch, Width: step.Encoder.Width, Stem: step.Encoder.Stem, Head: step.Encoder.Head,
 		Dim: step.Encoder.Dim, Precision: step.Encoder.Precision, ImageSize: step.ImageSize, Batch: step.Batch,

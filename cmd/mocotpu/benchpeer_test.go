@@ -16,8 +16,8 @@ import (
 
 	"github.com/janpfeifer/must"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
-	"github.com/mocotpu/mocotpu/models/safetensors"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // fakePython writes a program that stands in for Python and returns its path.
@@ -115,7 +115,7 @@ func TestPeerClock(t *testing.T) {
 
 // A start holds each parameter of the query encoder, the queue and a batch, the same whenever it is made.
 func TestStart(t *testing.T) {
-	c := pretrain.Glyphs()
+	c := run.Glyphs()
 	c.Encoder.Width, c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Queue, c.Views.ImageSize = 4, 16, 2, 32, 8
 	step := must.M1(c.Step())
 	path, again := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")

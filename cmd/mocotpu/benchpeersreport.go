@@ -9,7 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // peersReport is what `bench peers` prints.
@@ -19,7 +19,7 @@ type peersReport struct {
 	// Mocotpu names what this program was built from, Versions what the peers say of theirs.
 	Mocotpu  map[string]string `json:"mocotpu"`
 	Versions []string          `json:"versions,omitempty"`
-	Config   pretrain.Config   `json:"config"`
+	Config   run.Config        `json:"config"`
 	// Source says which images the epoch reads.
 	Source string    `json:"source"`
 	Rows   []peerRow `json:"rows"`

@@ -7,7 +7,7 @@ import (
 
 	"github.com/janpfeifer/must"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // The table of a report with all there can be: several devices, both precisions, both measurements, and what is missing.
@@ -15,7 +15,7 @@ func TestPeersTable(t *testing.T) {
 	r := peersReport{
 		benchHead: benchHead{Command: "mocotpu bench peers", Machine: benchMachine{CPU: "Abacus", Cores: 2, OS: "linux/amd64", Load: 0.25}},
 		Engine:    benchEngineInfo{"cpu", "1.2", 1}, Mocotpu: map[string]string{"mocotpu": "(devel)", "revision": "0123456789abcdef"},
-		Config: pretrain.CIFAR10(), Source: "1024 images drawn for the purpose, canvas 32",
+		Config: run.CIFAR10(), Source: "1024 images drawn for the purpose, canvas 32",
 	}
 	const mib = 1 << 20
 	r.add(peerRow{What: "step", Program: programOurs, Variant: "cpu", Devices: 1, Precision: "float32"},

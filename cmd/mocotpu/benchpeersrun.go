@@ -9,14 +9,14 @@ import (
 	"path/filepath"
 
 	"github.com/mocotpu/mocotpu/models/augment"
-	"github.com/mocotpu/mocotpu/models/pretrain"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // peersBench is a measurement under way.
 type peersBench struct {
 	options peersOptions
-	config  pretrain.Config
+	config  run.Config
 	base    peerCase // of every script
 	temp    string   // the folder of the scripts, the start and the set that is drawn
 	self    string   // this program
@@ -37,7 +37,7 @@ var torchVariants = []string{"contiguous", "contiguous, folded groups", "channel
 const torchLow = "channels last"
 
 // benchPeers measures everything, one program after the other, so that none takes another's cores.
-func benchPeers(ctx context.Context, config pretrain.Config, o peersOptions, talk io.Writer) (*peersReport, error) {
+func benchPeers(ctx context.Context, config run.Config, o peersOptions, talk io.Writer) (*peersReport, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func benchPeers(ctx context.Context, config pretrain.Config, o peersOptions, tal
 	if err := (ourPeer{What: whatOpen, Config: config}).ask(ctx, self, o.limit, &engine); err != nil {
 		return nil, err
 	}
-	config, counts, err := benchCounts(config, o.counts, func(pretrain.Config) (benchEngineInfo, error) { return engine, nil })
+	config, counts, err := benchCounts(config, o.counts, func(run.Config) (benchEngineInfo, error) { return engine, nil })
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func benchPeers(ctx context.Context, config pretrain.Config, o peersOptions, tal
 }
 
 // newPeersBench makes what all programs begin with, in temp.
-func newPeersBench(ctx context.Context, config pretrain.Config, engine benchEngineInfo, o peersOptions, temp string, talk io.Writer) (*peersBench, error) {
+func newPeersBench(ctx context.Context, config run.Config, engine benchEngineInfo, o peersOptions, temp string, talk io.Writer) (*peersBench, error) {
 	step, err := benchStepOf(config)
 	if err != nil {
 		return nil, err

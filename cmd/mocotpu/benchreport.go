@@ -9,14 +9,14 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // benchReport is what `bench step` prints.
 type benchReport struct {
 	benchHead
 	Engine benchEngineInfo `json:"engine"`
-	Config pretrain.Config `json:"config"`
+	Config run.Config      `json:"config"`
 	Rows   []benchRow      `json:"rows"`
 	// ViewsMS is what the views cost of a step: the fastest with the configuration's views less the fastest with
 	// plain ones, on the first number of devices.
@@ -79,7 +79,7 @@ func (r *benchRow) setTimes(ms []float64, batch int) {
 	r.ImagesPerSecond = 1000 * float64(batch) / r.MedianMS
 }
 
-func newBenchReport(c pretrain.Config) *benchReport {
+func newBenchReport(c run.Config) *benchReport {
 	return &benchReport{
 		benchHead: newBenchHead(),
 		Engine:    benchEngineInfo{Name: c.Engine.Backend},
@@ -122,7 +122,7 @@ func (r *benchReport) writeTable(w io.Writer) error {
 }
 
 // stepLine says which step was timed.
-func stepLine(c pretrain.Config) string {
+func stepLine(c run.Config) string {
 	return fmt.Sprintf("step: %s of width %d, %s stem, %s head, %s, batch %d of %d px, %d BatchNorm groups, shuffle %t, queue %d\n",
 		c.Encoder.Arch, c.Encoder.Width, c.Encoder.Stem, c.Encoder.Head, c.Encoder.Precision, c.MoCo.Batch,
 		c.Views.ImageSize, c.MoCo.Groups, c.MoCo.Shuffle, c.MoCo.Queue)

@@ -11,12 +11,13 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/specimen"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/moco"
-	"github.com/mocotpu/mocotpu/models/pretrain"
-	"github.com/mocotpu/mocotpu/models/safetensors"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // startImages names the batch of a start that steps are timed on.
@@ -75,7 +76,7 @@ func readStartImages(path string) ([]byte, error) {
 
 // packedSet is the packed training set that the configuration names, or else one of images drawn into temp, as large as
 // those of the configuration's data set; and what there is to say about it.
-func packedSet(ctx context.Context, c pretrain.Config, temp string, talk io.Writer) (set pretrain.Data, about string, err error) {
+func packedSet(ctx context.Context, c run.Config, temp string, talk io.Writer) (set dataset.Config, about string, err error) {
 	if c.Data.Kind == "folder" {
 		for _, dir := range []string{c.Data.Dir, filepath.Join(c.Data.Dir, "train")} {
 			if !packed.Is(dir) {
@@ -85,7 +86,7 @@ func packedSet(ctx context.Context, c pretrain.Config, temp string, talk io.Writ
 			if err == nil && m.Count < c.MoCo.Batch {
 				err = usageError{fmt.Errorf("bench: %s has %d images, want at least one batch of %d", dir, m.Count, c.MoCo.Batch)}
 			}
-			return pretrain.Data{Kind: "folder", Dir: dir, Canvas: m.Canvas}, fmt.Sprintf("%s, %d images, canvas %d", dir, m.Count, m.Canvas), err
+			return dataset.Config{Kind: "folder", Dir: dir, Canvas: m.Canvas}, fmt.Sprintf("%s, %d images, canvas %d", dir, m.Count, m.Canvas), err
 		}
 	}
 	side, _ := storedImage(c.Data)
@@ -100,7 +101,7 @@ func packedSet(ctx context.Context, c pretrain.Config, temp string, talk io.Writ
 		return set, "", err
 	}
 	defer list.Close()
-	set = pretrain.Data{Kind: "folder", Dir: filepath.Join(temp, "packed"), Canvas: side}
+	set = dataset.Config{Kind: "folder", Dir: filepath.Join(temp, "packed"), Canvas: side}
 	if _, err := packed.Pack(ctx, list, set.Dir, packed.Options{Canvas: side}); err != nil {
 		return set, "", err
 	}

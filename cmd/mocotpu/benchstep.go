@@ -15,7 +15,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/moco"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
@@ -29,7 +29,7 @@ type benchViews struct {
 }
 
 // presetViews are those of the configuration, of images as its data set has them.
-func presetViews(c pretrain.Config) (benchViews, error) {
+func presetViews(c run.Config) (benchViews, error) {
 	views, err := augment.Preset(c.Views.Preset)
 	if err != nil {
 		return benchViews{}, err
@@ -45,7 +45,7 @@ func presetViews(c pretrain.Config) (benchViews, error) {
 }
 
 // plainViews only scale images of the views' size to [-1, 1]: the least a step can do with uint8 images.
-func plainViews(c pretrain.Config) benchViews {
+func plainViews(c run.Config) benchViews {
 	return benchViews{
 		name: "plain", viewer: plain{}, side: c.Views.ImageSize, channels: 3,
 		draw: func(row []float32, _, _ int) { row[0], row[1] = 2./255, -1 },
@@ -60,7 +60,7 @@ func (plain) NumParams() int { return 2 }
 
 func (plain) Validate() error { return nil }
 
-func (plain) View(images, params *graph.Node, size int) *graph.Node {
+func (plain) Apply(images, params *graph.Node, size int) *graph.Node {
 	n := images.Shape().Dimensions[0]
 	images.AssertDims(n, size, size, 3)
 	column := func(i int) *graph.Node {
@@ -147,7 +147,7 @@ func (s *timedStep) inputs() ([]*tensors.Tensor, error) {
 
 // timeSteps compiles the step, warms it up and times it.
 func timeSteps(ctx context.Context, e *xla.Engine, step moco.Config, views benchViews, devices, repeat int,
-	config pretrain.Config,
+	config run.Config,
 ) (benchRow, error) {
 	row := benchRow{Program: "mocotpu", Variant: e.EngineName(), Devices: devices, Views: views.name}
 	start := time.Now()

@@ -11,7 +11,7 @@ import (
 	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/models/augment"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // peerPython is the Python that a variable of the environment names; the test is skipped without.
@@ -25,9 +25,9 @@ func peerPython(t *testing.T, variable, library string) string {
 }
 
 // realPeers is a measurement of the tiny step, changed by change, on the go engine and in real Pythons.
-func realPeers(t *testing.T, o peersOptions, change func(c *pretrain.Config)) *peersBench {
+func realPeers(t *testing.T, o peersOptions, change func(c *run.Config)) *peersBench {
 	t.Helper()
-	c := pretrain.Glyphs()
+	c := run.Glyphs()
 	c.Engine.Backend, c.Encoder.Width, c.Encoder.Dim, c.Views.ImageSize = "go", 8, 16, 16
 	c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Queue, c.Optim.LR = 16, 2, 40, 0.01
 	change(&c)
@@ -65,10 +65,10 @@ func agree(t *testing.T, b *peersBench, programs, steps int) {
 }
 
 // mlpSymmetric is the other half of what a step can be.
-func mlpSymmetric(c *pretrain.Config) { c.Encoder.Head, c.MoCo.Symmetric = "mlp", true }
+func mlpSymmetric(c *run.Config) { c.Encoder.Head, c.MoCo.Symmetric = "mlp", true }
 
 // bottlenecks are those of ResNet-50, with the stem for large images.
-func bottlenecks(c *pretrain.Config) {
+func bottlenecks(c *run.Config) {
 	c.Encoder.Arch, c.Encoder.Stem, c.Encoder.Width, c.Views.ImageSize = "resnet50", "imagenet", 4, 64
 }
 
@@ -80,7 +80,7 @@ func TestTorchAgrees(t *testing.T) {
 		t.Log("torch.compile is left out: no g++")
 		variants = variants[:len(variants)-1]
 	}
-	for name, change := range map[string]func(*pretrain.Config){"linear": func(*pretrain.Config) {}, "symmetric": mlpSymmetric} {
+	for name, change := range map[string]func(*run.Config){"linear": func(*run.Config) {}, "symmetric": mlpSymmetric} {
 		t.Run(name, func(t *testing.T) {
 			b := realPeers(t, peersOptions{python: python}, change)
 			must.M(b.ours(t.Context(), whatStep, 1, "float32"))
@@ -95,8 +95,8 @@ func TestTorchAgrees(t *testing.T) {
 // JAX's step gives mocotpu's losses.
 func TestJAXAgrees(t *testing.T) {
 	python := peerPython(t, "MOCOTPU_JAX_PYTHON", "jax")
-	for name, change := range map[string]func(*pretrain.Config){
-		"linear": func(*pretrain.Config) {}, "symmetric": mlpSymmetric, "bottlenecks": bottlenecks,
+	for name, change := range map[string]func(*run.Config){
+		"linear": func(*run.Config) {}, "symmetric": mlpSymmetric, "bottlenecks": bottlenecks,
 	} {
 		t.Run(name, func(t *testing.T) {
 			steps := 5
@@ -116,7 +116,7 @@ func TestTorchEpochs(t *testing.T) {
 	python := peerPython(t, "MOCOTPU_TORCH_PYTHON", "torch and torchvision")
 	for _, views := range augment.Presets() {
 		t.Run(views, func(t *testing.T) {
-			b := realPeers(t, peersOptions{python: python}, func(c *pretrain.Config) { c.Views.Preset = views })
+			b := realPeers(t, peersOptions{python: python}, func(c *run.Config) { c.Views.Preset = views })
 			b.base.Workers = 1
 			must.M(b.torch(t.Context(), whatEpoch, torchVariants[0], "float32"))
 			row := b.report.Rows[0]

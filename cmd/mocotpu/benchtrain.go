@@ -20,7 +20,8 @@ import (
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/specimen"
 	"github.com/mocotpu/mocotpu/models/moco"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
@@ -58,7 +59,7 @@ type benchTrainReport struct {
 	Engine  benchEngineInfo `json:"engine"`
 	Devices int             `json:"devices"`
 	Source  string          `json:"source"`
-	Config  pretrain.Config `json:"config"`
+	Config  run.Config      `json:"config"`
 	// Feed, Step and Both are images a second: of the feed alone, the step alone, and of the two together.
 	Feed float64 `json:"feed_images_per_second"`
 	Step float64 `json:"step_images_per_second"`
@@ -73,7 +74,7 @@ type benchTrainReport struct {
 	AnonBytes int64 `json:"anon_bytes,omitempty"`
 }
 
-func benchTrain(ctx context.Context, config pretrain.Config, repeat int, talk io.Writer) (*benchTrainReport, error) {
+func benchTrain(ctx context.Context, config run.Config, repeat int, talk io.Writer) (*benchTrainReport, error) {
 	config.KNN.Every = 0 // nothing is judged
 	config, cleanUp, err := withSpecimens(config, talk)
 	if err != nil {
@@ -115,8 +116,8 @@ func benchTrain(ctx context.Context, config pretrain.Config, repeat int, talk io
 }
 
 // withSpecimens draws images where a folder preset's own folder is not there.
-func withSpecimens(c pretrain.Config, talk io.Writer) (pretrain.Config, func(), error) {
-	preset, err := pretrain.Preset(c.Preset)
+func withSpecimens(c run.Config, talk io.Writer) (run.Config, func(), error) {
+	preset, err := run.Preset(c.Preset)
 	if c.Data.Kind != "folder" || err != nil || c.Data.Dir != preset.Data.Dir {
 		return c, func() {}, nil
 	}
@@ -141,14 +142,14 @@ func withSpecimens(c pretrain.Config, talk io.Writer) (pretrain.Config, func(), 
 // trainBench is a compiled step and what feeds it.
 type trainBench struct {
 	engine  *xla.Engine
-	config  pretrain.Config
+	config  run.Config
 	step    moco.Config
 	views   augment.Config
 	source  data.Source
 	program *mesh.Program
 }
 
-func newTrainBench(engine *xla.Engine, c pretrain.Config, source data.Source) (*trainBench, error) {
+func newTrainBench(engine *xla.Engine, c run.Config, source data.Source) (*trainBench, error) {
 	b := &trainBench{engine: engine, config: c, source: source}
 	var err error
 	if b.views, err = augment.Preset(c.Views.Preset); err != nil {
@@ -200,7 +201,7 @@ func (b *trainBench) measure(ctx context.Context, r *benchTrainReport, repeat in
 
 // pass takes batches from the feed, all or only the first, and runs the step on them or not.
 func (b *trainBench) pass(ctx context.Context, repeat int, feeding, stepping bool) (took, waited time.Duration, host hostShare, err error) {
-	feed, err := pretrain.NewFeed(b.program, b.source, b.step, b.views, b.config.Run.Seed)
+	feed, err := train.NewFeed(b.program, b.source, b.step, b.views, b.config.Run.Seed)
 	if err != nil {
 		return 0, 0, host, err
 	}
@@ -210,7 +211,7 @@ func (b *trainBench) pass(ctx context.Context, repeat int, feeding, stepping boo
 		last = 1
 	}
 	batches := feed.Start(ctx, 0, last)
-	var batch pretrain.Batch
+	var batch train.Batch
 	var watch hostWatch
 	for i := range repeat + 1 {
 		if i == 1 {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 )
@@ -129,7 +129,7 @@ type compileTarget struct {
 }
 
 // targets are the topologies in the order given, then the engine.
-func (f compileFlags) targets(c pretrain.Config, backendGiven bool) ([]compileTarget, error) {
+func (f compileFlags) targets(c run.Config, backendGiven bool) ([]compileTarget, error) {
 	var all []compileTarget
 	for _, name := range f.topologies {
 		t, err := tpu.Lookup(name)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/hlo"
@@ -128,14 +128,14 @@ func TestCheckPlan(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	const v2 = "libtpu-0.0.52 TFRT TPU v2 Built on Nov 5 2026"
 	var talk bytes.Buffer
-	c := pretrain.GlyphsGo()
+	c := run.GlyphsGo()
 	c.MoCo.Batch, c.MoCo.Queue = 524288, 524288
 	err := checkPlan(t.Context(), &talk, c, v2, 8)
 	if !errors.Is(err, errTooBig) || exitCode(t.Context(), err) != exitTooBig || !strings.Contains(talk.String(), "what would make it fit") {
 		t.Errorf("got %v, talk %q, want the run refused with a report", err, talk.String())
 	}
 	talk.Reset()
-	if err := checkPlan(t.Context(), &talk, pretrain.GlyphsGo(), v2, 8); err != nil || !strings.Contains(talk.String(), "fits") {
+	if err := checkPlan(t.Context(), &talk, run.GlyphsGo(), v2, 8); err != nil || !strings.Contains(talk.String(), "fits") {
 		t.Errorf("got %v, talk %q, want that it fits", err, talk.String())
 	}
 	if err := checkPlan(t.Context(), &talk, c, "TPU v99", 8); err != nil || !strings.Contains(talk.String(), "is not checked") {

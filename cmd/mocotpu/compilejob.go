@@ -13,8 +13,9 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/moco"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
@@ -25,7 +26,7 @@ import (
 // compileJob is one compilation. It is done in a child process: a compiler can't be told to stop, and a fault in it ends
 // its process.
 type compileJob struct {
-	Config   pretrain.Config
+	Config   run.Config
 	Topology string // of a TPU, "" to compile for the configuration's engine
 	Store    string // folder of the store, "" for none
 }
@@ -78,7 +79,7 @@ func (j compileJob) open() (e *xla.Engine, target string, err error) {
 }
 
 // compileStepOn compiles the very step that train runs.
-func compileStepOn(e *xla.Engine, c pretrain.Config, step moco.Config) error {
+func compileStepOn(e *xla.Engine, c run.Config, step moco.Config) error {
 	store := model.NewStore()
 	if err := moco.Init(store, step, c.Run.Seed); err != nil {
 		return err
@@ -96,7 +97,7 @@ func compileStepOn(e *xla.Engine, c pretrain.Config, step moco.Config) error {
 }
 
 // storedImage is the side and the channels of a data set's images, as the step gets them.
-func storedImage(d pretrain.Data) (side, channels int) {
+func storedImage(d dataset.Config) (side, channels int) {
 	switch d.Kind {
 	case "mnist", "emnist":
 		return 28, 1
@@ -164,7 +165,7 @@ func (j compileJob) compile(ctx context.Context, limit time.Duration, target pla
 }
 
 // planProgram says what is compiled.
-func planProgram(c pretrain.Config) plan.Program {
+func planProgram(c run.Config) plan.Program {
 	title := fmt.Sprintf("%s: %s of width %d at %d pixels, queue %d", c.Preset, c.Encoder.Arch, c.Encoder.Width, c.Views.ImageSize, c.MoCo.Queue)
 	return plan.Program{
 		Title: title, Batch: c.MoCo.Batch, Groups: c.MoCo.Groups, Precision: c.Encoder.Precision, Remat: c.Encoder.Remat,

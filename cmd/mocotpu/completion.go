@@ -3,17 +3,17 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // completeFlags teaches the shell completions of all commands what the flags with a choice take, and which flags name
 // folders.
 func completeFlags(cmd *cobra.Command) {
-	choices := map[string][]string{"data": pretrain.Choices("kind"), "protocols": protocols, "baselines": baselines}
+	choices := map[string][]string{"data": run.Choices("kind"), "protocols": protocols, "baselines": baselines}
 	for _, name := range []string{"preset", "backend", "arch", "stem", "head", "views", "schedule", "precision", "remat"} {
-		choices[name] = pretrain.Choices(name)
+		choices[name] = run.Choices(name)
 	}
-	choices["gpu-allocator"] = pretrain.Choices("allocator")
+	choices["gpu-allocator"] = run.Choices("allocator")
 	for name, values := range choices {
 		if cmd.Flags().Lookup(name) != nil {
 			// It fails only where a flag has a completion already.

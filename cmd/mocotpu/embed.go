@@ -11,11 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/encoder"
-	"github.com/mocotpu/mocotpu/models/eval"
-	"github.com/mocotpu/mocotpu/models/npy"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/format/npy"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // embedOptions are the flags of `embed` that are not the engine's.
@@ -40,7 +40,7 @@ func newEmbed() *cobra.Command {
 	var o embedOptions
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.data, "data", "", "data set ("+strings.Join(pretrain.Choices("kind"), ", ")+", emnist/<split>), or the folder of its files (default: the set it was trained on)")
+	flags.StringVar(&o.data, "data", "", "data set ("+strings.Join(run.Choices("kind"), ", ")+", emnist/<split>), or the folder of its files (default: the set it was trained on)")
 	flags.StringVar(&o.split, "split", "test", "images to embed: train or test")
 	flags.IntVar(&o.images, "images", 0, "embed the first so many (0: all, or as many as the run has)")
 	flags.StringVar(&o.out, "out", "features.npy", "file to write")
@@ -54,7 +54,7 @@ func newEmbed() *cobra.Command {
 	return cmd
 }
 
-func embed(cmd *cobra.Command, path string, o embedOptions, choice pretrain.Engine) error {
+func embed(cmd *cobra.Command, path string, o embedOptions, choice run.Engine) error {
 	w, err := loadEncoder(cmd, path)
 	if err != nil {
 		return err
@@ -113,8 +113,8 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice pretrain.Engi
 
 // open reads the images: the run's own unless --data says otherwise.
 func (o embedOptions) open(path string, w *encoder.Weights) (data.Source, error) {
-	var d pretrain.Data
-	switch record, err := pretrain.ReadRecord(path); {
+	var d dataset.Config
+	switch record, err := run.ReadRecord(path); {
 	case err == nil:
 		d = record.Data
 	case w.Manifest.Source.Data != "":
@@ -140,7 +140,7 @@ func (o embedOptions) open(path string, w *encoder.Weights) (data.Source, error)
 }
 
 // embedSet writes the features of all images, a few batches at a time: neither need fit in memory.
-func embedSet(cmd *cobra.Command, out io.Writer, images data.Source, dim, batch int, embedder func([]uint8, int) (eval.Features, error)) error {
+func embedSet(cmd *cobra.Command, out io.Writer, images data.Source, dim, batch int, embedder func([]uint8, int) (encoder.Features, error)) error {
 	set := images.Info()
 	w, err := npy.NewWriter[float32](out, set.N, dim)
 	if err != nil {

@@ -92,7 +92,7 @@ func TestEmbed(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, talk bytes.Buffer
-	code = run(ctx, strings.Fields("embed run --backend go --out late.npy"), &out, &talk)
+	code = execute(ctx, strings.Fields("embed run --backend go --out late.npy"), &out, &talk)
 	if files, err := os.ReadDir("."); code != exitInterrupted || err != nil || len(files) != 3 {
 		t.Errorf("exit code %d, files %v, want %d and nothing new", code, files, exitInterrupted)
 	}

@@ -8,13 +8,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mocotpu/mocotpu/models/encoder"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // addEngineFlags declares the flags that choose an engine.
-func addEngineFlags(flags *pflag.FlagSet) *pretrain.Engine {
-	e := &pretrain.Engine{}
-	flags.StringVar(&e.Backend, "backend", "auto", "engine: "+strings.Join(pretrain.Choices("backend"), ", "))
+func addEngineFlags(flags *pflag.FlagSet) *run.Engine {
+	e := &run.Engine{}
+	flags.StringVar(&e.Backend, "backend", "auto", "engine: "+strings.Join(run.Choices("backend"), ", "))
 	flags.IntVar(&e.Devices, "devices", 0, "devices to use (0: one on the CPU, else all)")
 	flags.StringVar(&e.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
 	return e

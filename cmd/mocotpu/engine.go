@@ -3,14 +3,14 @@ package main
 import (
 	"fmt"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // openEngine opens an engine that multiplies float32 as such; an unusable engine is the user's to mend. What was compiled
 // before it takes from store.
-func openEngine(e pretrain.Engine, store *programs.Store) (*xla.Engine, error) {
+func openEngine(e run.Engine, store *programs.Store) (*xla.Engine, error) {
 	o := engineOptions(e)
 	o.Programs = store
 	return xla.Open(e.Backend, o)
@@ -18,7 +18,7 @@ func openEngine(e pretrain.Engine, store *programs.Store) (*xla.Engine, error) {
 
 // openFor opens the engine of a configuration, for its training step. What was compiled before it takes from store, unless
 // that is nil.
-func openFor(c pretrain.Config, store *programs.Store) (*xla.Engine, error) {
+func openFor(c run.Config, store *programs.Store) (*xla.Engine, error) {
 	o := stepOptions(c)
 	o.Programs = store
 	e, err := xla.Open(c.Engine.Backend, o)
@@ -32,7 +32,7 @@ func openFor(c pretrain.Config, store *programs.Store) (*xla.Engine, error) {
 	return e, nil
 }
 
-func engineOptions(e pretrain.Engine) xla.Options {
+func engineOptions(e run.Engine) xla.Options {
 	return xla.Options{Devices: e.Devices, Plugin: e.Plugin, GPU: xla.GPU{
 		Visible: e.GPU.Devices, MemoryFraction: e.GPU.MemoryFraction, Preallocate: e.GPU.Preallocate,
 		Allocator: e.GPU.Allocator, CollectiveMemory: int64(e.GPU.CollectiveMemory) << 20,
@@ -41,14 +41,14 @@ func engineOptions(e pretrain.Engine) xla.Options {
 
 // stepOptions are those that a training step is compiled with. Of a bfloat16 step only the views are products of
 // float32, and they end in bfloat16.
-func stepOptions(c pretrain.Config) xla.Options {
+func stepOptions(c run.Config) xla.Options {
 	o := engineOptions(c.Engine)
 	o.TF32 = c.Encoder.Precision != "float32"
 	return o
 }
 
 // precisionNote tells who comes from PyTorch, whose convolutions are TF32 unless told otherwise, what float32 means here.
-func precisionNote(c pretrain.Config, engine string) string {
+func precisionNote(c run.Config, engine string) string {
 	if engine != "cuda" || c.Encoder.Precision != "float32" {
 		return ""
 	}

@@ -6,14 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // Only float32 is exact on a GPU.
 func TestStepOptions(t *testing.T) {
 	for precision, tf32 := range map[string]bool{"float32": false, "tf32": true, "bfloat16": true} {
-		c := pretrain.Glyphs()
+		c := run.Glyphs()
 		c.Encoder.Precision = precision
 		if got := stepOptions(c).TF32; got != tf32 {
 			t.Errorf("%s: TF32 is %t, want %t", precision, got, tf32)
@@ -30,7 +31,7 @@ func TestPrecisionNote(t *testing.T) {
 		engine, precision string
 		told              bool
 	}{{"cuda", "float32", true}, {"cuda", "tf32", false}, {"cuda", "bfloat16", false}, {"cpu", "float32", false}} {
-		c := pretrain.Glyphs()
+		c := run.Glyphs()
 		c.Encoder.Precision = test.precision
 		if note := precisionNote(c, test.engine); (note != "") != test.told || test.told && !strings.Contains(note, "--precision=tf32") {
 			t.Errorf("%s on %s: note %q, want one: %t", test.precision, test.engine, note, test.told)
@@ -43,11 +44,11 @@ func TestTF32ElsewhereIsRefused(t *testing.T) {
 	for _, command := range []string{"train", "bench step", "compile"} {
 		var out, talk bytes.Buffer
 		args := append(strings.Fields(command), "--preset=glyphs-go", "--backend=cpu", "--precision=tf32")
-		if code := run(t.Context(), args, &out, &talk); code != exitUsage || !strings.Contains(talk.String(), "encoder.precision is tf32, which only the cuda engine has") {
+		if code := execute(t.Context(), args, &out, &talk); code != exitUsage || !strings.Contains(talk.String(), "encoder.precision is tf32, which only the cuda engine has") {
 			t.Errorf("%s: exit code %d, %q, want %d and why", command, code, talk.String(), exitUsage)
 		}
 	}
-	c := pretrain.GlyphsGo()
+	c := run.GlyphsGo()
 	c.Encoder.Precision = "tf32"
 	e, err := openFor(c, nil)
 	if err == nil {
@@ -87,18 +88,18 @@ func TestGPUFlags(t *testing.T) {
 func TestGPUsStayBehind(t *testing.T) {
 	dir := t.TempDir()
 	c := resolved(t, "--preset=glyphs", "--backend=cuda", "--gpus=0,2", "--gpu-memory-fraction=0.9")
-	run, err := pretrain.OpenDir(dir)
+	saved, err := run.OpenDir(durable.Disk{}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer run.Close()
-	if err := run.SaveRecord(pretrain.Record{Config: c}); err != nil {
+	defer saved.Close()
+	if err := saved.SaveRecord(run.Record{Config: c}); err != nil {
 		t.Fatal(err)
 	}
 	if c := resolved(t, "--dir="+dir); len(c.Engine.GPU.Devices) != 2 {
 		t.Errorf("GPUs %v, want the run's", c.Engine.GPU.Devices)
 	}
-	if c := resolved(t, "--dir="+dir, "--backend=cpu"); !reflect.DeepEqual(c.Engine.GPU, pretrain.GPU{}) {
+	if c := resolved(t, "--dir="+dir, "--backend=cpu"); !reflect.DeepEqual(c.Engine.GPU, run.GPU{}) {
 		t.Errorf("GPUs %+v on the CPU, want none", c.Engine.GPU)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/eval"
+	"github.com/mocotpu/mocotpu/models/judge"
 )
 
 // folderHash is every file of a folder with its content.
@@ -52,7 +52,7 @@ func TestEval(t *testing.T) {
 			t.Errorf("eval changed %s", name)
 		}
 	}
-	r, err := eval.ReadReport("run.report.json")
+	r, err := judge.ReadReport("run.report.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,13 +103,13 @@ func TestEvalOfAFile(t *testing.T) {
 	if code, _, stderr := call(t, strings.Fields("export run --out encoder.safetensors")...); code != 0 {
 		t.Fatalf("export: %s", stderr)
 	}
-	var rows [2][]eval.Row
+	var rows [2][]judge.Row
 	for i, source := range []string{"run", "encoder.safetensors"} {
 		args := "eval " + source + " --backend go --train-images 64 --test-images 30 --protocols knn,linear-fast --epochs 2 --knn-ks 5 --baselines="
 		if code, _, stderr := call(t, strings.Fields(args)...); code != 0 {
 			t.Fatalf("%s: exit code %d, %s", source, code, stderr)
 		}
-		r, err := eval.ReadReport(source + ".report.json")
+		r, err := judge.ReadReport(source + ".report.json")
 		if err != nil {
 			t.Fatal(err)
 		}

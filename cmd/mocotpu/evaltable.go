@@ -6,11 +6,11 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/mocotpu/mocotpu/models/eval"
+	"github.com/mocotpu/mocotpu/models/judge"
 )
 
 // writeEvalTable prints a report for people: a row for each result, then the encoder's hardest classes.
-func writeEvalTable(out io.Writer, r eval.Report) {
+func writeEvalTable(out io.Writer, r judge.Report) {
 	fmt.Fprintf(out, "%s after step %d, on %s: %d training images, %d test images, %d classes\n\n",
 		r.Source, r.Step, r.Data, r.Train, r.Test, len(r.Classes))
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -33,7 +33,7 @@ func writeEvalTable(out io.Writer, r eval.Report) {
 }
 
 // protocolOf names a row's protocol with its settings.
-func protocolOf(row eval.Row) string {
+func protocolOf(row judge.Row) string {
 	switch row.Protocol {
 	case "knn":
 		return fmt.Sprintf("knn k=%d, %s", row.K, row.Features)

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/augment"
-	"github.com/mocotpu/mocotpu/models/classify"
 	"github.com/mocotpu/mocotpu/models/data"
-	"github.com/mocotpu/mocotpu/models/eval"
+	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
@@ -22,10 +22,10 @@ type evaluation struct {
 	flags       evalFlags
 	source      *source
 	mesh        *mesh.Mesh
-	search      *eval.Search
+	search      *judge.Search
 	train, test *data.Set
 	views       augment.Config
-	report      eval.Report
+	report      judge.Report
 	watch       *stages
 }
 
@@ -52,11 +52,11 @@ func evaluate(cmd *cobra.Command, s *source, f evalFlags) error {
 	if e.mesh, err = mesh.New(engine, engine.NumDevices()); err != nil {
 		return err
 	}
-	if e.search, err = eval.NewSearch(engine); err != nil {
+	if e.search, err = judge.NewSearch(engine); err != nil {
 		return err
 	}
 	defer e.search.Close()
-	e.report = eval.Report{
+	e.report = judge.Report{
 		Source: s.path, Step: s.weights.Manifest.Source.Step, Epoch: s.weights.Manifest.Source.Epoch,
 		Data: e.train.Name, Train: e.train.N, Test: e.test.N, Classes: e.train.Classes,
 		Engine: engine.EngineName(), Devices: engine.NumDevices(), Versions: versions(engine),
@@ -116,7 +116,7 @@ func (e *evaluation) judgeAll() error {
 			s.weights, err = e.source.untrained(e.mesh, e.train)
 		case "supervised":
 			start := time.Now()
-			var r classify.Result
+			var r judge.Result
 			s.weights, r, err = e.source.supervised(e.ctx, e.mesh, e.train, e.test, e.watch.bar("supervised: training"))
 			if err == nil {
 				row := e.add(s, "supervised", "backbone", r.Tally, start)
@@ -134,8 +134,8 @@ func (e *evaluation) judgeAll() error {
 }
 
 // add appends a row and returns it to be completed.
-func (e *evaluation) add(s subject, protocol, features string, t *eval.Tally, start time.Time) *eval.Row {
-	row := eval.NewRow(s.name, protocol, features, t, e.report.Classes)
+func (e *evaluation) add(s subject, protocol, features string, t *judge.Tally, start time.Time) *judge.Row {
+	row := judge.NewRow(s.name, protocol, features, t, e.report.Classes)
 	row.Seconds = time.Since(start).Seconds()
 	e.report.Rows = append(e.report.Rows, row)
 	return &e.report.Rows[len(e.report.Rows)-1]
@@ -179,14 +179,14 @@ func (e *evaluation) knn(s subject, train, test embedding) error {
 	e.watch.stage(s.name + ": nearest neighbours")
 	for _, of := range []struct {
 		name        string
-		train, test eval.Features
+		train, test encoder.Features
 	}{{"backbone", train.trunk, test.trunk}, {"projection", train.head, test.head}} {
 		if of.train.Dim == 0 {
 			continue
 		}
 		start := time.Now()
 		results, err := e.search.KNN(of.train, e.train.Labels, of.test, e.test.Labels, len(e.report.Classes),
-			eval.Options{Ks: e.flags.ks, Temperature: e.flags.temperature})
+			judge.KNNOptions{Ks: e.flags.ks, Temperature: e.flags.temperature})
 		if err != nil {
 			return err
 		}
@@ -199,12 +199,12 @@ func (e *evaluation) knn(s subject, train, test embedding) error {
 
 func (e *evaluation) linearFast(s subject, train, test embedding) error {
 	start := time.Now()
-	o := classify.FastProbe()
+	o := judge.FastProbe()
 	override(&o.Epochs, e.flags.epochs)
 	override(&o.Batch, e.flags.batch)
 	o.Seed = e.flags.seed
-	r, err := classify.Sweep(e.ctx, e.mesh, classify.Labelled{Features: train.trunk, Labels: e.train.Labels},
-		classify.Labelled{Features: test.trunk, Labels: e.test.Labels}, len(e.report.Classes), o, e.watch.bar(s.name+": linear-fast"))
+	r, err := judge.Sweep(e.ctx, e.mesh, judge.Labelled{Features: train.trunk, Labels: e.train.Labels},
+		judge.Labelled{Features: test.trunk, Labels: e.test.Labels}, len(e.report.Classes), o, e.watch.bar(s.name+": linear-fast"))
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func (e *evaluation) linearFast(s subject, train, test embedding) error {
 }
 
 func (e *evaluation) linear(s subject) error {
-	o := classify.LinearProtocol(e.views)
+	o := judge.LinearProtocol(e.views)
 	override(&o.Epochs, e.flags.epochs)
 	override(&o.Batch, e.flags.batch)
 	override(&o.LR, e.flags.lr)
@@ -222,7 +222,7 @@ func (e *evaluation) linear(s subject) error {
 }
 
 func (e *evaluation) finetune(s subject) error {
-	o := classify.Finetuning(e.views)
+	o := judge.Finetuning(e.views)
 	if e.flags.epochs > 0 {
 		o.Epochs, o.MinSteps = e.flags.epochs, 0
 	}
@@ -230,7 +230,7 @@ func (e *evaluation) finetune(s subject) error {
 	override(&o.LR, e.flags.lr)
 	o.TrunkLR = o.LR / 10
 	for _, share := range e.flags.labels {
-		among, err := classify.Subset(e.train.Labels, share/100, e.flags.seed)
+		among, err := judge.Subset(e.train.Labels, share/100, e.flags.seed)
 		if err != nil {
 			return err
 		}
@@ -242,14 +242,14 @@ func (e *evaluation) finetune(s subject) error {
 }
 
 // trainOn trains a classifier over images and adds its row.
-func (e *evaluation) trainOn(s subject, protocol string, labels float64, among []int, o classify.Options) error {
+func (e *evaluation) trainOn(s subject, protocol string, labels float64, among []int, o judge.Options) error {
 	start := time.Now()
 	o.Seed = e.flags.seed
 	net, err := s.network()
 	if err != nil {
 		return err
 	}
-	r, err := classify.Train(e.ctx, e.mesh, net, e.train, e.test, among, o,
+	r, err := judge.Train(e.ctx, e.mesh, net, e.train, e.test, among, o,
 		e.watch.bar(fmt.Sprintf("%s: %s on %g %% of the labels", s.name, protocol, labels)))
 	if err != nil {
 		return err

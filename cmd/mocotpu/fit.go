@@ -9,7 +9,7 @@ import (
 	"io"
 
 	"github.com/mocotpu/mocotpu/models/moco"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 )
 
@@ -32,7 +32,7 @@ func (c *compiler) fit(ctx context.Context, w io.Writer, t compileTarget) error 
 		return usageError{fmt.Errorf("compile: --fit for %s, whose memory is not known here: it is for --topology", t.target.Name)}
 	}
 	var f fitting
-	try := func(config pretrain.Config) (*plan.Plan, error) {
+	try := func(config run.Config) (*plan.Plan, error) {
 		t.job.Config = config
 		if err := config.Validate(); err != nil {
 			return nil, err
@@ -80,7 +80,7 @@ func (c *compiler) fit(ctx context.Context, w io.Writer, t compileTarget) error 
 }
 
 // granule is what batches are multiples of: the images that the shuffle exchanges among all groups.
-func granule(m pretrain.MoCo) int {
+func granule(m run.MoCo) int {
 	if m.Shuffle && moco.ShuffleSet(m.Groups, m.Batch) == m.Groups {
 		return m.Groups * m.Groups
 	}
@@ -88,14 +88,14 @@ func granule(m pretrain.MoCo) int {
 }
 
 // keys is what a step of so many images enqueues: the queue must hold it.
-func keys(m pretrain.MoCo, batch int) int {
+func keys(m run.MoCo, batch int) int {
 	if m.Symmetric {
 		return 2 * batch
 	}
 	return batch
 }
 
-func (f *fitting) write(b *bytes.Buffer, asJSON bool, config pretrain.Config) error {
+func (f *fitting) write(b *bytes.Buffer, asJSON bool, config run.Config) error {
 	if asJSON {
 		e := json.NewEncoder(b)
 		e.SetIndent("", "  ")

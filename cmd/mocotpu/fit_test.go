@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
@@ -40,7 +40,7 @@ func fitOf(t *testing.T, batch int, asJSON bool) (text, talk string, err error) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := pretrain.MoCoV1()
+	config := run.MoCoV1()
 	config.MoCo.Batch, config.MoCo.Queue = batch, max(config.MoCo.Queue, batch)
 	var out, progress bytes.Buffer
 	c := newCompiler(compileFlags{json: asJSON}, "", &progress)

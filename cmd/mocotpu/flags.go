@@ -9,7 +9,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // configFlags are the flags that describe a run, the same in every command.
@@ -17,24 +18,24 @@ type configFlags struct {
 	preset string
 	dir    string
 	data   string
-	config pretrain.Config // bound to the flags; holds the default preset's values until they are parsed
+	config run.Config // bound to the flags; holds the default preset's values until they are parsed
 }
 
 func addConfigFlags(flags *pflag.FlagSet) *configFlags {
 	f := &configFlags{}
-	f.config, _ = pretrain.Preset(pretrain.DefaultPreset) // the default preset exists
+	f.config, _ = run.Preset(run.DefaultPreset) // the default preset exists
 	flags.SortFlags = false
-	flags.StringVar(&f.preset, "preset", pretrain.DefaultPreset, "settings to start from: "+strings.Join(pretrain.PresetNames(), ", "))
+	flags.StringVar(&f.preset, "preset", run.DefaultPreset, "settings to start from: "+strings.Join(run.PresetNames(), ", "))
 	flags.StringVar(&f.dir, "dir", "", "run directory; one of an earlier run goes on from there (default runs/<preset>-<time>)")
-	flags.StringVar(&f.data, "data", "", "data set ("+strings.Join(pretrain.Choices("kind"), ", ")+", emnist/<split>), or the folder of the preset's files or of your own images")
+	flags.StringVar(&f.data, "data", "", "data set ("+strings.Join(run.Choices("kind"), ", ")+", emnist/<split>), or the folder of the preset's files or of your own images")
 	bindConfig(flags, &f.config)
 	return f
 }
 
 // bindConfig declares the flags that set one field each.
-func bindConfig(flags *pflag.FlagSet, c *pretrain.Config) {
+func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	choice := func(field *string, name, choices, usage string) {
-		flags.StringVar(field, name, *field, usage+": "+strings.Join(pretrain.Choices(choices), ", "))
+		flags.StringVar(field, name, *field, usage+": "+strings.Join(run.Choices(choices), ", "))
 	}
 	choice(&c.Engine.Backend, "backend", "backend", "engine")
 	flags.IntVar(&c.Engine.Devices, "devices", c.Engine.Devices, "devices to use; they divide the BatchNorm groups (0: one on the CPU, else all)")
@@ -77,22 +78,22 @@ func bindConfig(flags *pflag.FlagSet, c *pretrain.Config) {
 }
 
 // bindGPU declares the flags of the cuda engine.
-func bindGPU(flags *pflag.FlagSet, g *pretrain.GPU) {
+func bindGPU(flags *pflag.FlagSet, g *run.GPU) {
 	flags.IntSliceVar(&g.Devices, "gpus", g.Devices, "of cuda: numbers of the GPUs to use, such as 0,2 (default the first --devices, or all)")
 	flags.Float64Var(&g.MemoryFraction, "gpu-memory-fraction", g.MemoryFraction, "of cuda: the most to take of each GPU's memory (0: 0.75)")
 	flags.BoolVar(&g.Preallocate, "gpu-preallocate", g.Preallocate, "of cuda: take that memory at the start")
-	flags.StringVar(&g.Allocator, "gpu-allocator", g.Allocator, "of cuda: "+strings.Join(pretrain.Choices("allocator"), ", ")+" (default bfc)")
+	flags.StringVar(&g.Allocator, "gpu-allocator", g.Allocator, "of cuda: "+strings.Join(run.Choices("allocator"), ", ")+" (default bfc)")
 	flags.IntVar(&g.CollectiveMemory, "gpu-collective-memory", g.CollectiveMemory, "of cuda: MiB set aside on each GPU for exchanges among them")
 }
 
 // resolve makes the configuration: that of the run in --dir or of the preset, with the flags given set on top.
-func (f *configFlags) resolve(flags *pflag.FlagSet) (pretrain.Config, error) {
+func (f *configFlags) resolve(flags *pflag.FlagSet) (run.Config, error) {
 	c, err := f.base(flags.Changed("preset"))
 	if err != nil {
 		return c, usageError{err}
 	}
 	if backend := flags.Lookup("backend"); backend.Changed && backend.Value.String() != c.Engine.Backend {
-		c.Engine.Devices, c.Engine.GPU = 0, pretrain.GPU{} // so many, and those, were meant for the other engine
+		c.Engine.Devices, c.Engine.GPU = 0, run.GPU{} // so many, and those, were meant for the other engine
 	}
 	if f.data != "" {
 		if err := setData(&c.Data, f.data); err != nil {
@@ -125,26 +126,26 @@ func (f *configFlags) resolve(flags *pflag.FlagSet) (pretrain.Config, error) {
 	return c, nil
 }
 
-func (f *configFlags) base(presetGiven bool) (pretrain.Config, error) {
+func (f *configFlags) base(presetGiven bool) (run.Config, error) {
 	if f.dir != "" && !presetGiven {
-		record, err := pretrain.ReadRecord(f.dir)
+		record, err := run.ReadRecord(f.dir)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return record.Config, err
 		}
 	}
 	if !presetGiven && f.config.Engine.Backend == "go" {
-		return pretrain.Preset("glyphs-go") // the default is more than the Go engine can do in minutes
+		return run.Preset("glyphs-go") // the default is more than the Go engine can do in minutes
 	}
-	return pretrain.Preset(f.preset)
+	return run.Preset(f.preset)
 }
 
 // defaultCanvas is what images are squeezed to where nobody says otherwise, in pixels.
 const defaultCanvas = 256
 
 // setData takes a data set's name, with the split of EMNIST behind a slash, or the folder of the preset's files.
-func setData(d *pretrain.Data, value string) error {
+func setData(d *dataset.Config, value string) error {
 	kind, split, _ := strings.Cut(value, "/")
-	if !slices.Contains(pretrain.Choices("kind"), kind) {
+	if !slices.Contains(run.Choices("kind"), kind) {
 		if d.Kind == "glyphs" {
 			return fmt.Errorf("--data %s: the preset's glyphs are drawn and have no files: to train on images of your own, "+
 				"take --preset=moco-v2 or imagenet-mini as well", value)
@@ -156,7 +157,7 @@ func setData(d *pretrain.Data, value string) error {
 		split = "byclass"
 	}
 	if fmt.Sprint(kind, split) != fmt.Sprint(d.Kind, d.Split) {
-		*d = pretrain.Data{Seed: d.Seed}
+		*d = dataset.Config{Seed: d.Seed}
 	}
 	d.Kind, d.Split = kind, split
 	if kind == "folder" && d.Canvas == 0 {

@@ -8,11 +8,13 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/train"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // resolved is the configuration that the flags make.
-func resolved(t *testing.T, args ...string) pretrain.Config {
+func resolved(t *testing.T, args ...string) run.Config {
 	t.Helper()
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	f := addConfigFlags(flags)
@@ -41,12 +43,12 @@ func TestScheduleWithoutMilestones(t *testing.T) {
 func TestAnotherEngineHasItsOwnDevices(t *testing.T) {
 	dir := t.TempDir()
 	c := resolved(t, "--preset=glyphs", "--backend=cpu", "--devices=8")
-	run, err := pretrain.OpenDir(dir)
+	saved, err := run.OpenDir(durable.Disk{}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer run.Close()
-	if err := run.SaveRecord(pretrain.Record{Config: c}); err != nil {
+	defer saved.Close()
+	if err := saved.SaveRecord(run.Record{Config: c}); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
@@ -68,15 +70,15 @@ func TestAnotherEngineHasItsOwnDevices(t *testing.T) {
 func TestReporterInTheMiddle(t *testing.T) {
 	var out bytes.Buffer
 	r := newReporter(&out, io.Discard, false)
-	at := func(step, k int, percent pretrain.Float) pretrain.KNNRow {
-		return pretrain.KNNRow{Step: step, Epoch: step / 4, K: []int{k}, Backbone: []pretrain.Float{percent}, Queries: 62}
+	at := func(step, k int, percent run.Float) run.KNNRow {
+		return run.KNNRow{Step: step, Epoch: step / 4, K: []int{k}, Backbone: []run.Float{percent}, Queries: 62}
 	}
 	r.KNN(at(4, 5, 20))
 	if text := out.String(); strings.Contains(text, "loss") || !strings.Contains(text, "k=5 20.0%") {
 		t.Errorf("before the first row it prints %q, want the accuracies alone", text)
 	}
 	for _, test := range []struct {
-		first pretrain.KNNRow
+		first run.KNNRow
 		want  string
 	}{
 		{at(0, 5, 10), "k=5): untrained 10.0%, after 2 epochs 30.0%"},
@@ -84,7 +86,7 @@ func TestReporterInTheMiddle(t *testing.T) {
 		{at(4, 5, 10), "k=5): after 2 epochs 30.0%"},  // not untrained
 	} {
 		out.Reset()
-		r.end(pretrain.Config{}, pretrain.Result{KNN: []pretrain.KNNRow{test.first, at(8, 5, 30)}})
+		r.end(run.Config{}, train.Result{KNN: []run.KNNRow{test.first, at(8, 5, 30)}})
 		if text := out.String(); !strings.Contains(text, test.want) {
 			t.Errorf("it sums up %q, want %q", text, test.want)
 		}

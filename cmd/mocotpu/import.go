@@ -19,7 +19,7 @@ func newImport() *cobra.Command {
 			"follow from the tensors' names and shapes. Of a checkpoint of MoCo it takes the query encoder.\n\n" +
 			"A file of torch.save holds a pickle. Nothing in it is executed; one that asks for anything but tensors and\n" +
 			"plain data is refused.",
-		Example: "  mocotpu import moco_v2_200ep_pretrain.pth.tar\n" +
+		Example: "  mocotpu import moco_v2_200ep_run.pth.tar\n" +
 			"  mocotpu import cifar.pth --views=cifar --image-size=32 --out=cifar.safetensors",
 		Args: oneEncoder,
 	}

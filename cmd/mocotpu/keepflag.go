@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mocotpu/mocotpu/models/checkpoint"
+	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 )
 
 // keepValue is the flag of a checkpoint.Keep: "last=3,every=1000,best". What it does not name is not kept.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/checkpoint"
+	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 )
 
 // TestKeepFlag: what is set is what is shown, and can be set again.

@@ -15,5 +15,5 @@ func main() { os.Exit(command()) }
 func command() int {
 	ctx, stop := withSignals(context.Background())
 	defer stop()
-	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	return execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
 }

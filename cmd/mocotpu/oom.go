@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/aot"
@@ -13,7 +13,7 @@ import (
 
 // explainMemory makes errTooBig of an error that says that an engine had no memory for a program of the configuration's,
 // and prints the plan of that program to talk; it returns any other error as it is.
-func explainMemory(talk io.Writer, e *xla.Engine, c pretrain.Config, err error) error {
+func explainMemory(talk io.Writer, e *xla.Engine, c run.Config, err error) error {
 	var failed *xla.Error
 	if !errors.As(err, &failed) || failed.Code != xla.ResourceExhausted {
 		return err

@@ -12,7 +12,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/janpfeifer/must"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
@@ -33,7 +34,7 @@ func exhausted(t *testing.T, e *xla.Engine) error {
 func TestOutOfMemoryInRunning(t *testing.T) {
 	e := must.M1(xla.Open("cpu", xla.Options{Devices: xlatest.CPU(t, 1).NumDevices()}))
 	defer e.Close()
-	c := pretrain.Glyphs()
+	c := run.Glyphs()
 	var talk bytes.Buffer
 	err := explainMemory(&talk, e, c, exhausted(t, e))
 	if exitCode(t.Context(), err) != exitTooBig {
@@ -58,7 +59,7 @@ func TestOutOfMemoryInRunning(t *testing.T) {
 func TestOutOfMemoryElsewhere(t *testing.T) {
 	e := must.M1(xla.Open("cpu", xla.Options{Devices: xlatest.CPU(t, 1).NumDevices()}))
 	defer e.Close()
-	c := pretrain.Glyphs()
+	c := run.Glyphs()
 	failed := &xla.Error{Op: "copy from host", Code: xla.ResourceExhausted, Msg: "Out of memory allocating 12 bytes"}
 	var talk bytes.Buffer
 	if err := explainMemory(&talk, e, c, failed); exitCode(t.Context(), err) != exitTooBig || talk.Len() > 0 {
@@ -75,9 +76,9 @@ func TestOutOfMemoryElsewhere(t *testing.T) {
 
 // Other errors stay as they are.
 func TestExplainMemoryLeavesOthers(t *testing.T) {
-	for _, err := range []error{nil, io.EOF, pretrain.ErrInterrupted, &xla.Error{Op: "execute", Code: xla.Internal}} {
+	for _, err := range []error{nil, io.EOF, train.ErrInterrupted, &xla.Error{Op: "execute", Code: xla.Internal}} {
 		var talk bytes.Buffer
-		if got := explainMemory(&talk, nil, pretrain.Glyphs(), err); got != err || talk.Len() > 0 {
+		if got := explainMemory(&talk, nil, run.Glyphs(), err); got != err || talk.Len() > 0 {
 			t.Errorf("%v became %v with %q", err, got, talk.String())
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/mocotpu/mocotpu/models/durable"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // refuseExisting keeps a command from writing over what a user made, before it begins its work.

@@ -11,12 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
 	"github.com/mocotpu/mocotpu/models/report"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 func newReport() *cobra.Command {
-	var engine pretrain.Engine
+	var engine run.Engine
 	var out string
 	var noLook, force bool
 	cmd := &cobra.Command{
@@ -34,11 +34,11 @@ func newReport() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(pretrain.Choices("backend"), engine.Backend) {
-				return usageError{fmt.Errorf("--backend: %q, want one of %s", engine.Backend, strings.Join(pretrain.Choices("backend"), ", "))}
+			if !slices.Contains(run.Choices("backend"), engine.Backend) {
+				return usageError{fmt.Errorf("--backend: %q, want one of %s", engine.Backend, strings.Join(run.Choices("backend"), ", "))}
 			}
 			for _, dir := range args {
-				if _, err := pretrain.ReadRecord(dir); err != nil {
+				if _, err := run.ReadRecord(dir); err != nil {
 					if errors.Is(err, fs.ErrNotExist) {
 						err = usageError{err}
 					}
@@ -74,7 +74,7 @@ func newReport() *cobra.Command {
 	flags.StringVar(&out, "out", "", "file to write (default <first run>.html)")
 	flags.BoolVar(&force, "force", false, "replace a page that is there already")
 	flags.BoolVar(&noLook, "curves-only", false, "leave out what takes the data set and an engine: views, neighbours, map, confusion")
-	flags.StringVar(&engine.Backend, "backend", "auto", "engine: "+strings.Join(pretrain.Choices("backend"), ", "))
+	flags.StringVar(&engine.Backend, "backend", "auto", "engine: "+strings.Join(run.Choices("backend"), ", "))
 	flags.StringVar(&engine.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
 	return cmd
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // The page of two runs holds both, changes neither, and is not written over.
@@ -56,7 +56,7 @@ func TestTensorBoard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, err := filepath.Abs("../../models/tensorboard/testdata/read.py")
+	script, err := filepath.Abs("../../models/format/tfevents/testdata/read.py")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestTensorBoard(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
-	rows, knn, err := pretrain.ReadMetrics("run")
+	rows, knn, err := run.ReadMetrics("run")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/xla"
 )
 
@@ -19,7 +20,7 @@ type reporter struct {
 	json      bool
 	watched   bool // a person looks at talk
 	bar       *progressbar.ProgressBar
-	last      pretrain.Row
+	last      run.Row
 	began     time.Time
 }
 
@@ -27,7 +28,7 @@ func newReporter(out, talk io.Writer, json bool) *reporter {
 	return &reporter{out: out, talk: talk, json: json, watched: isTerminal(talk), began: time.Now()}
 }
 
-func (r *reporter) start(c pretrain.Config, e *xla.Engine) {
+func (r *reporter) start(c run.Config, e *xla.Engine) {
 	engine := e.EngineName()
 	if v := e.PluginVersion(); v != "" {
 		engine += " (" + v + ")"
@@ -66,7 +67,7 @@ func (r *reporter) Step(done, total int) {
 	_ = r.bar.Set(done)
 }
 
-func (r *reporter) Row(row pretrain.Row) {
+func (r *reporter) Row(row run.Row) {
 	r.last = row
 	if r.json {
 		r.line(row)
@@ -77,7 +78,7 @@ func (r *reporter) Row(row pretrain.Row) {
 	}
 }
 
-func (r *reporter) KNN(row pretrain.KNNRow) {
+func (r *reporter) KNN(row run.KNNRow) {
 	if r.json {
 		r.line(row)
 		return
@@ -101,7 +102,7 @@ func (r *reporter) KNN(row pretrain.KNNRow) {
 }
 
 // end sums the run up.
-func (r *reporter) end(c pretrain.Config, result pretrain.Result) {
+func (r *reporter) end(c run.Config, result train.Result) {
 	r.clear()
 	if s := result.Saving; s.Checkpoints > 0 {
 		fmt.Fprintf(r.talk, "%d checkpoint(s) of %.1f MB: training waited %.2f s for them, %.2f %% of the time; written beside it in %.2f s\n",
@@ -141,7 +142,7 @@ func (r *reporter) clear() {
 }
 
 // accuracies prints percentages by k: "k=1 40.1%  k=200 52.3%".
-func accuracies(ks []int, values []pretrain.Float) string {
+func accuracies(ks []int, values []run.Float) string {
 	parts := make([]string, len(ks))
 	for i, k := range ks {
 		parts[i] = fmt.Sprintf("k=%d %4.1f%%", k, values[i])

@@ -10,7 +10,8 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/packed"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
 )
@@ -29,8 +30,8 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// run is the command as a function: it returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// execute is the command as a function: it returns the exit code.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -45,14 +46,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // exitCode tells wrong input from failure.
 func exitCode(ctx context.Context, err error) int {
-	if errors.Is(err, pretrain.ErrInterrupted) || errors.Is(err, context.Canceled) {
+	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {
 		return interruptedCode(ctx)
 	}
 	if errors.Is(err, errTooBig) {
 		return exitTooBig
 	}
 	for _, usage := range []error{
-		data.ErrMissing, data.ErrCorrupt, pretrain.ErrInvalid, pretrain.ErrIncompatible, pretrain.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
+		data.ErrMissing, data.ErrCorrupt, run.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
 		packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace,
 	} {
 		if errors.Is(err, usage) {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, talk bytes.Buffer
-	code = run(t.Context(), args, &out, &talk)
+	code = execute(t.Context(), args, &out, &talk)
 	return code, out.String(), talk.String()
 }
 
@@ -132,7 +132,7 @@ func TestTrainAndGoOn(t *testing.T) {
 			t.Errorf("--json printed %q, want JSON and nothing else", line)
 		}
 	}
-	rows, knn, err := pretrain.ReadMetrics("run")
+	rows, knn, err := run.ReadMetrics("run")
 	if err != nil || len(rows) != 8 || knn[len(knn)-1].Step != 8 {
 		t.Errorf("%d rows, evaluations %v, error %v, want 8 rows and an evaluation at the end", len(rows), knn, err)
 	}
@@ -147,7 +147,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, talk bytes.Buffer
-	code := run(ctx, append(tinyRun, "--dir", "run"), &out, &talk)
+	code := execute(ctx, append(tinyRun, "--dir", "run"), &out, &talk)
 	if code != exitInterrupted || !strings.Contains(talk.String(), "--dir run goes on from there") {
 		t.Errorf("exit code %d, stderr %q, want %d and how to go on", code, talk.String(), exitInterrupted)
 	}

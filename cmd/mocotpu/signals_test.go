@@ -10,8 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mocotpu/mocotpu/models/checkpoint"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // TestSignals sends a signal to a run under way: it leaves a checkpoint of the step it was at, exits with the signal's
@@ -32,12 +33,12 @@ func TestSignals(t *testing.T) {
 			}
 			ended := make(chan error, 1)
 			go func() { ended <- c.Wait() }()
-			for rows := []pretrain.Row(nil); len(rows) == 0; {
+			for rows := []run.Row(nil); len(rows) == 0; {
 				select {
 				case err := <-ended:
 					t.Fatalf("the run ended before its signal: %v, stderr %q", err, talk.String())
 				case <-time.After(10 * time.Millisecond):
-					rows, _, _ = pretrain.ReadMetrics(dir) // not there yet, or half a line
+					rows, _, _ = run.ReadMetrics(dir) // not there yet, or half a line
 				}
 			}
 			if err := c.Process.Signal(test.signal); err != nil {
@@ -47,7 +48,7 @@ func TestSignals(t *testing.T) {
 			if got := c.ProcessState.ExitCode(); got != test.code || !strings.Contains(talk.String(), "goes on from there") {
 				t.Fatalf("exit code %d (%v), stderr %q, want %d and how to go on", got, err, talk.String(), test.code)
 			}
-			rows, _, err := pretrain.ReadMetrics(dir)
+			rows, _, err := run.ReadMetrics(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +62,7 @@ func TestSignals(t *testing.T) {
 
 // TestUnusableDirectory: a second trainer is refused before it compiles anything, with the code of wrong use.
 func TestUnusableDirectory(t *testing.T) {
-	dir, err := pretrain.OpenDir(filepath.Join(t.TempDir(), "run"))
+	dir, err := run.OpenDir(durable.Disk{}, filepath.Join(t.TempDir(), "run"))
 	if err != nil {
 		t.Fatal(err)
 	}

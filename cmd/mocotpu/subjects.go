@@ -9,11 +9,9 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/augment"
-	"github.com/mocotpu/mocotpu/models/classify"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
-	"github.com/mocotpu/mocotpu/models/eval"
-	"github.com/mocotpu/mocotpu/models/features"
+	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
@@ -25,15 +23,15 @@ type subject struct {
 }
 
 // embedding is a set's features: of the trunk, and of the head where there is one (else Dim 0).
-type embedding struct{ trunk, head eval.Features }
+type embedding struct{ trunk, head encoder.Features }
 
 // embed computes the features of both sets.
 func (s subject) embed(m *mesh.Mesh, train, test *data.Set) (a, b embedding, err error) {
 	if s.weights == nil {
-		if a.trunk, err = (eval.Pixels{}).Embed(train.Pixels, train.N); err != nil {
+		if a.trunk, err = judge.Pixels(train.Pixels, train.N); err != nil {
 			return a, b, err
 		}
-		b.trunk, err = eval.Pixels{}.Embed(test.Pixels, test.N)
+		b.trunk, err = judge.Pixels(test.Pixels, test.N)
 		return a, b, err
 	}
 	e, err := encoder.New(m.Backend(), s.weights, encoder.Options{Devices: m.Devices()})
@@ -49,9 +47,9 @@ func (s subject) embed(m *mesh.Mesh, train, test *data.Set) (a, b embedding, err
 }
 
 // network is the subject's trunk for package classify.
-func (s subject) network() (classify.Network, error) {
+func (s subject) network() (judge.Network, error) {
 	w := s.weights.Trunk()
-	net := classify.Network{
+	net := judge.Network{
 		Store: model.NewStore(), Scope: "trunk", Encoder: w.Manifest.Network.Config(), ImageSize: w.Manifest.Input.ImageSize,
 	}
 	whole := augment.Range{Min: 1, Max: 1}
@@ -80,7 +78,7 @@ func (s *source) views() (augment.Config, error) {
 const recalibrationImages = 1280
 
 // fresh is the encoder as its run began: the same first weights, in a store of its own.
-func (s *source) fresh() (classify.Network, error) {
+func (s *source) fresh() (judge.Network, error) {
 	net, err := subject{weights: s.weights}.network()
 	if err != nil {
 		return net, err
@@ -106,12 +104,12 @@ func (s *source) untrained(m *mesh.Mesh, train *data.Set) (*encoder.Weights, err
 	if batch == 0 {
 		return nil, fmt.Errorf("untrained: %d training images on %d devices, want one each", n, m.Devices())
 	}
-	c := features.Config{
+	c := encoder.ProgramConfig{
 		Encoder: net.Encoder, Views: net.Views, ImageSize: net.ImageSize, Size: train.Size, Channels: train.Channels, Batch: batch,
 	}
 	w := s.weights.Trunk()
 	w.Values = map[string][]float32{}
-	err = features.Recalibrated(m, net.Store, net.Scope, c, train.Pixels[:n*train.ImageLen()], n, n/batch, func() error {
+	err = encoder.Recalibrated(m, net.Store, net.Scope, c, train.Pixels[:n*train.ImageLen()], n, n/batch, func() error {
 		for _, p := range net.Encoder.Params() {
 			value, err := net.Store.RootScope().At("%s", net.Scope).GetVariable(p.Name).Value()
 			if err == nil {
@@ -128,19 +126,19 @@ func (s *source) untrained(m *mesh.Mesh, train *data.Set) (*encoder.Weights, err
 
 // supervised is the fresh encoder after the run's own recipe with labels: as many epochs, the same batch, rate, decay
 // and views.
-func (s *source) supervised(ctx context.Context, m *mesh.Mesh, train, test *data.Set, progress func(done, total int)) (*encoder.Weights, classify.Result, error) {
+func (s *source) supervised(ctx context.Context, m *mesh.Mesh, train, test *data.Set, progress func(done, total int)) (*encoder.Weights, judge.Result, error) {
 	net, err := s.fresh()
 	if err != nil {
-		return nil, classify.Result{}, err
+		return nil, judge.Result{}, err
 	}
 	views, err := s.views()
 	if err != nil {
-		return nil, classify.Result{}, err
+		return nil, judge.Result{}, err
 	}
 	c := *s.run
 	epochs, _ := c.Run.Length(max(1, c.StepsPerEpoch(train.N)))
-	o := classify.Supervised(views, epochs, c.MoCo.Batch, c.Optim.LR, c.Optim.Momentum, c.Optim.WeightDecay)
-	r, err := classify.Train(ctx, m, net, train, test, nil, o, progress)
+	o := judge.Supervised(views, epochs, c.MoCo.Batch, c.Optim.LR, c.Optim.Momentum, c.Optim.WeightDecay)
+	r, err := judge.Train(ctx, m, net, train, test, nil, o, progress)
 	w := s.weights.Trunk()
 	w.Values = r.Trunk
 	return w, r, err

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/train"
 )
 
 func newTrain() *cobra.Command {
@@ -61,12 +61,12 @@ func newTrain() *cobra.Command {
 			report.Note(note)
 		}
 		report.start(config, engine)
-		var watcher pretrain.Reporter = report
+		var watcher train.Reporter = report
 		events := &eventReporter{reporter: report, dir: filepath.Join(config.Run.Dir, "tensorboard")}
 		if *withEvents {
 			watcher = events
 		}
-		result, err := pretrain.Train(cmd.Context(), config, pretrain.Machine{
+		result, err := train.Train(cmd.Context(), config, train.Machine{
 			Backend: engine, Devices: engine.NumDevices(), Versions: versions(engine),
 		}, watcher)
 		report.end(config, result)

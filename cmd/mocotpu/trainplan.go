@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
@@ -35,7 +35,7 @@ func noTPU(err error) bool {
 
 // checkPlan refuses a run that does not fit the TPU that is open, before any data is read: it compiles the step for the
 // TPU's topology, or finds it compiled, and prints the report of one that does not fit to talk.
-func checkPlan(ctx context.Context, talk io.Writer, c pretrain.Config, version string, devices int) error {
+func checkPlan(ctx context.Context, talk io.Writer, c run.Config, version string, devices int) error {
 	t, ok := slice(version, devices)
 	if !ok {
 		fmt.Fprintf(talk, "whether it fits is not checked: %d devices of %q are no TPU slice known here\n", devices, version)

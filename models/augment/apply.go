@@ -22,7 +22,7 @@ const (
 // The images are uint8 [N, S, S, C], C 1 or 3; the parameters float32 [N, c.NumParams()], rows of Draw (or View.Put).
 // It returns float32 [N, size, size, 3], normalised. Call it once per view, with other parameters. It panics when a
 // shape differs or the configuration is not valid.
-func Apply(c Config, images, params *Node, size int) *Node {
+func (c Config) Apply(images, params *Node, size int) *Node {
 	x := canvas(c, images, size)
 	n := images.Shape().Dimensions[0]
 	if err := params.Shape().Check(dtypes.Float32, n, c.NumParams()); err != nil {

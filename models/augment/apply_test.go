@@ -5,12 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 )
 
 // isClose fails unless the slices agree within the tolerance.
@@ -222,9 +223,9 @@ func TestBadShapes(t *testing.T) {
 		"size":          {good, shapes.Make(dtypes.Uint8, 2, 8, 8, 3), shapes.Make(dtypes.Float32, 2, p), 0, "size 0"},
 		"configuration": {bad, shapes.Make(dtypes.Uint8, 2, 8, 8, 3), shapes.Make(dtypes.Float32, 2, p), 8, "flip 2"},
 	} {
-		backend := must.M1(compute.NewWithConfig("go"))
+		backend := engines.Go(t)
 		_, err := CallOnce(backend, func(images, params *Node) *Node {
-			return Apply(test.config, images, params, test.size)
+			return test.config.Apply(images, params, test.size)
 		}, tensors.FromShape(test.images), tensors.FromShape(test.params))
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one that says %q", name, err, test.want)

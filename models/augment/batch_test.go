@@ -3,11 +3,11 @@ package augment
 import (
 	"testing"
 
-	"github.com/gomlx/compute"
 	_ "github.com/gomlx/compute/gobackend"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 )
 
 // batch collects images and their views, and runs the graph code on the Go engine.
@@ -36,7 +36,7 @@ func (b *batch) images() *tensors.Tensor {
 func (b *batch) apply(t *testing.T, c Config, size int) []float32 {
 	t.Helper()
 	params := tensors.FromFlatDataAndDimensions(b.params, b.len(), c.NumParams())
-	return run(t, func(images, params *Node) *Node { return Apply(c, images, params, size) }, b.images(), params)
+	return run(t, func(images, params *Node) *Node { return c.Apply(images, params, size) }, b.images(), params)
 }
 
 // plain is Plain's result, flat.
@@ -47,8 +47,7 @@ func (b *batch) plain(t *testing.T, c Config, size int) []float32 {
 
 func run[F ExecGraphFnOneOutput](t *testing.T, fn F, args ...any) []float32 {
 	t.Helper()
-	backend := must.M1(compute.NewWithConfig("go"))
-	defer backend.Finalize()
+	backend := engines.Go(t)
 	out, err := CallOnce(backend, fn, args...)
 	if err != nil {
 		t.Fatal(err)

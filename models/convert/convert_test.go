@@ -11,13 +11,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomlx/compute"
 	_ "github.com/gomlx/compute/gobackend"
 
 	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
-	"github.com/mocotpu/mocotpu/models/pretrain"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 var (
@@ -54,7 +54,7 @@ func tiny(head string) resnet.Config {
 // tinyRun is a checkpoint of a run of such encoders.
 func tinyRun(c resnet.Config) *encoder.Run {
 	r := &encoder.Run{
-		Config: pretrain.MoCoV1(), Query: formula("query", c, 32), Key: formula("key", c, 32),
+		Config: run.MoCoV1(), Query: formula("query", c, 32), Key: formula("key", c, 32),
 		Momentum: map[string][]float32{}, Queue: parity.UnitRows("queue", 6, c.Dim), QueuePtr: 4,
 	}
 	for _, p := range c.Params() {
@@ -63,16 +63,6 @@ func tinyRun(c resnet.Config) *encoder.Run {
 		}
 	}
 	return r
-}
-
-func goEngine(t testing.TB) compute.Backend {
-	t.Helper()
-	b, err := compute.NewWithConfig("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Finalize)
-	return b
 }
 
 // recorded is testdata/features.json.
@@ -95,7 +85,7 @@ func TestTorchvisionFeatures(t *testing.T) {
 	if err := parity.Load("testdata/features.json", &want); err != nil {
 		t.Fatal(err)
 	}
-	b := goEngine(t)
+	b := engines.Go(t)
 	const n, size = 2, 64
 	for _, m := range want.Models {
 		path := filepath.Join(t.TempDir(), "encoder.safetensors")

@@ -7,9 +7,9 @@ import (
 	"os"
 	"strings"
 
-	"github.com/mocotpu/mocotpu/models/pickle"
+	"github.com/mocotpu/mocotpu/models/format/pickle"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/resnet"
-	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
 // numpyArray is numpy.ndarray(shape, dtype, buffer); a bytearray makes an array that can be written to.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"github.com/mocotpu/mocotpu/models/durable"
 	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // ErrUnsupported says that a format cannot hold what is asked for.

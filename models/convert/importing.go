@@ -11,8 +11,8 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/resnet"
-	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
 // ErrUnknown says that a file holds tensors, but none of an encoder known here.

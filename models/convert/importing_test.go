@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/pickle"
+	"github.com/mocotpu/mocotpu/models/format/pickle"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
+	"github.com/mocotpu/mocotpu/models/format/torchfile"
 	"github.com/mocotpu/mocotpu/models/resnet"
-	"github.com/mocotpu/mocotpu/models/safetensors"
-	"github.com/mocotpu/mocotpu/models/torchfile"
 )
 
 // bits is float32 number i of data.
@@ -139,7 +139,7 @@ func TestImportRefuses(t *testing.T) {
 		{"a tensor more", saveTorch(t, "", extra), "closest is resnet18, but for 1 tensors, of which the first is fc.1.weight", ErrUnknown},
 		{"a tensor less", saveTorch(t, "", tensors[:len(tensors)-1]), "fc.bias [], want [8]", ErrUnknown},
 		{"text", save(t, []byte("hello, this is text")), "torch.save", torchfile.ErrFormat},
-		{"code", "../torchfile/testdata/code.pth.tar", "builtin__.print", pickle.ErrRefused},
+		{"code", "../format/torchfile/testdata/code.pth.tar", "builtin__.print", pickle.ErrRefused},
 		{"a folder", t.TempDir(), "directory", nil},
 	} {
 		_, err := Import(test.path, ImportOptions{})

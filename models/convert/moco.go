@@ -8,10 +8,10 @@ import (
 	"math"
 
 	"github.com/mocotpu/mocotpu/models/encoder"
-	"github.com/mocotpu/mocotpu/models/pickle"
+	"github.com/mocotpu/mocotpu/models/format/pickle"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
+	"github.com/mocotpu/mocotpu/models/format/torchfile"
 	"github.com/mocotpu/mocotpu/models/resnet"
-	"github.com/mocotpu/mocotpu/models/safetensors"
-	"github.com/mocotpu/mocotpu/models/torchfile"
 )
 
 // Names in facebookresearch/moco's checkpoints: those of the module MoCo inside DistributedDataParallel.

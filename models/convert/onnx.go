@@ -6,8 +6,8 @@ import (
 	"os"
 
 	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/resnet"
-	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
 // The versions of ONNX: of the operators, and of the file, the oldest that goes with them.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/resnet"
-	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
 // The program of ResNet-18 with the recorded weights is, bit for bit, the one that onnx 1.23.2's checker accepted and

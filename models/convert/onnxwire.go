@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/mocotpu/mocotpu/models/safetensors"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
 )
 
 // The numbers of the fields of onnx.proto that are used here, by message.

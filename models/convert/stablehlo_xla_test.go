@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/resnet"
-	"github.com/mocotpu/mocotpu/models/safetensors"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 

@@ -3,9 +3,9 @@ package convert
 import (
 	"fmt"
 
-	"github.com/mocotpu/mocotpu/models/pickle"
-	"github.com/mocotpu/mocotpu/models/safetensors"
-	"github.com/mocotpu/mocotpu/models/torchfile"
+	"github.com/mocotpu/mocotpu/models/format/pickle"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
+	"github.com/mocotpu/mocotpu/models/format/torchfile"
 )
 
 // readStateDict reads the tensors of a file of torch.save: those of its "state_dict" or "model", or of its own dict.

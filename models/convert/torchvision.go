@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/mocotpu/mocotpu/models/encoder"
-	"github.com/mocotpu/mocotpu/models/safetensors"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
 )
 
 // safetensorsFormat is the encoder's own file, which has torchvision's names.

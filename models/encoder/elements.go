@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/mocotpu/mocotpu/models/safetensors"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
 )
 
 // decode returns the elements of a float32 or bfloat16 tensor.

@@ -8,8 +8,6 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/mocotpu/mocotpu/models/eval"
-	"github.com/mocotpu/mocotpu/models/features"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
@@ -32,10 +30,10 @@ const defaultBatch = 64
 type Encoder struct {
 	manifest Manifest
 	notes    []string
-	config   features.Config // without the size of the images given
+	config   ProgramConfig // without the size of the images given
 	mesh     *mesh.Mesh
 	store    *model.Store
-	programs map[imageShape]*features.Program
+	programs map[imageShape]*Program
 }
 
 // imageShape is what a program is compiled for.
@@ -77,8 +75,8 @@ func New(b compute.Backend, w *Weights, o Options) (*Encoder, error) {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
 	e := &Encoder{
-		manifest: w.Manifest, notes: w.Notes, mesh: m, store: model.NewStore(), programs: map[imageShape]*features.Program{},
-		config: features.Config{
+		manifest: w.Manifest, notes: w.Notes, mesh: m, store: model.NewStore(), programs: map[imageShape]*Program{},
+		config: ProgramConfig{
 			Encoder: network, Views: w.Manifest.Input.Views(), ImageSize: w.Manifest.Input.ImageSize, Batch: o.Batch,
 		},
 	}
@@ -95,23 +93,23 @@ func (e *Encoder) Manifest() Manifest { return e.manifest }
 func (e *Encoder) Notes() []string { return e.notes }
 
 // Embed returns the trunk's features, [n, Manifest.Network.Features], of n square images of one size.
-func (e *Encoder) Embed(images []uint8, n int) (eval.Features, error) {
+func (e *Encoder) Embed(images []uint8, n int) (Features, error) {
 	trunk, _, err := e.Both(images, n)
 	return trunk, err
 }
 
 // Project returns the head's projections, [n, Manifest.Network.Projection], rows of unit length. An encoder without a
 // head has none, which is an error.
-func (e *Encoder) Project(images []uint8, n int) (eval.Features, error) {
+func (e *Encoder) Project(images []uint8, n int) (Features, error) {
 	if e.manifest.Network.Head == resnet.HeadNone {
-		return eval.Features{}, errors.New("encoder: it has no head, want the trunk's features (Embed)")
+		return Features{}, errors.New("encoder: it has no head, want the trunk's features (Embed)")
 	}
 	_, projections, err := e.Both(images, n)
 	return projections, err
 }
 
 // Both returns what Embed and Project do, for the price of one; projections are zero without a head.
-func (e *Encoder) Both(images []uint8, n int) (trunk, projections eval.Features, err error) {
+func (e *Encoder) Both(images []uint8, n int) (trunk, projections Features, err error) {
 	shape, err := shapeOf(images, n)
 	if err != nil {
 		return trunk, projections, err
@@ -120,7 +118,7 @@ func (e *Encoder) Both(images []uint8, n int) (trunk, projections eval.Features,
 	if !ok {
 		c := e.config
 		c.Size, c.Channels = shape.size, shape.channels
-		if p, err = features.New(e.mesh, e.store, scope, c); err != nil {
+		if p, err = Compile(e.mesh, e.store, scope, c); err != nil {
 			return trunk, projections, err
 		}
 		e.programs[shape] = p

@@ -13,12 +13,10 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/mocotpu/mocotpu/models/eval"
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
 	"github.com/mocotpu/mocotpu/models/resnet"
 )
-
-var _ eval.Embedder = (*Encoder)(nil)
 
 // small is a ResNet with every kind of variable that the Go engine embeds quickly; its weights are a formula.
 func small(head string) *Weights {
@@ -42,16 +40,6 @@ func small(head string) *Weights {
 		w.Values[p.Name] = resnet.FromTorch(parity.Weights("encoder", p.Name, resnet.TorchDims(p.Dims)), p.Dims)
 	}
 	return w
-}
-
-func goEngine(t testing.TB) compute.Backend {
-	t.Helper()
-	b, err := compute.NewWithConfig("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Finalize)
-	return b
 }
 
 func open(t testing.TB, b compute.Backend, w *Weights, o Options) *Encoder {
@@ -93,7 +81,7 @@ func forward(t *testing.T, b compute.Backend, w *Weights, images []uint8, n int)
 
 // Features and projections are those of the network over normalised images, whatever the batch, and opening changes
 // nothing of the weights.
-func TestEmbed(t *testing.T) { testEmbed(t, goEngine(t), 1) }
+func TestEmbed(t *testing.T) { testEmbed(t, engines.Go(t), 1) }
 
 func testEmbed(t *testing.T, b compute.Backend, devices int) {
 	const n = 7
@@ -132,7 +120,7 @@ func TestEmbedSizes(t *testing.T) {
 	const n = 3
 	w := small(resnet.HeadLinear)
 	w.Manifest.Input.ImageSize = 32
-	e := open(t, goEngine(t), w, Options{Batch: n})
+	e := open(t, engines.Go(t), w, Options{Batch: n})
 	rgb := parity.Pixels("sizes", n, 28)
 	gray, repeated := make([]uint8, n*28*28), make([]uint8, n*28*28*3)
 	padded := make([]uint8, n*32*32*3)
@@ -167,13 +155,13 @@ func TestPrecision(t *testing.T) {
 	w := small(resnet.HeadLinear)
 	w.Manifest.Network.Precision = resnet.BFloat16
 	images := parity.Pixels("precision", 2, 16)
-	want, _ := forward(t, goEngine(t), small(resnet.HeadLinear), images, 2)
+	want, _ := forward(t, engines.Go(t), small(resnet.HeadLinear), images, 2)
 	for precision, within := range map[string][2]float64{
 		"":              {1e-4, 5e-2}, // what the manifest says
 		resnet.BFloat16: {1e-4, 5e-2},
 		resnet.Float32:  {-1, 1e-5},
 	} {
-		trunk, err := open(t, goEngine(t), w, Options{Batch: 2, Precision: precision}).Embed(images, 2)
+		trunk, err := open(t, engines.Go(t), w, Options{Batch: 2, Precision: precision}).Embed(images, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +178,7 @@ func TestTrunkAlone(t *testing.T) {
 		t.Fatalf("%d of %d tensors, error %v, want all but fc.weight and fc.bias", len(trunk.Values), len(whole.Values), err)
 	}
 	images := parity.Pixels("trunk", 2, 16)
-	b := goEngine(t)
+	b := engines.Go(t)
 	want, err := open(t, b, whole, Options{Batch: 2}).Embed(images, 2)
 	if err != nil {
 		t.Fatal(err)
@@ -230,7 +218,7 @@ func TestShapeOf(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	b := goEngine(t)
+	b := engines.Go(t)
 	for _, test := range []struct {
 		name   string
 		change func(w *Weights, o *Options)

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/resnet"
-	"github.com/mocotpu/mocotpu/models/safetensors"
 )
 
 // The metadata of an encoder's safetensors file.

@@ -7,15 +7,15 @@ import (
 	"strings"
 
 	"github.com/mocotpu/mocotpu/models/augment"
-	"github.com/mocotpu/mocotpu/models/checkpoint"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/moco"
-	"github.com/mocotpu/mocotpu/models/pretrain"
-	"github.com/mocotpu/mocotpu/models/safetensors"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 )
 
 // Run is the whole state of a run's checkpoint, for those who want more than the query encoder.
 type Run struct {
-	Config     pretrain.Config
+	Config     run.Config
 	Query, Key *Weights
 	// Momentum holds SGD's buffer of each parameter of the query encoder, by name, in package resnet's layout.
 	Momentum map[string][]float32
@@ -31,7 +31,7 @@ func LoadRun(dir string) (*Run, error) {
 		return nil, err
 	}
 	r := &Run{Momentum: map[string][]float32{}}
-	if r.Config, err = pretrain.ConfigOf(saved.State); err != nil {
+	if r.Config, err = run.ConfigOf(saved.State); err != nil {
 		return nil, err
 	}
 	manifest, err := manifestOf(r.Config, saved.State)
@@ -51,7 +51,7 @@ func LoadRun(dir string) (*Run, error) {
 	return r, nil
 }
 
-func manifestOf(c pretrain.Config, state checkpoint.State) (Manifest, error) {
+func manifestOf(c run.Config, state checkpoint.State) (Manifest, error) {
 	step, err := c.Step()
 	if err != nil {
 		return Manifest{}, err

@@ -8,13 +8,14 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
 )
 
 // onGo runs a graph function once on the Go engine; its outputs are float32.
 func onGo(t testing.TB, build func(args []*Node) []*Node, args ...any) [][]float32 {
 	t.Helper()
-	outputs, err := CallOnceN(openGo(t), build, args...)
+	outputs, err := CallOnceN(engines.Go(t), build, args...)
 	if err != nil {
 		t.Fatal(err)
 	}

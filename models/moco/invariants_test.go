@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
 	"github.com/mocotpu/mocotpu/models/resnet"
 )
@@ -62,7 +63,7 @@ func trained(t testing.TB, change func(*Config), steps int) (figures [][]float32
 	store := formulaState(t, c, 30)
 	before = stateOf(store)
 	lrs := slices.Repeat([]float32{0.01}, steps)
-	figures = runSteps(t, openGo(t), store, c, lrs)
+	figures = runSteps(t, engines.Go(t), store, c, lrs)
 	return figures, before, stateOf(store)
 }
 
@@ -190,7 +191,7 @@ func TestCollapsedStateIsAtChance(t *testing.T) {
 		}
 	}
 	set(t, store.RootScope(), QueueName, matrix(queue, c.QueueLen, c.Encoder.Dim))
-	figures := runSteps(t, openGo(t), store, c, []float32{0.01})[0]
+	figures := runSteps(t, engines.Go(t), store, c, []float32{0.01})[0]
 	if got, want := float64(figures[FigureLoss]), math.Log(float64(c.QueueLen+1)); math.Abs(got-want) > 1e-5 {
 		t.Errorf("loss %v, want log(K+1) = %v", got, want)
 	}

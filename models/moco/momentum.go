@@ -4,8 +4,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
-
-	"github.com/mocotpu/mocotpu/models/sgd"
 )
 
 // updateKey moves the key parameters towards the query's: k = m*k + (1-m)*q. BatchNorm's buffers are left
@@ -23,7 +21,7 @@ func descend(g *Graph, params, buffers []*model.Variable, gradients []*Node, lr 
 	for i, p := range params {
 		w, gradient := p.NodeValue(g), ConvertDType(gradients[i], dtypes.Float32)
 		norm = Add(norm, ReduceAllSum(Square(gradient)))
-		w, buffer := sgd.Update(w, buffers[i].NodeValue(g), gradient, lr, momentum, decay)
+		w, buffer := SGD(w, buffers[i].NodeValue(g), gradient, lr, momentum, decay)
 		p.SetNodeValue(w)
 		buffers[i].SetNodeValue(buffer)
 	}

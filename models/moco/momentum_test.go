@@ -6,6 +6,8 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 )
 
 // torch.optim.SGD on w^2 from w = 1, lr 0.03, momentum 0.9, weight decay 1e-4.
@@ -13,7 +15,7 @@ func TestSGD(t *testing.T) {
 	store := model.NewStore()
 	root := store.RootScope()
 	w, buffer := root.VariableWithValue("w", float32(1)), root.VariableWithValue("buffer", float32(0))
-	exec, err := model.NewExec(openGo(t), store, func(_ *model.Scope, lr *Node) *Node {
+	exec, err := model.NewExec(engines.Go(t), store, func(_ *model.Scope, lr *Node) *Node {
 		x := w.NodeValue(lr.Graph())
 		gradients := Gradient(Square(x), x)
 		return descend(lr.Graph(), []*model.Variable{w}, []*model.Variable{buffer}, gradients, lr, 0.9, 1e-4)
@@ -42,7 +44,7 @@ func TestMomentumUpdate(t *testing.T) {
 	store := model.NewStore()
 	root := store.RootScope()
 	q, k := root.VariableWithValue("q", float32(1)), root.VariableWithValue("k", float32(0))
-	exec, err := model.NewExec(openGo(t), store, func(_ *model.Scope, x *Node) *Node {
+	exec, err := model.NewExec(engines.Go(t), store, func(_ *model.Scope, x *Node) *Node {
 		updateKey(x.Graph(), []*model.Variable{q}, []*model.Variable{k}, 0.99)
 		return x
 	})

@@ -7,11 +7,13 @@ import (
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 )
 
 // The enqueue against a plain loop: every pointer of queues that hold the keys exactly, nearly, and many
 // times, so that it wraps by every length; K need be no multiple of N.
-func TestEnqueue(t *testing.T) { testEnqueue(t, openGo(t)) }
+func TestEnqueue(t *testing.T) { testEnqueue(t, engines.Go(t)) }
 
 func testEnqueue(t *testing.T, b compute.Backend) {
 	const dim = 2

@@ -9,7 +9,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	_ "github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/janpfeifer/must"
@@ -20,13 +19,6 @@ import (
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
-// glyphViews are the real augmentations, as package pretrain hands them over.
-type glyphViews struct{ augment.Config }
-
-func (v glyphViews) View(images, params *graph.Node, size int) *graph.Node {
-	return augment.Apply(v.Config, images, params, size)
-}
-
 // smallConfig is a step of a small net that both engines run in a second.
 func smallConfig() moco.Config {
 	return moco.Config{
@@ -34,7 +26,7 @@ func smallConfig() moco.Config {
 			Arch: "resnet10", Width: 4, Stem: resnet.StemSmall, Head: resnet.HeadLinear,
 			Dim: 32, Precision: resnet.Float32, Remat: resnet.RematNone,
 		},
-		Views: glyphViews{must.M1(augment.Preset("glyphs"))}, ImageSize: 16,
+		Views: must.M1(augment.Preset("glyphs")), ImageSize: 16,
 		Batch: 64, QueueLen: 160, KeyMomentum: 0.9, Temperature: 0.1,
 		Groups: 8, Shuffle: true, SGDMomentum: 0.9, WeightDecay: 5e-4,
 	}
@@ -136,7 +128,7 @@ func stepInputs(c moco.Config, step int, lr float32) []*tensors.Tensor {
 				if order != nil {
 					at = order[i]
 				}
-				c.Views.(glyphViews).Draw(flat[i*n:(i+1)*n], 1, step, at, view, 1)
+				c.Views.(augment.Config).Draw(flat[i*n:(i+1)*n], 1, step, at, view, 1)
 			}
 		}))
 		return params

@@ -88,7 +88,7 @@ func (c Config) Step(root *model.Scope, inputs []*Node) []*Node {
 
 // query encodes the batch's views in batch order.
 func (c Config) query(root *model.Scope, images, views *Node) *Node {
-	x := c.Views.View(images, views, c.ImageSize)
+	x := c.Views.Apply(images, views, c.ImageSize)
 	norm := resnet.Norm{Train: true, Groups: c.Groups}
 	return resnet.Forward(root.At(QueryScope), c.Encoder, norm, x).Projection
 }
@@ -100,7 +100,7 @@ func (c Config) key(root *model.Scope, images, shuffledViews *Node) *Node {
 	if c.Shuffle {
 		images = shuffle(images, c.Groups)
 	}
-	x := c.Views.View(images, shuffledViews, c.ImageSize)
+	x := c.Views.Apply(images, shuffledViews, c.ImageSize)
 	norm := resnet.Norm{Train: true, Groups: c.Groups}
 	encoder := c.Encoder
 	encoder.Remat = resnet.RematNone // nothing to recompute without a backward pass

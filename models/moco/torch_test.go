@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/mesh"
@@ -82,8 +83,8 @@ func torchTolerance(name string) float64 {
 // Three steps of MoCo v1 on the small-stem ResNet-18, and one symmetric step of v2 with the MLP head on a
 // narrow net with the ImageNet stem, follow PyTorch: figures, both encoders, running statistics, SGD's
 // buffers, the queue (which wraps in both) and its pointer.
-func TestTorchV1(t *testing.T) { testTorch(t, openGo(t), "v1") }
-func TestTorchV2(t *testing.T) { testTorch(t, openGo(t), "v2") }
+func TestTorchV1(t *testing.T) { testTorch(t, engines.Go(t), "v1") }
+func TestTorchV2(t *testing.T) { testTorch(t, engines.Go(t), "v2") }
 
 func testTorch(t *testing.T, b compute.Backend, version string) {
 	var run torchRun

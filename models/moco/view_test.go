@@ -1,9 +1,6 @@
 package moco
 
 import (
-	"testing"
-
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	_ "github.com/gomlx/compute/gobackend"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -20,7 +17,7 @@ func (affine) NumParams() int { return 2 }
 
 func (affine) Validate() error { return nil }
 
-func (affine) View(images, params *Node, size int) *Node {
+func (affine) Apply(images, params *Node, size int) *Node {
 	n := images.Shape().Dimensions[0]
 	images.AssertDims(n, size, size, 3)
 	column := func(i int) *Node { return Reshape(Slice(params, AxisRange(), AxisElem(i)), n, 1, 1, 1) }
@@ -57,15 +54,4 @@ func stepArgs(c Config, step string, lr float32) []*tensors.Tensor {
 		args = append(args, views("2", nil), views("1", order))
 	}
 	return args
-}
-
-// openGo opens GoMLX's pure Go engine.
-func openGo(t testing.TB) compute.Backend {
-	t.Helper()
-	b, err := compute.NewWithConfig("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Finalize)
-	return b
 }

@@ -6,7 +6,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/mocotpu/mocotpu/models/eval"
+	"github.com/mocotpu/mocotpu/models/judge"
 )
 
 // confusion is which class the images of each were given.
@@ -23,7 +23,7 @@ const (
 	confusionSize = 640.0
 )
 
-func newConfusion(t *eval.Tally, classes []string, text string) confusion {
+func newConfusion(t *judge.Tally, classes []string, text string) confusion {
 	c := confusion{Text: text}
 	for _, m := range t.Mistakes(shownMistakes) {
 		c.Mistakes = append(c.Mistakes, fmt.Sprintf("%s taken for %s: %d", classes[m.Label], classes[m.Given], m.Images))
@@ -36,7 +36,7 @@ func newConfusion(t *eval.Tally, classes []string, text string) confusion {
 
 // drawConfusion has a row for each class and a column for each class given; the darker, the larger the share of the
 // row's images.
-func drawConfusion(t *eval.Tally, classes []string) template.HTML {
+func drawConfusion(t *judge.Tally, classes []string) template.HTML {
 	cell := (confusionSize - 20) / float64(len(classes))
 	var out strings.Builder
 	fmt.Fprintf(&out, `<svg class="confusion" viewBox="0 0 %g %g" role="img" aria-label="confusion matrix">`, confusionSize, confusionSize)

@@ -1,18 +1,18 @@
 package report
 
 import (
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // history is a run's metrics.
 type history struct {
-	rows []pretrain.Row
-	knn  []pretrain.KNNRow
+	rows []run.Row
+	knn  []run.KNNRow
 }
 
 // curve takes one value of each row.
-func (h history) curve(run int, name string, dashed bool, value func(pretrain.Row) pretrain.Float) Series {
-	s := Series{Name: name, Run: run, Dashed: dashed}
+func (h history) curve(number int, name string, dashed bool, value func(run.Row) run.Float) Series {
+	s := Series{Name: name, Run: number, Dashed: dashed}
 	for _, row := range h.rows {
 		s.X, s.Y = append(s.X, float64(row.Step)), append(s.Y, float64(value(row)))
 	}
@@ -20,8 +20,8 @@ func (h history) curve(run int, name string, dashed bool, value func(pretrain.Ro
 }
 
 // accuracies are the kNN accuracies of the last k, of the backbone and of the projection.
-func (h history) accuracies(run int) []Series {
-	backbone, projection := Series{Name: "backbone", Run: run}, Series{Name: "projection", Run: run, Dashed: true}
+func (h history) accuracies(number int) []Series {
+	backbone, projection := Series{Name: "backbone", Run: number}, Series{Name: "projection", Run: number, Dashed: true}
 	for _, row := range h.knn {
 		at := float64(row.Step)
 		if n := len(row.Backbone); n > 0 {
@@ -36,7 +36,7 @@ func (h history) accuracies(run int) []Series {
 
 // charts draw the runs over one another.
 func charts(runs []history) []Chart {
-	type value = func(pretrain.Row) pretrain.Float
+	type value = func(run.Row) run.Float
 	lines := func(title, note, name string, first value, secondName string, second value) Chart {
 		c := Chart{Title: title, Note: note}
 		for i, h := range runs {
@@ -54,18 +54,18 @@ func charts(runs []history) []Chart {
 	return []Chart{
 		accuracy,
 		lines("Loss", "dashed: its chance level, of an encoder that cannot tell images apart",
-			"loss", func(r pretrain.Row) pretrain.Float { return r.Loss }, "chance", func(r pretrain.Row) pretrain.Float { return r.Chance }),
+			"loss", func(r run.Row) run.Float { return r.Loss }, "chance", func(r run.Row) run.Float { return r.Chance }),
 		lines("Contrast accuracy, %", "queries whose own key is the nearest of all; dashed: among the five nearest",
-			"top-1", func(r pretrain.Row) pretrain.Float { return r.Top1 }, "top-5", func(r pretrain.Row) pretrain.Float { return r.Top5 }),
+			"top-1", func(r run.Row) run.Float { return r.Top1 }, "top-5", func(r run.Row) run.Float { return r.Top5 }),
 		lines("Similarity", "of a query to its key; dashed: to the keys of the queue",
-			"positive", func(r pretrain.Row) pretrain.Float { return r.Positive }, "negative", func(r pretrain.Row) pretrain.Float { return r.Negative }),
+			"positive", func(r run.Row) run.Float { return r.Positive }, "negative", func(r run.Row) run.Float { return r.Negative }),
 		lines("Spread of the keys", "1: even over the sphere, 0: all the same (collapse)",
-			"spread", func(r pretrain.Row) pretrain.Float { return r.Spread }, "", nil),
-		lines("Learning rate", "", "rate", func(r pretrain.Row) pretrain.Float { return r.LR }, "", nil),
-		lines("Gradient norm", "", "norm", func(r pretrain.Row) pretrain.Float { return r.GradNorm }, "", nil),
+			"spread", func(r run.Row) run.Float { return r.Spread }, "", nil),
+		lines("Learning rate", "", "rate", func(r run.Row) run.Float { return r.LR }, "", nil),
+		lines("Gradient norm", "", "norm", func(r run.Row) run.Float { return r.GradNorm }, "", nil),
 		lines("Throughput, images/s", "waiting included",
-			"images/s", func(r pretrain.Row) pretrain.Float { return r.Time.ImagesPerSecond }, "", nil),
+			"images/s", func(r run.Row) run.Float { return r.Time.ImagesPerSecond }, "", nil),
 		lines("Waiting for data, %", "of the time", "waiting",
-			func(r pretrain.Row) pretrain.Float { return 100 * r.Time.DataWait }, "", nil),
+			func(r run.Row) run.Float { return 100 * r.Time.DataWait }, "", nil),
 	}
 }

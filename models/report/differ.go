@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // setting is one field of the configuration and its value in each run.
@@ -15,7 +15,7 @@ type setting struct {
 }
 
 // differences are the settings in which the runs differ, by name; a label and where a run lies are none.
-func differences(configs []pretrain.Config) ([]setting, error) {
+func differences(configs []run.Config) ([]setting, error) {
 	var flat []map[string]string
 	names := map[string]bool{}
 	for _, c := range configs {

@@ -14,8 +14,8 @@ import (
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
-	"github.com/mocotpu/mocotpu/models/eval"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/judge"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
@@ -46,7 +46,7 @@ type found struct {
 }
 
 // newLook opens the encoder of a run's newest checkpoint and shows it the run's images.
-func newLook(b compute.Backend, dir string, c pretrain.Config, bank, test *data.Set) (*look, error) {
+func newLook(b compute.Backend, dir string, c run.Config, bank, test *data.Set) (*look, error) {
 	e, err := encoder.Open(b, dir, encoder.Options{})
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func newLook(b compute.Backend, dir string, c pretrain.Config, bank, test *data.
 	if l.Views, err = views(b, c, test, chosen); err != nil {
 		return nil, err
 	}
-	search, err := eval.NewSearch(b)
+	search, err := judge.NewSearch(b)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func newLook(b compute.Backend, dir string, c pretrain.Config, bank, test *data.
 	}
 	k := min(c.KNN.Ks[len(c.KNN.Ks)-1], bank.N)
 	results, err := search.KNN(bankFeatures, bank.Labels, features, test.Labels, len(test.Classes),
-		eval.Options{Ks: []int{k}, Temperature: c.KNN.Temperature})
+		judge.KNNOptions{Ks: []int{k}, Temperature: c.KNN.Temperature})
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func className(s *data.Set, i int) string {
 }
 
 // views makes the two views of the chosen images as the training step does, in the epoch 0.
-func views(b compute.Backend, c pretrain.Config, s *data.Set, chosen []int) ([][]Picture, error) {
+func views(b compute.Backend, c run.Config, s *data.Set, chosen []int) ([][]Picture, error) {
 	augmentation, err := augment.Preset(c.Views.Preset)
 	if err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func views(b compute.Backend, c pretrain.Config, s *data.Set, chosen []int) ([][
 		{Shape: shapes.Make(dtypes.Float32, n, p)},
 	}
 	program, err := m.Compile("views", model.NewStore(), inputs, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
-		return []*graph.Node{augment.Apply(augmentation, in[0], in[1], size)}
+		return []*graph.Node{augmentation.Apply(in[0], in[1], size)}
 	})
 	if err != nil {
 		return nil, err
@@ -197,8 +197,8 @@ func visible(c augment.Config, normalised []float32) []uint8 {
 }
 
 // nearest shows the chosen test images and their nearest training images.
-func nearest(search *eval.Search, bankFeatures, features eval.Features, bank, test *data.Set, chosen []int) ([]neighbours, error) {
-	queries := eval.Features{Dim: features.Dim}
+func nearest(search *judge.Search, bankFeatures, features encoder.Features, bank, test *data.Set, chosen []int) ([]neighbours, error) {
+	queries := encoder.Features{Dim: features.Dim}
 	for _, i := range chosen {
 		queries.Data = append(queries.Data, features.Data[i*features.Dim:(i+1)*features.Dim]...)
 	}

@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/mocotpu/mocotpu/models/data"
-	"github.com/mocotpu/mocotpu/models/eval"
+	"github.com/mocotpu/mocotpu/models/encoder"
 )
 
 // pointMap is features in two dimensions: their first two principal components.
@@ -24,7 +24,7 @@ type pointMap struct {
 const mapSize = 640.0
 
 // newMap draws an image's class at the place of its unit-length features; a dot where the name is long.
-func newMap(f eval.Features, s *data.Set) (pointMap, error) {
+func newMap(f encoder.Features, s *data.Set) (pointMap, error) {
 	x := mat.NewDense(f.Len(), f.Dim, nil)
 	for row := range f.Len() {
 		values := f.Data[row*f.Dim : (row+1)*f.Dim]

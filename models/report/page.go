@@ -13,8 +13,9 @@ import (
 	"github.com/gomlx/compute"
 
 	"github.com/mocotpu/mocotpu/models/data"
-	"github.com/mocotpu/mocotpu/models/eval"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/models/judge"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 //go:embed page.html
@@ -31,16 +32,16 @@ type Options struct {
 	Stage func(what string)
 }
 
-// run is one run of the page.
-type run struct {
+// entry is one run of the page.
+type entry struct {
 	Name, Colour string
 	Steps        int
 	Summary      string
 	Config       string
-	Evaluation   []eval.Row // of eval's report, if there is one beside the run directory
-	Look         *look      // nil without a backend
+	Evaluation   []judge.Row // of eval's report, if there is one beside the run directory
+	Look         *look       // nil without a backend
 	history      history
-	config       pretrain.Config
+	config       run.Config
 }
 
 // Write writes the page of the run directories, at least one. A run may be in progress. The report of `mocotpu eval`
@@ -55,13 +56,13 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 	}
 	page := struct {
 		Title       string
-		Runs        []*run
+		Runs        []*entry
 		Charts      []Chart
 		Differences []setting
 	}{Title: "mocotpu"}
 	var histories []history
-	var configs []pretrain.Config
-	sets := map[pretrain.Data][2]*data.Set{}
+	var configs []run.Config
+	sets := map[dataset.Config][2]*data.Set{}
 	for i, dir := range dirs {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -99,14 +100,14 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 }
 
 // newRun reads what a run directory holds.
-func newRun(dir string) (*run, error) {
-	record, err := pretrain.ReadRecord(dir)
+func newRun(dir string) (*entry, error) {
+	record, err := run.ReadRecord(dir)
 	if err != nil {
 		return nil, err
 	}
 	c := record.Config
-	r := &run{Name: filepath.Base(filepath.Clean(dir)), config: c}
-	if r.history.rows, r.history.knn, err = pretrain.ReadMetrics(dir); err != nil {
+	r := &entry{Name: filepath.Base(filepath.Clean(dir)), config: c}
+	if r.history.rows, r.history.knn, err = run.ReadMetrics(dir); err != nil {
 		return nil, err
 	}
 	text, err := record.Encode()
@@ -123,7 +124,7 @@ func newRun(dir string) (*run, error) {
 		r.Summary += fmt.Sprintf("; kNN %.1f %% before, %.1f %% at step %d", r.history.knn[0].Headline(),
 			r.history.knn[n-1].Headline(), r.history.knn[n-1].Step)
 	}
-	evaluation, err := eval.ReadReport(filepath.Clean(dir) + EvaluationSuffix)
+	evaluation, err := judge.ReadReport(filepath.Clean(dir) + EvaluationSuffix)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -135,7 +136,7 @@ func newRun(dir string) (*run, error) {
 const EvaluationSuffix = ".report.json"
 
 // open reads a data set once for all its runs.
-func open(sets map[pretrain.Data][2]*data.Set, d pretrain.Data) (bank, test *data.Set, err error) {
+func open(sets map[dataset.Config][2]*data.Set, d dataset.Config) (bank, test *data.Set, err error) {
 	if d.Kind == "folder" {
 		// Folders are in the order of their classes: opened short, they give images of all of them.
 		d.TrainImages, d.TestImages = shortest(d.TrainImages, bankImages), shortest(d.TestImages, queryImages)

@@ -20,29 +20,33 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
-	"github.com/mocotpu/mocotpu/models/eval"
-	"github.com/mocotpu/mocotpu/models/pretrain"
+	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/models/internal/engines"
+	"github.com/mocotpu/mocotpu/models/judge"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/train"
 )
 
 type silent struct{}
 
-func (silent) Note(string)         {}
-func (silent) Stage(string)        {}
-func (silent) Step(int, int)       {}
-func (silent) Row(pretrain.Row)    {}
-func (silent) KNN(pretrain.KNNRow) {}
+func (silent) Note(string)    {}
+func (silent) Stage(string)   {}
+func (silent) Step(int, int)  {}
+func (silent) Row(run.Row)    {}
+func (silent) KNN(run.KNNRow) {}
 
 // tinyRun trains the smallest run there is in dir.
-func tinyRun(t testing.TB, b compute.Backend, dir string, change func(*pretrain.Config)) {
+func tinyRun(t testing.TB, b compute.Backend, dir string, change func(*run.Config)) {
 	t.Helper()
-	c := pretrain.GlyphsGo()
+	c := run.GlyphsGo()
 	c.Data.TrainImages, c.Data.TestImages = 64, 64
 	c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Queue = 16, 2, 32
 	c.Encoder.Width, c.Encoder.Dim, c.Views.ImageSize = 2, 8, 16
 	c.Run.Epochs, c.Run.LogEvery, c.KNN.Every, c.KNN.Ks = 2, 1, 1, []int{1, 5}
 	c.Run.Dir = dir
 	change(&c)
-	if _, err := pretrain.Train(t.Context(), c, pretrain.Machine{Backend: b, Devices: 1}, silent{}); err != nil {
+	if _, err := train.Train(t.Context(), c, train.Machine{Backend: b, Devices: 1}, silent{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -50,17 +54,13 @@ func tinyRun(t testing.TB, b compute.Backend, dir string, change func(*pretrain.
 // twoRuns trains two runs that differ in one setting, with a report of eval beside the first, and writes their page.
 func twoRuns(t testing.TB, dir string) []byte {
 	t.Helper()
-	b, err := compute.NewWithConfig("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Finalize)
+	b := engines.Go(t)
 	first, second := filepath.Join(dir, "one & <first>"), filepath.Join(dir, "second")
-	tinyRun(t, b, first, func(*pretrain.Config) {})
-	tinyRun(t, b, second, func(c *pretrain.Config) { c.MoCo.Temperature = 0.25 })
-	tally := eval.NewTally(62)
+	tinyRun(t, b, first, func(*run.Config) {})
+	tinyRun(t, b, second, func(c *run.Config) { c.MoCo.Temperature = 0.25 })
+	tally := judge.NewTally(62)
 	tally.Add(3, make([]float32, 62))
-	evaluation := eval.Report{Classes: make([]string, 62), Rows: []eval.Row{eval.NewRow("encoder", "knn", "backbone", tally, make([]string, 62))}}
+	evaluation := judge.Report{Classes: make([]string, 62), Rows: []judge.Row{judge.NewRow("encoder", "knn", "backbone", tally, make([]string, 62))}}
 	text, err := evaluation.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -98,13 +98,9 @@ func TestPage(t *testing.T) {
 }
 
 func TestPageWithoutAnEngine(t *testing.T) {
-	b, err := compute.NewWithConfig("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Finalize()
+	b := engines.Go(t)
 	dir := filepath.Join(t.TempDir(), "run")
-	tinyRun(t, b, dir, func(c *pretrain.Config) { c.KNN.Every = 0 })
+	tinyRun(t, b, dir, func(c *run.Config) { c.KNN.Every = 0 })
 	var page bytes.Buffer
 	if err := Write(t.Context(), &page, []string{dir}, Options{}); err != nil {
 		t.Fatal(err)
@@ -185,7 +181,7 @@ func TestNumber(t *testing.T) {
 
 // Two clouds lie apart on the map, whatever the other dimensions do.
 func TestMap(t *testing.T) {
-	f := eval.Features{Dim: 3}
+	f := encoder.Features{Dim: 3}
 	set := &data.Set{N: 20, Classes: []string{"a", "long name"}}
 	for i := range 20 {
 		class := i % 2
@@ -215,7 +211,7 @@ func TestMap(t *testing.T) {
 	if left != 10 || right != 10 {
 		t.Errorf("%d points on the left, %d on the right, want 10 each", left, right)
 	}
-	if _, err := newMap(eval.Features{Dim: 1, Data: []float32{1, 2, 3}}, set); err == nil {
+	if _, err := newMap(encoder.Features{Dim: 1, Data: []float32{1, 2, 3}}, set); err == nil {
 		t.Error("one dimension: no error")
 	}
 }
@@ -271,11 +267,7 @@ func TestNewPicture(t *testing.T) {
 
 // Folders of images: with held-out ones the page shows images of all classes, without it has the curves.
 func TestPageOfAFolder(t *testing.T) {
-	b, err := compute.NewWithConfig("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Finalize()
+	b := engines.Go(t)
 	images := t.TempDir()
 	fill := func(split string) {
 		for i := range 48 {
@@ -298,8 +290,8 @@ func TestPageOfAFolder(t *testing.T) {
 	}
 	write := func(name string) string {
 		dir := filepath.Join(t.TempDir(), name)
-		tinyRun(t, b, dir, func(c *pretrain.Config) {
-			c.Data = pretrain.Data{Kind: "folder", Dir: images, Canvas: 16, Workers: 1}
+		tinyRun(t, b, dir, func(c *run.Config) {
+			c.Data = dataset.Config{Kind: "folder", Dir: images, Canvas: 16, Workers: 1}
 			c.Views.Preset, c.KNN.Every = "v2", 0
 		})
 		var page bytes.Buffer

@@ -5,25 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
 )
 
 // openGo opens GoMLX's pure Go engine.
-func openGo(t testing.TB) compute.Backend {
-	t.Helper()
-	b, err := compute.NewWithConfig("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Finalize)
-	return b
-}
-
 // normalise runs batchNorm over x [n,1,1,channels] with weight 1, bias 0 and running statistics 0 and 1, and
 // returns the output and the new running mean and variance. momentum below 0 leaves the default.
 func normalise(t testing.TB, norm Norm, momentum float32, x []float32, channels int) (y, mean, variance []float32) {
@@ -43,7 +33,7 @@ func normaliseFrom(t testing.TB, runningMean float32, norm Norm, momentum float3
 		}
 		scope.VariableWithValue("bn."+name, values)
 	}
-	exec, err := model.NewExec(openGo(t), store, func(scope *model.Scope, x *Node) *Node {
+	exec, err := model.NewExec(engines.Go(t), store, func(scope *model.Scope, x *Node) *Node {
 		if momentum >= 0 {
 			norm.Momentum = Const(x.Graph(), momentum)
 		}
@@ -187,7 +177,7 @@ func TestBatchNormRefuses(t *testing.T) {
 		}
 		store := model.NewStore()
 		Init(store.RootScope(), c, 1)
-		exec, err := model.NewExec(openGo(t), store, func(scope *model.Scope, x *Node) *Node {
+		exec, err := model.NewExec(engines.Go(t), store, func(scope *model.Scope, x *Node) *Node {
 			return Forward(scope, c, Norm{Train: true, Groups: test.groups}, x).Projection
 		})
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
 )
 
@@ -27,7 +28,7 @@ func encode(t testing.TB, c Config, norm Norm, images []float32) (features, proj
 	t.Helper()
 	store = model.NewStore()
 	formulaWeights(store.RootScope(), c)
-	exec, err := model.NewExec(openGo(t), store, func(scope *model.Scope, x *Node) (*Node, *Node) {
+	exec, err := model.NewExec(engines.Go(t), store, func(scope *model.Scope, x *Node) (*Node, *Node) {
 		out := Forward(scope, c, norm, x)
 		return out.Features, out.Projection
 	})
@@ -124,7 +125,7 @@ func TestZeroProjection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	exec, err := model.NewExec(openGo(t), store, func(scope *model.Scope, x *Node) (*Node, *Node) {
+	exec, err := model.NewExec(engines.Go(t), store, func(scope *model.Scope, x *Node) (*Node, *Node) {
 		out := Forward(scope, c, Norm{Train: true, Groups: 1}, x).Projection
 		return out, Gradient(ReduceAllSum(out), scope.GetVariable("fc.weight").NodeValue(x.Graph()))[0]
 	})
@@ -156,7 +157,7 @@ func TestConvolveByMatmul(t *testing.T) {
 		x := tensors.FromFlatDataAndDimensions(parity.UnitRows("x", 2*test.height*test.width, 3), 2, test.height, test.width, 3)
 		kernel := tensors.FromFlatDataAndDimensions(parity.UnitRows("kernel", test.kernel*test.kernel*3, 4),
 			test.kernel, test.kernel, 3, 4)
-		got, err := CallOnceN(openGo(t), func(x, kernel *Node) (*Node, *Node) {
+		got, err := CallOnceN(engines.Go(t), func(x, kernel *Node) (*Node, *Node) {
 			p := (test.kernel - 1) / 2
 			return convolveByMatmul(x, kernel, test.stride),
 				Convolve(x, kernel).Strides(test.stride).PaddingPerDim([][2]int{{p, p}, {p, p}}).Done()
@@ -181,7 +182,7 @@ func TestMaxPool(t *testing.T) {
 		for i := range x {
 			x[i] = float32(max(0, parity.Uniform("pool", i)))
 		}
-		got, err := CallOnceN(openGo(t), func(x *Node) (*Node, *Node) {
+		got, err := CallOnceN(engines.Go(t), func(x *Node) (*Node, *Node) {
 			return maxPool(x), MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
 		}, tensors.FromFlatDataAndDimensions(x, 2, size, size, 3))
 		if err != nil {

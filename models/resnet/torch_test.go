@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
 )
 
@@ -53,11 +54,7 @@ const (
 // torchvision's ResNet-50 with the ImageNet stem, 48 pixels: padding, strides, pooling, the order of ReLU and
 // sum, BatchNorm by running statistics and by those of two groups, and the update of the running ones.
 func TestTorchForward(t *testing.T) {
-	b, err := compute.NewWithConfig("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Finalize()
+	b := engines.Go(t)
 	testTorchForward(t, b)
 }
 

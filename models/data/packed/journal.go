@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/mocotpu/mocotpu/models/data/files"
-	"github.com/mocotpu/mocotpu/models/npy"
+	"github.com/mocotpu/mocotpu/models/format/npy"
 )
 
 // journalFile says how far a set has come: what it promises is on the disk. It is replaced whole.

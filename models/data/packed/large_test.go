@@ -14,7 +14,7 @@ import (
 	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/models/data"
-	"github.com/mocotpu/mocotpu/models/npy"
+	"github.com/mocotpu/mocotpu/models/format/npy"
 )
 
 // anonymous is the process's memory that is no file's, in bytes, as Linux tells it.

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mocotpu/mocotpu/models/data"
-	"github.com/mocotpu/mocotpu/models/npy"
+	"github.com/mocotpu/mocotpu/models/format/npy"
 )
 
 // Set is a packed set, mapped into memory: a data.Source. Its pages are the system's, which drops and reads them again as it needs; a set larger than memory works.

@@ -15,7 +15,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/stream"
-	"github.com/mocotpu/mocotpu/models/npy"
+	"github.com/mocotpu/mocotpu/models/format/npy"
 )
 
 const (

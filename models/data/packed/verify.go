@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/mocotpu/mocotpu/models/npy"
+	"github.com/mocotpu/mocotpu/models/format/npy"
 )
 
 // ErrChecksum is wrapped by the error for bytes that are not those that were packed.

@@ -1,0 +1,76 @@
+// Package dataset opens a data set by its settings: one of the known sets, drawn glyphs, a packed set, or a folder of
+// image files that are decoded on the way.
+//
+// # Errors
+//
+// Everything returns errors. Callers may act on [ErrInvalid], [data.ErrMissing] and [data.ErrCorrupt].
+package dataset
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrInvalid says that the settings do not suit the files.
+var ErrInvalid = errors.New("unusable data settings")
+
+// Config names the images.
+type Config struct {
+	// Kind is one of [Kinds].
+	Kind string `json:"kind"`
+	// Split is the split of emnist: one of [Splits]. Empty for the other kinds.
+	Split string `json:"split"`
+	// Dir holds the files. Empty is the folder that `mocotpu data get` fills;
+	// glyphs needs none. For kind folder it must be given: a set made by
+	// `mocotpu data pack`, class folders (ImageNet's train/ and val/ as well),
+	// a folder of images, or WebDataset shards.
+	Dir string `json:"dir"`
+	// Canvas is the side in pixels of the square that a folder's images are
+	// squeezed to, and that a packed set was made with; the other kinds have 0.
+	Canvas int `json:"canvas"`
+	// Unlabeled takes every image below a folder, without classes.
+	Unlabeled bool `json:"unlabeled"`
+	// Workers is how many of a folder's images are decoded at a time; 0 is one
+	// for each CPU. Packed sets need none.
+	Workers int `json:"workers"`
+	// TrainImages and TestImages keep only the first so many images; 0 keeps
+	// all. glyphs draws exactly so many, and 0 is its default size.
+	TrainImages int `json:"train_images"`
+	TestImages  int `json:"test_images"`
+	// Seed draws the glyphs. The other kinds ignore it.
+	Seed uint64 `json:"seed"`
+}
+
+// Kinds are the values of Config.Kind, and Splits those of Config.Split.
+var (
+	Kinds  = []string{"glyphs", "mnist", "emnist", "cifar10", "cifar100", "folder"}
+	Splits = []string{"byclass", "bymerge", "balanced", "letters", "digits", "mnist"}
+)
+
+// Name is what package data calls the set: the kind, with the split of emnist behind a slash.
+func (c Config) Name() string {
+	if c.Split != "" {
+		return c.Kind + "/" + c.Split
+	}
+	return c.Kind
+}
+
+// Folder is where the files are looked for: Dir, or data/<kind> below the working directory, which `mocotpu data get`
+// fills.
+func (c Config) Folder() string {
+	if c.Dir != "" {
+		return c.Dir
+	}
+	return fmt.Sprintf("data/%s", c.Kind)
+}
+
+// Image is the side in pixels and the number of channels of the images, as they are stored.
+func (c Config) Image() (side, channels int) {
+	switch c.Kind {
+	case "mnist", "emnist":
+		return 28, 1
+	case "folder":
+		return c.Canvas, 3
+	}
+	return 32, 3
+}

@@ -1,0 +1,150 @@
+package judge
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/data"
+
+	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/mesh"
+)
+
+// ErrTrunkChanged says that a frozen trunk came out of the training another: the result judges nothing.
+var ErrTrunkChanged = errors.New("the frozen trunk changed")
+
+// Network is the encoder that a classifier is put on. It is copied: training changes nothing of it.
+type Network struct {
+	// Store holds the encoder's variables below Scope, by their names in package resnet.
+	Store *model.Store
+	Scope string
+	// Encoder is the architecture; its head takes no part.
+	Encoder resnet.Config
+	// Views gives the normalisation, and ImageSize the side in pixels that the encoder sees.
+	Views     augment.Config
+	ImageSize int
+}
+
+// Result is how a training ended.
+type Result struct {
+	*Tally
+	// Losses are the mean cross-entropies of each epoch.
+	Losses []float64
+	// Trunk holds the trunk's variables after the training, by their names in package resnet; nil where it was frozen.
+	Trunk map[string][]float32
+	// Images is the number of training images, Steps that of the steps, Batch that of the images in one.
+	Images, Steps, Batch int
+}
+
+// Train trains a classifier on the network, alone or with the trunk, over the training images among (indices; nil is
+// all), and judges it by the test images. Progress may be nil; it is told the steps done of all.
+//
+// A frozen trunk is compared with the network afterwards, every tensor of it, and the error is [ErrTrunkChanged] when
+// a bit differs.
+func Train(ctx context.Context, m *mesh.Mesh, net Network, train, test *data.Set, among []int, o Options, progress func(done, total int)) (Result, error) {
+	r, err := run(ctx, m, net, train, test, among, o, progress)
+	if err != nil {
+		return r, fmt.Errorf("judge: %w", err)
+	}
+	return r, nil
+}
+
+func run(ctx context.Context, m *mesh.Mesh, net Network, train, test *data.Set, among []int, o Options, progress func(done, total int)) (r Result, err error) {
+	if among == nil {
+		among = sequence(train.N)
+	}
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	if err := errors.Join(o.check(), checkSets(train, test)); err != nil {
+		return r, err
+	}
+	if len(among) == 0 {
+		return r, errors.New("no training images, want at least one")
+	}
+	t, err := newTrainer(m, net, train, len(among), o)
+	if err != nil {
+		return r, err
+	}
+	defer t.close()
+	r.Images, r.Batch = len(among), t.batch
+	if r.Losses, r.Steps, err = t.train(ctx, train, among, progress); err != nil {
+		return r, err
+	}
+	if o.Frozen {
+		if err := sameTrunk(net, t.store); err != nil {
+			return r, err
+		}
+	}
+	if !o.Frozen {
+		if r.Trunk, err = t.trunk(); err != nil {
+			return r, err
+		}
+	}
+	r.Tally, err = t.judge(ctx, test)
+	return r, err
+}
+
+// checkSets tells whether the sets are labelled images of one kind.
+func checkSets(train, test *data.Set) error {
+	for _, s := range []*data.Set{train, test} {
+		if s.Labels == nil {
+			return fmt.Errorf("%s has no labels, want a labelled set", s.Name)
+		}
+	}
+	if train.Size != test.Size || train.Channels != test.Channels || len(train.Classes) != len(test.Classes) {
+		return fmt.Errorf("training images %dx%dx%d of %d classes, test images %dx%dx%d of %d: want the same",
+			train.Size, train.Size, train.Channels, len(train.Classes), test.Size, test.Size, test.Channels, len(test.Classes))
+	}
+	return nil
+}
+
+// sameTrunk compares the copy's variables with the network's, bit by bit.
+func sameTrunk(net Network, copied *model.Store) error {
+	for _, p := range net.Encoder.Params() {
+		want, err := bytesOf(net.Store, net.Scope, p.Name)
+		if err != nil {
+			return err
+		}
+		got, err := bytesOf(copied, trunkScope, p.Name)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(got, want) {
+			return fmt.Errorf("%w: %s", ErrTrunkChanged, p.Name)
+		}
+	}
+	return nil
+}
+
+// bytesOf copies a variable's value.
+func bytesOf(store *model.Store, scope, name string) ([]byte, error) {
+	value, err := valueOf(store, scope, name)
+	if err != nil {
+		return nil, err
+	}
+	var copied []byte
+	if err := value.ConstBytes(func(data []byte) { copied = slices.Clone(data) }); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return copied, nil
+}
+
+func valueOf(store *model.Store, scope, name string) (*tensors.Tensor, error) {
+	v := store.RootScope().At("%s", scope).GetVariable(name)
+	if v == nil {
+		return nil, fmt.Errorf("variable %q is not in scope %q of the network", name, scope)
+	}
+	value, err := v.Value()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return value, nil
+}

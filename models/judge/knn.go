@@ -1,0 +1,139 @@
+package judge
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/mocotpu/mocotpu/models/encoder"
+)
+
+// KNNOptions of [Search.KNN]; the notebook has Ks 200 and Temperature 0.1.
+type KNNOptions struct {
+	// Ks are the numbers of neighbours to ask, ascending, at most the rows of
+	// the bank.
+	Ks []int
+	// Temperature is T in a neighbour's weight exp(similarity/T); above 0.
+	Temperature float64
+}
+
+// KNNResult is the outcome for one number of neighbours.
+type KNNResult struct {
+	K int
+	*Tally
+}
+
+// Search finds nearest neighbours on a backend, which stays the caller's and is
+// closed last. It compiles one program for each length of rows and size of sets:
+// keep it for as long as there is something to judge. Its methods may be called from several
+// goroutines.
+type Search struct{ exec *graph.Exec }
+
+// NewSearch compiles nothing yet.
+func NewSearch(backend compute.Backend) (*Search, error) {
+	exec, err := graph.NewExec(backend, func(q, b *graph.Node) *graph.Node {
+		// [queries, dim] x [bank, dim] -> [queries, bank]
+		return graph.DotGeneral(q, []int{1}, nil, b, []int{1}, nil)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("judge: %w", err)
+	}
+	return &Search{exec: exec.WithName("knn").SetMaxCache(-1)}, nil
+}
+
+// Close frees the programs. The search must not be used after.
+func (s *Search) Close() { s.exec.Finalize() }
+
+// KNN classifies each query by its nearest rows of the bank and compares with
+// its label. It returns one [KNNResult] for each of options.Ks, in their order. A
+// query that is also in the bank finds itself: keep the two apart.
+//
+// The similarities are computed by the backend, in float32; the search and the
+// vote on the host, on all cores. Memory beyond the arguments: their normalised
+// copies and 8 bytes for each query and neighbour. A row of zeros has the
+// similarity 0 to all.
+func (s *Search) KNN(bank encoder.Features, bankLabels []int32, queries encoder.Features, queryLabels []int32,
+	classes int, options KNNOptions,
+) ([]KNNResult, error) {
+	results, err := s.knn(bank, bankLabels, queries, queryLabels, classes, options)
+	if err != nil {
+		return nil, fmt.Errorf("judge: knn: %w", err)
+	}
+	return results, nil
+}
+
+func (s *Search) knn(bank encoder.Features, bankLabels []int32, queries encoder.Features, queryLabels []int32,
+	classes int, options KNNOptions,
+) ([]KNNResult, error) {
+	if err := bank.Check(bankLabels, classes); err != nil {
+		return nil, fmt.Errorf("bank: %w", err)
+	}
+	if err := queries.Check(queryLabels, classes); err != nil {
+		return nil, fmt.Errorf("queries: %w", err)
+	}
+	if bank.Dim != queries.Dim {
+		return nil, fmt.Errorf("rows of %d in the bank and of %d in the queries, want as long", bank.Dim, queries.Dim)
+	}
+	if err := options.check(bank.Len()); err != nil {
+		return nil, err
+	}
+	bank, err := normalized(bank)
+	if err != nil {
+		return nil, fmt.Errorf("bank: %w", err)
+	}
+	if queries, err = normalized(queries); err != nil {
+		return nil, fmt.Errorf("queries: %w", err)
+	}
+	found, err := s.nearest(bank, queries, options.Ks[len(options.Ks)-1])
+	if err != nil {
+		return nil, err
+	}
+	return elect(found, bankLabels, queryLabels, classes, options), nil
+}
+
+// elect lets every query's neighbours vote, and counts.
+func elect(found [][]neighbour, bankLabels, queryLabels []int32, classes int, options KNNOptions) []KNNResult {
+	results := make([]KNNResult, len(options.Ks))
+	for i, k := range options.Ks {
+		results[i] = KNNResult{K: k, Tally: NewTally(classes)}
+	}
+	var mu sync.Mutex
+	eachInParallel(len(found), func(q int) {
+		scores := make([][]float64, len(options.Ks)) // by k
+		sum, asked := make([]float64, classes), 0
+		for i, k := range options.Ks {
+			votes(sum, found[q][asked:k], bankLabels, found[q][0].similarity, options.Temperature)
+			asked = k
+			scores[i] = slices.Clone(sum)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for i := range results {
+			count(results[i].Tally, queryLabels[q], scores[i])
+		}
+	})
+	return results
+}
+
+func (o KNNOptions) check(bankRows int) error {
+	if !(o.Temperature > 0) || math.IsInf(o.Temperature, 1) {
+		return fmt.Errorf("temperature %g, want a number above 0", o.Temperature)
+	}
+	if len(o.Ks) == 0 {
+		return errors.New("no k, want at least one")
+	}
+	for i, k := range o.Ks {
+		if k < 1 || i > 0 && k <= o.Ks[i-1] {
+			return fmt.Errorf("ks %v, want ascending numbers from 1", o.Ks)
+		}
+		if k > bankRows {
+			return fmt.Errorf("k %d, want at most the %d rows of the bank", k, bankRows)
+		}
+	}
+	return nil
+}

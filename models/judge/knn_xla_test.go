@@ -1,0 +1,31 @@
+//go:build cgo
+
+package judge
+
+import (
+	"testing"
+
+	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
+)
+
+// TestSearchCompilesOnce: one program for sets of one size and rows of one length, however often it is asked.
+func TestSearchCompilesOnce(t *testing.T) {
+	xlatest.Each(t, func(t *testing.T, e *xla.Engine) {
+		s, before := search(t, e), e.Compiled()
+		for i, want := range []int{1, 1, 2, 2, 3} {
+			dim, queries := 4+2*(i/2), 30
+			bank, bankLabels := cloud(uint64(i), 50, dim, 3, 1)
+			q, labels := cloud(uint64(i)+10, queries, dim, 3, 1)
+			if _, err := s.KNN(bank, bankLabels, q, labels, 3, KNNOptions{Ks: []int{1, 5}, Temperature: 0.1}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Neighbours(bank, q, 3); err != nil {
+				t.Fatal(err)
+			}
+			if got := e.Compiled() - before; got != want {
+				t.Errorf("after %d questions: %d programs compiled, want %d", 2*(i+1), got, want)
+			}
+		}
+	})
+}

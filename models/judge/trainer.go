@@ -1,0 +1,261 @@
+package judge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/data"
+
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/mesh"
+)
+
+// trunkScope holds the copy of the network, momentumScope SGD's buffers of what is trained of it.
+const (
+	trunkScope    = "trunk"
+	momentumScope = "momentum"
+)
+
+// trainer is a classifier on a copy of a network, and the programs that train and run it.
+type trainer struct {
+	net     Network
+	options Options
+	batch   int
+	epochs  int
+	head    head
+	store   *model.Store
+	step    *mesh.Program
+	logits  *mesh.Program
+	size    int // of the images given
+	channel int
+}
+
+func newTrainer(m *mesh.Mesh, net Network, set *data.Set, n int, o Options) (*trainer, error) {
+	t := &trainer{net: net, options: o, store: model.NewStore(), size: set.Size, channel: set.Channels}
+	t.head = head{
+		count: 1, classes: len(set.Classes), dim: net.Encoder.Features(), momentum: o.Momentum, decay: o.WeightDecay,
+	}
+	var err error
+	if t.batch, t.epochs, err = o.plan(n, m.Devices()); err != nil {
+		return nil, err
+	}
+	if err := t.copyNetwork(); err != nil {
+		return nil, err
+	}
+	if err := t.head.init(t.store, o.Seed); err != nil {
+		return nil, err
+	}
+	if t.step, err = m.Compile("finetune", t.store, t.inputs(), t.build); err != nil {
+		return nil, err
+	}
+	t.logits, err = m.Compile("classify", t.store, t.inputs()[:1], func(root *model.Scope, in []*graph.Node) []*graph.Node {
+		x := augment.Plain(net.Views, in[0], net.ImageSize)
+		return []*graph.Node{t.head.logits(root, t.features(root, x, resnet.Norm{}))}
+	})
+	if err != nil {
+		t.step.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *trainer) close() {
+	t.step.Close()
+	t.logits.Close()
+}
+
+// copyNetwork fills the store with the network's variables, and momentum buffers where it is trained.
+func (t *trainer) copyNetwork() error {
+	trunk, momentum := t.store.RootScope().In(trunkScope), t.store.RootScope().In(momentumScope)
+	for _, p := range t.net.Encoder.Params() {
+		value, err := valueOf(t.net.Store, t.net.Scope, p.Name)
+		if err == nil {
+			value, err = value.LocalClone()
+		}
+		if err != nil {
+			return fmt.Errorf("copying %s: %w", p.Name, err)
+		}
+		trunk.VariableWithValue(p.Name, value).SetTrainable(false)
+		if t.trains(p) {
+			momentum.VariableWithValue(p.Name, tensors.FromShape(value.Shape())).SetTrainable(false)
+		}
+	}
+	return nil
+}
+
+// trains tells whether SGD changes the variable.
+func (t *trainer) trains(p resnet.Param) bool {
+	return !t.options.Frozen && !p.Buffer && !isHead(p)
+}
+
+// isHead tells whether the variable is one of the projection's, which takes no part.
+func isHead(p resnet.Param) bool { return strings.HasPrefix(p.Name, "fc.") }
+
+// inputs are images, view parameters, labels, weights of the rows, and the rates of the classifier and the trunk.
+func (t *trainer) inputs() []mesh.Input {
+	target, scalar := targetShapes(t.batch), shapes.Make(dtypes.Float32)
+	return []mesh.Input{
+		{Shape: shapes.Make(dtypes.Uint8, t.batch, t.size, t.size, t.channel)},
+		{Shape: shapes.Make(dtypes.Float32, t.batch, t.options.Views.NumParams())},
+		{Shape: target[0]},
+		{Shape: target[1]},
+		{Shape: scalar, Replicated: true},
+		{Shape: scalar, Replicated: true},
+	}
+}
+
+func (t *trainer) features(root *model.Scope, x *graph.Node, norm resnet.Norm) *graph.Node {
+	return resnet.Forward(root.At(trunkScope), t.net.Encoder, norm, x).Features
+}
+
+// build is the training step. BatchNorm's statistics, where the trunk is trained, are those of the whole batch, so
+// that the numbers do not depend on the devices.
+func (t *trainer) build(root *model.Scope, in []*graph.Node) []*graph.Node {
+	x := t.options.Views.Apply(in[0], in[1], t.net.ImageSize)
+	norm := resnet.Norm{Train: !t.options.Frozen, Groups: 1}
+	features := t.features(root, x, norm)
+	if t.options.Frozen {
+		features = graph.StopGradient(features)
+	}
+	loss := losses(t.head.logits(root, features), in[2], in[3])
+	g := loss.Graph()
+	params := t.head.params(root, g)
+	var trunk, buffers []*model.Variable
+	for _, p := range t.net.Encoder.Params() {
+		if t.trains(p) {
+			trunk = append(trunk, root.At(trunkScope).GetVariable(p.Name))
+			buffers = append(buffers, root.At(momentumScope).GetVariable(p.Name))
+			params = append(params, trunk[len(trunk)-1].NodeValue(g))
+		}
+	}
+	gradients := graph.Gradient(graph.ReduceAllSum(loss), params...)
+	t.head.descend(root, gradients[:2], graph.Reshape(in[4], 1))
+	for i, v := range trunk {
+		w, buffer := moco.SGD(v.NodeValue(g), buffers[i].NodeValue(g), gradients[2+i], in[5],
+			t.options.Momentum, t.options.WeightDecay)
+		v.SetNodeValue(w)
+		buffers[i].SetNodeValue(buffer)
+	}
+	return []*graph.Node{loss}
+}
+
+// train runs all epochs and returns each one's mean loss and the number of steps.
+func (t *trainer) train(ctx context.Context, set *data.Set, among []int, progress func(done, total int)) (means []float64, steps int, err error) {
+	perEpoch := len(among) / t.batch
+	if t.options.Frozen {
+		perEpoch = (len(among) + t.batch - 1) / t.batch
+	}
+	for epoch := range t.epochs {
+		order := data.Order(t.options.Seed, epoch, len(among))
+		scale := t.options.scale(epoch, t.epochs)
+		sum, images := 0.0, 0
+		for chunk := range slices.Chunk(order[:min(len(order), perEpoch*t.batch)], t.batch) {
+			if err := ctx.Err(); err != nil {
+				return nil, steps, err
+			}
+			rows := make([]int, len(chunk))
+			for i, at := range chunk {
+				rows[i] = among[at]
+			}
+			loss, err := t.descend(set, rows, epoch, scale)
+			if err != nil {
+				return nil, steps, err
+			}
+			if err := diverged(float64(loss), t.options.LR); err != nil {
+				return nil, steps, err
+			}
+			sum += float64(loss) * float64(len(rows))
+			images += len(rows)
+			steps++
+			progress(steps, t.epochs*perEpoch)
+		}
+		means = append(means, sum/float64(images))
+	}
+	return means, steps, nil
+}
+
+// descend runs one step over the images of rows and returns its loss.
+func (t *trainer) descend(set *data.Set, rows []int, epoch int, scale float64) (float32, error) {
+	images, err := t.images(set, rows)
+	if err != nil {
+		return 0, err
+	}
+	views := t.options.Views
+	p := views.NumParams()
+	params, err := tensorOf(dtypes.Float32, func(flat []float32) {
+		for i := range t.batch {
+			// The padding gets the view of an image, too: no crop is empty.
+			views.Draw(flat[i*p:(i+1)*p], t.options.Seed, epoch, rows[min(i, len(rows)-1)], 0, 1)
+		}
+	}, t.batch, p)
+	if err != nil {
+		return 0, err
+	}
+	target, err := targets(set.Labels, rows, t.batch)
+	if err != nil {
+		return 0, err
+	}
+	loss, err := result(t.step, images, params, target[0], target[1],
+		tensors.FromScalar(float32(scale*t.options.LR)), tensors.FromScalar(float32(scale*t.options.TrunkLR)))
+	if err != nil {
+		return 0, err
+	}
+	return loss[0], nil
+}
+
+// images copies images into a batch, the padding black.
+func (t *trainer) images(set *data.Set, rows []int) (*tensors.Tensor, error) {
+	return tensorOf(dtypes.Uint8, func(flat []uint8) {
+		set.Gather(flat[:len(rows)*set.ImageLen()], rows)
+	}, t.batch, t.size, t.size, t.channel)
+}
+
+// trunk copies the trunk's variables.
+func (t *trainer) trunk() (map[string][]float32, error) {
+	all := map[string][]float32{}
+	for _, p := range t.net.Encoder.Params() {
+		if isHead(p) {
+			continue
+		}
+		value, err := valueOf(t.store, trunkScope, p.Name)
+		if err != nil {
+			return nil, err
+		}
+		if err := tensors.ConstFlatData(value, func(flat []float32) { all[p.Name] = slices.Clone(flat) }); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", p.Name, err)
+		}
+	}
+	return all, nil
+}
+
+// judge classifies the images of a set as they are, without augmentation.
+func (t *trainer) judge(ctx context.Context, set *data.Set) (*Tally, error) {
+	tally := NewTally(t.head.classes)
+	for rows := range slices.Chunk(sequence(set.N), t.batch) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		images, err := t.images(set, rows)
+		if err != nil {
+			return nil, err
+		}
+		scores, err := result(t.logits, images)
+		if err != nil {
+			return nil, err
+		}
+		for i, row := range rows {
+			tally.Add(set.Labels[row], scores[i*t.head.classes:(i+1)*t.head.classes])
+		}
+	}
+	return tally, nil
+}

@@ -1,0 +1,59 @@
+package train
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/mocotpu/mocotpu/models/data/files"
+)
+
+const (
+	// brokenFile names, in the run directory, the images that could not be decoded.
+	brokenFile = "broken-images.txt"
+	// brokenNotes is how many of them the user is told of one by one.
+	brokenNotes = 10
+)
+
+// brokenLog collects what any goroutine finds, for the one that trains to tell.
+type brokenLog struct {
+	mu      sync.Mutex
+	pending []files.Broken
+	told    int
+}
+
+func (b *brokenLog) add(image files.Broken) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pending = append(b.pending, image)
+}
+
+// tellBroken reports the broken images found since the last call.
+func (s *session) tellBroken() error {
+	s.broken.mu.Lock()
+	pending := s.broken.pending
+	s.broken.pending = nil
+	s.broken.mu.Unlock()
+	if len(pending) == 0 {
+		return nil
+	}
+	name := filepath.Join(s.dir.Path(), brokenFile)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	defer f.Close()
+	for _, image := range pending {
+		if _, err := fmt.Fprintf(f, "%s: %s\n", image.Name, image.Problem); err != nil {
+			return fmt.Errorf("train: %w", err)
+		}
+		if s.broken.told++; s.broken.told <= brokenNotes {
+			s.report.Note(fmt.Sprintf("broken image, another in its place: %s: %s", image.Name, image.Problem))
+		}
+		if s.broken.told == brokenNotes {
+			s.report.Note("further broken images are named in " + name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+//go:build cgo
+
+package train
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
+)
+
+// TestResumeElsewhere goes on with a run on another number of devices and on another engine, with the same groups. The
+// four steps that follow differ from an undisturbed run's by rounding, which training amplifies.
+func TestResumeElsewhere(t *testing.T) {
+	c := tiny("")
+	c.KNN.Every, c.Run.LogEvery, c.Run.Keep.Last = 0, 1, 9
+	one := machineOf(xlatest.CPU(t, 1))
+	c.Run.Dir = t.TempDir()
+	must.M1(Train(t.Context(), c, one, &recorder{}))
+	whole := c.Run.Dir
+	wantRows, _ := must.M2(run.ReadMetrics(whole))
+	want := must.M1(checkpoint.Load(whole))
+	for _, test := range []struct {
+		name        string
+		machine     Machine
+		loss, state float64 // largest relative differences: of a loss, of a tensor of the state by its L2 norm
+	}{
+		{"on the same", one, 0, 0},
+		{"on two devices", machineOf(xlatest.CPU(t, 2)), 1e-5, 1e-4},
+		{"on the go engine", machineOf(xlatest.Go(t)), 1e-5, 1e-4},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c.Run.Dir = filepath.Join(t.TempDir(), "run")
+			must.M(os.CopyFS(c.Run.Dir, os.DirFS(whole)))
+			must.M(os.WriteFile(filepath.Join(c.Run.Dir, "LAST"), []byte(checkpoint.Name(4)+"\n"), 0o644))
+			var r recorder
+			must.M1(Train(t.Context(), c, test.machine, &r))
+			if !strings.Contains(strings.Join(r.notes, "\n"), "going on from step 4 of 8") {
+				t.Fatalf("notes %q, want that it goes on", r.notes)
+			}
+			if got, want := metricsWithoutTimes(c.Run.Dir), metricsWithoutTimes(whole); test.loss == 0 && got != want {
+				t.Errorf("metrics\n%s\nwant the same as\n%s", got, want)
+			}
+			rows, _ := must.M2(run.ReadMetrics(c.Run.Dir))
+			worst := 0.0
+			for i, want := range wantRows {
+				worst = max(worst, math.Abs(float64(rows[i].Loss-want.Loss)/float64(want.Loss)))
+			}
+			if !(worst <= test.loss) {
+				t.Errorf("a loss differs by %.2g, want at most %.2g", worst, test.loss)
+			}
+			state, where := worstTensor(must.M1(checkpoint.Load(c.Run.Dir)).Tensors, want.Tensors)
+			if !(state <= test.state) {
+				t.Errorf("%s differs by %.2g, want at most %.2g", where, state, test.state)
+			}
+			t.Logf("largest relative difference of a loss %.2g, of a tensor %.2g (%s)", worst, state, where)
+		})
+	}
+}
+
+func machineOf(e *xla.Engine) Machine {
+	return Machine{Backend: e, Devices: e.NumDevices(), Versions: map[string]string{"engine": e.EngineName()}}
+}
+
+// worstTensor is the largest |a-b|/|b| of float tensors, and its name.
+func worstTensor(got, want []safetensors.Tensor) (worst float64, name string) {
+	for i, b := range want {
+		a := got[i]
+		if b.DType != "F32" {
+			continue
+		}
+		var diff, norm float64
+		for at := 0; at < len(b.Data); at += 4 {
+			x, y := float32At(a.Data, at), float32At(b.Data, at)
+			diff, norm = diff+(x-y)*(x-y), norm+y*y
+		}
+		if d := math.Sqrt(diff / norm); !(d <= worst) {
+			worst, name = d, b.Name
+		}
+	}
+	return worst, name
+}
+
+func float32At(data []byte, at int) float64 {
+	return float64(math.Float32frombits(binary.LittleEndian.Uint32(data[at:])))
+}

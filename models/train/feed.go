@@ -1,0 +1,211 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/xla/mesh"
+)
+
+// feedSlots is how many batches are on the devices or on the way: the one that a step works on and the next.
+const feedSlots = 2
+
+// Feed makes the inputs of training steps and brings them to the devices while the step before runs: images and view
+// parameters, each a pure function of the seed and the step's number. Its memory is two batches, used again and again.
+type Feed struct {
+	source data.Source
+	info   data.Info
+	step   moco.Config
+	views  augment.Config
+	seed   uint64
+
+	perEpoch     int
+	shuffleOrder []int
+	orders       [2]epochOrder // of this epoch and the last or the next
+	rows         []data.Row    // of the batch being made
+
+	idle chan *mesh.Slot // those that no step uses
+	all  []*mesh.Slot
+	stop context.CancelFunc
+	done chan struct{} // closed when the goroutine of Start has ended
+}
+
+// epochOrder is the order in which an epoch takes the images; its indices are nil until it is asked for.
+type epochOrder struct {
+	epoch   int
+	indices []int
+}
+
+// NewFeed allocates the memory of a feed for a compiled training step of at least one batch of images. The source and
+// the program stay the caller's; Close the feed before them.
+func NewFeed(p *mesh.Program, source data.Source, step moco.Config, views augment.Config, seed uint64) (*Feed, error) {
+	info := source.Info()
+	f := &Feed{
+		source: source, info: info, step: step, views: views, seed: seed,
+		perEpoch: info.N / step.Batch, shuffleOrder: step.ShuffleOrder(),
+		rows: make([]data.Row, step.Batch), idle: make(chan *mesh.Slot, feedSlots),
+	}
+	for range feedSlots {
+		s, err := p.NewSlot()
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		f.all = append(f.all, s)
+		f.idle <- s
+	}
+	return f, nil
+}
+
+// InputBytes is what is written for the inputs of one step, over all devices.
+func (f *Feed) InputBytes() (n int64) {
+	for device := range f.all[0].Devices() {
+		for _, part := range f.all[0].Parts(device) {
+			switch flat := part.(type) {
+			case []uint8:
+				n += int64(len(flat))
+			case []float32:
+				n += 4 * int64(len(flat))
+			}
+		}
+	}
+	return n
+}
+
+// Batch is the inputs of one step but for the learning rate, on the devices. Give it back with [Feed.Release].
+type Batch struct {
+	Slot *mesh.Slot
+	Err  error // instead of a slot; nothing comes behind it
+}
+
+// Start prepares the steps from first to last-1 in order, until the context ends or the feed is closed. The channel is
+// closed behind the last. It is called once.
+func (f *Feed) Start(ctx context.Context, first, last int) <-chan Batch {
+	ctx, f.stop = context.WithCancel(ctx)
+	f.done = make(chan struct{})
+	out := make(chan Batch)
+	go func() {
+		defer close(f.done)
+		defer close(out)
+		for step := first; step < last; step++ {
+			var b Batch
+			select {
+			case b.Slot = <-f.idle:
+			case <-ctx.Done():
+				return
+			}
+			b.Err = f.fill(b.Slot, step, last)
+			select {
+			case out <- b:
+			case <-ctx.Done():
+				return
+			}
+			if b.Err != nil {
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// Release takes a batch's memory back when the step is done with it.
+func (f *Feed) Release(b Batch) { f.idle <- b.Slot }
+
+// Close stops the feed and frees its memory.
+func (f *Feed) Close() error {
+	if f.stop != nil {
+		f.stop()
+		<-f.done
+	}
+	var errs []error
+	for _, s := range f.all {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// fill makes the inputs of a step and tells the source about the next, which may be the first of another epoch.
+func (f *Feed) fill(slot *mesh.Slot, step, last int) error {
+	epoch, indices := f.indices(step)
+	if step+1 < last {
+		_, next := f.indices(step + 1)
+		f.source.Prefetch(next)
+	}
+	// A device's view parameters may be of images that another one fetches: all are fetched before any is drawn.
+	devices := slot.Devices()
+	var fetched sync.WaitGroup
+	fetched.Add(devices)
+	errs := make([]error, devices)
+	err := slot.Fill(func(device int, parts []any) error {
+		share := f.step.Batch / devices
+		first := device * share
+		errs[device] = f.fetch(parts[0].([]uint8), indices, first, share, max(1, runtime.GOMAXPROCS(0)/devices))
+		fetched.Done()
+		fetched.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return errs[device]
+		}
+		f.draw(parts, epoch, indices, first, share)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("train: feed: step %d: %w", step+1, err)
+	}
+	return nil
+}
+
+// indices returns the numbers of a step's images.
+func (f *Feed) indices(step int) (epoch int, indices []int) {
+	epoch, at := step/f.perEpoch, step%f.perEpoch
+	order := &f.orders[epoch%len(f.orders)]
+	if order.indices == nil || order.epoch != epoch {
+		*order = epochOrder{epoch, data.Order(f.seed, epoch, f.info.N)}
+	}
+	return epoch, order.indices[at*f.step.Batch : (at+1)*f.step.Batch]
+}
+
+// fetch puts the images of the batch's rows from first on into dst, in several parts at a time.
+func (f *Feed) fetch(dst []uint8, indices []int, first, share, parts int) error {
+	if parts = min(parts, share); parts == 1 {
+		return f.source.Fill(dst, f.rows[first:first+share], indices[first:first+share])
+	}
+	n := f.info.ImageLen()
+	errs := make([]error, parts)
+	var wg sync.WaitGroup
+	for p := range parts {
+		from, to := p*share/parts, (p+1)*share/parts
+		wg.Go(func() {
+			errs[p] = f.source.Fill(dst[from*n:to*n], f.rows[first+from:first+to], indices[first+from:first+to])
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// draw puts the view parameters of the batch's rows from first on into the inputs; see [moco.Config.Inputs].
+func (f *Feed) draw(parts []any, epoch int, indices []int, first, share int) {
+	inputs := [...]struct {
+		at, view int
+		shuffled bool
+	}{{1, 0, false}, {2, 1, true}, {4, 1, false}, {5, 0, true}}
+	used := inputs[:2]
+	if f.step.Symmetric {
+		used = inputs[:]
+	}
+	n := f.views.NumParams()
+	for _, in := range used {
+		flat := parts[in.at].([]float32)
+		for i := range share {
+			row := first + i
+			if in.shuffled {
+				row = f.shuffleOrder[row]
+			}
+			f.views.Draw(flat[i*n:(i+1)*n], f.seed, epoch, indices[row], in.view, float64(f.rows[row].Aspect))
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/mesh"
+)
+
+// divergedAdvice is what a user can do.
+const divergedAdvice = "try a lower --lr or a higher --temperature in a new directory"
+
+// figureNames are what a user calls the figures that must stay finite.
+var figureNames = map[int]string{moco.FigureLoss: "the loss", moco.FigureGradientNorm: "the gradient's norm"}
+
+// notFiniteFigure names the first figure that is NaN or infinite, or is "".
+func notFiniteFigure(values []float32) string {
+	for _, i := range []int{moco.FigureLoss, moco.FigureGradientNorm} {
+		if !finite(values[i]) {
+			return figureNames[i]
+		}
+	}
+	return ""
+}
+
+// inputNames are the inputs of a step, in the order of moco.Config.Inputs.
+var inputNames = []string{
+	"the images", "the parameters of view 1", "the parameters of view 2 (shuffled)", "the learning rate",
+	"the parameters of view 2", "the parameters of view 1 (shuffled)",
+}
+
+// notFiniteInput names the first value of a step's inputs that is NaN or infinite, or is "". n is the number of a view's
+// parameters.
+func notFiniteInput(slot *mesh.Slot, lr float32, n int) string {
+	if !finite(lr) {
+		return inputNames[3]
+	}
+	for device := range slot.Devices() {
+		for i, part := range slot.Parts(device) {
+			flat, ok := part.([]float32)
+			if !ok {
+				continue
+			}
+			if at := firstNotFinite(flat); at >= 0 {
+				return fmt.Sprintf("%s in row %d of the batch, number %d", inputNames[i], (device*len(flat)+at)/n, at%n)
+			}
+		}
+	}
+	return ""
+}
+
+// stateTensor is a tensor of the state and what its values tell of a step.
+type stateTensor struct{ name, tells string }
+
+// computationOrder lists the tensors of the state in the order in which a step computes what they show, so that the
+// first one that is not finite is where it went wrong.
+func computationOrder(c resnet.Config) []stateTensor {
+	var order []stateTensor
+	add := func(scope string, buffers bool, tells string) {
+		for _, p := range c.Params() {
+			if p.Buffer == buffers {
+				order = append(order, stateTensor{scope + "/" + p.Name, fmt.Sprintf(tells, p.Name)})
+			}
+		}
+	}
+	// The momentum update takes in the query encoder's parameters as they are before the step.
+	add(moco.KeyScope, false, "parameter %s of an encoder, before the step")
+	// BatchNorm's buffers take in what comes into the layer.
+	add(moco.QueryScope, true, "the query encoder's activations, by %s")
+	add(moco.KeyScope, true, "the key encoder's activations, by %s")
+	order = append(order, stateTensor{moco.QueueName, "the keys, by the queue"})
+	backward := len(order)
+	add(moco.MomentumScope, false, "the gradient of %s, by SGD's buffer")
+	slices.Reverse(order[backward:])
+	add(moco.QueryScope, false, "parameter %s, after the update")
+	return order
+}
+
+// notFinite says what the first tensor in the order that holds a NaN or an infinity tells, or is "".
+func (s *snapshot) notFinite(order []stateTensor) string {
+	for _, t := range order {
+		if firstNotFinite(s.flat[t.name].([]float32)) >= 0 {
+			return fmt.Sprintf("%s (%s)", t.tells, t.name)
+		}
+	}
+	return ""
+}
+
+// diverged is the error of the step in progress, in which a figure is no number any more.
+func (s *session) diverged(figure string) error {
+	if err := s.saver.wait(); err != nil { // the snapshot is the writer's
+		return errors.Join(s.divergedAt(figure+" is not finite"), err)
+	}
+	if err := s.snapshot.take(s.mesh, s.store); err != nil {
+		return errors.Join(s.divergedAt(figure+" is not finite"), err)
+	}
+	if what := s.snapshot.notFinite(s.order); what != "" {
+		return s.divergedAt(figure + " is not finite, and before it " + what)
+	}
+	return s.divergedAt(figure + " is not finite")
+}
+
+func (s *session) divergedAt(what string) error {
+	kept := "there is no checkpoint yet"
+	if s.saved >= 0 {
+		kept = fmt.Sprintf("the checkpoint of step %d is kept", s.saved)
+	}
+	return fmt.Errorf("train: step %d: %w: %s; %s; %s", s.done+1, ErrDiverged, what, kept, divergedAdvice)
+}
+
+// firstNotFinite is the index of the first NaN or infinity, or -1.
+func firstNotFinite(flat []float32) int {
+	const exponent = 0xff << 23 // all ones in both
+	return slices.IndexFunc(flat, func(x float32) bool { return math.Float32bits(x)&exponent == exponent })
+}
+
+func finite(x float32) bool { return firstNotFinite([]float32{x}) < 0 }

@@ -1,0 +1,85 @@
+//go:build cgo
+
+package train
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/mesh"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
+)
+
+// tinyLoop returns what runs one step of a net so small that the host's work shows, its state on the devices.
+func tinyLoop(t testing.TB, devices int) (step func(), e *xla.Engine) {
+	t.Helper()
+	c := run.Glyphs()
+	c.Encoder.Width, c.Encoder.Dim, c.MoCo.Batch, c.MoCo.Queue, c.Views.ImageSize, c.Data.TrainImages = 4, 16, 16, 32, 8, 256
+	program := must.M1(c.Step())
+	e = xlatest.CPU(t, devices)
+	store := model.NewStore()
+	must.M(moco.Init(store, program, 0))
+	source := must.M1(c.Data.Source("train", nil))
+	t.Cleanup(func() { must.M(source.Close()) })
+	info := source.Info()
+	p := must.M1(must.M1(mesh.New(e, devices)).Compile("step", store, program.Inputs(info.Size, info.Channels), program.Step))
+	t.Cleanup(p.Close)
+	feed := must.M1(NewFeed(p, source, program, program.Views.(augment.Config), 0))
+	t.Cleanup(func() { must.M(feed.Close()) })
+	batch := <-feed.Start(t.Context(), 0, 1)
+	step = func() {
+		out := must.M1(p.RunSlot(batch.Slot, tensors.FromScalar(float32(0.01))))
+		must.M(tensors.ConstFlatData(out[0], func([]float32) {}))
+		out[0].MustFinalizeAll()
+	}
+	step() // moves the state to the devices
+	return step, e
+}
+
+// BenchmarkHost measures what of a step no device works, beside the arguments of the program and the calls from Go into C.
+func BenchmarkHost(b *testing.B) {
+	for _, devices := range []int{1, 8} {
+		b.Run(fmt.Sprintf("replicas=%d", devices), func(b *testing.B) {
+			step, e := tinyLoop(b, devices)
+			before, cgo := e.Executing(), runtime.NumCgoCall()
+			for b.Loop() {
+				step()
+			}
+			did := e.Executing().Sub(before)
+			perStep := 1 / float64(b.N)
+			b.ReportMetric(1e6*(b.Elapsed()-did.Time).Seconds()*perStep, "host-us/step")
+			b.ReportMetric(float64(did.Arguments)*perStep, "arguments/step")
+			b.ReportMetric(float64(runtime.NumCgoCall()-cgo)*perStep, "cgo-calls/step")
+		})
+	}
+}
+
+// TestHostCallsPerArgument: a step is one execution, and takes four calls into C for each argument. Asking the plugin for
+// the shape and the device of every result, as GoMLX does, would make eleven.
+func TestHostCallsPerArgument(t *testing.T) {
+	step, e := tinyLoop(t, 1)
+	step()
+	least := math.Inf(1) // what other tests left behind is freed beside some steps
+	for range 20 {
+		before, cgo := e.Executing(), runtime.NumCgoCall()
+		step()
+		did, calls := e.Executing().Sub(before), runtime.NumCgoCall()-cgo
+		if did.Programs != 1 || did.Arguments < 100 {
+			t.Fatalf("a step is %d executions with %d arguments, want one with the state", did.Programs, did.Arguments)
+		}
+		least = min(least, float64(calls)/float64(did.Arguments))
+	}
+	if least > 5 {
+		t.Errorf("%.1f calls into C for each argument, want at most 5", least)
+	}
+}

@@ -1,0 +1,181 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/run"
+)
+
+// run trains from s.done to s.total, over a device that fails now and then.
+func (s *session) run(ctx context.Context) error {
+	for {
+		err := s.steps(ctx)
+		var failed deviceError
+		if !errors.As(err, &failed) {
+			return err
+		}
+		if err := s.reload(failed); err != nil {
+			return err
+		}
+	}
+}
+
+// steps does what is due after the steps done, and the next step, until the end.
+func (s *session) steps(ctx context.Context) (err error) {
+	if err := s.replay(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil { // and so perhaps nothing was compiled
+		return s.interrupted()
+	}
+	feed, err := NewFeed(s.program, s.train, s.moco, s.views, s.config.Run.Seed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, feed.Close(), s.tellBroken()) }()
+	batches := feed.Start(ctx, s.done, s.total)
+	s.sums.begin = time.Now()
+	for {
+		pause := time.Now()
+		if err := s.betweenSteps(ctx); err != nil {
+			return err
+		}
+		if s.done >= s.total { // above it where a later part of the run is asked to be shorter
+			return s.saver.wait()
+		}
+		s.sums.begin = s.sums.begin.Add(time.Since(pause)) // the throughput is that of the steps
+		waiting := time.Now()
+		batch, ok := <-batches
+		if !ok {
+			return s.interrupted() // the context ended while the batch was being made
+		}
+		waited := time.Since(waiting)
+		lr := run.LR(s.config.Optim, s.done/s.perEpoch, s.done%s.perEpoch, s.perEpoch, s.epochs)
+		values, err := s.step(batch, lr)
+		if err != nil {
+			return err
+		}
+		feed.Release(batch)
+		s.sums.add(values, waited)
+		s.done++
+		s.report.Step(s.done, s.total)
+		if s.done%s.config.Run.LogEvery == 0 || s.done == s.total {
+			if err := errors.Join(s.log(lr), s.tellBroken()); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// betweenSteps saves and evaluates when it is time, after the steps done: in that order, as an evaluation may take
+// minutes in which a crash would lose the steps.
+func (s *session) betweenSteps(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return s.interrupted() // perhaps before everything was compiled
+	}
+	if err := s.saver.poll(); err != nil {
+		return err
+	}
+	if s.checkpointDue() {
+		if err := s.save(); err != nil {
+			return err
+		}
+	}
+	if !s.evaluationDue() {
+		return nil
+	}
+	better, err := s.evaluate(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return s.interrupted() // the evaluation is made up for when the run goes on
+	case err != nil:
+		return err
+	case better && s.config.Run.Keep.Best:
+		return s.save()
+	}
+	return nil
+}
+
+// step runs one training step and returns its figures.
+func (s *session) step(batch Batch, lr float64) ([]float32, error) {
+	if batch.Err != nil {
+		return nil, batch.Err
+	}
+	if name := notFiniteInput(batch.Slot, float32(lr), s.views.NumParams()); name != "" {
+		return nil, s.divergedAt(name + " is not finite")
+	}
+	out, err := s.program.RunSlot(batch.Slot, tensors.FromScalar(float32(lr)))
+	if err != nil {
+		return nil, deviceError{fmt.Errorf("train: step %d: %w", s.done+1, err)}
+	}
+	defer out[0].FinalizeAll()
+	values := make([]float32, moco.NumFigures)
+	if err := tensors.ConstFlatData(out[0], func(flat []float32) { copy(values, flat) }); err != nil {
+		return nil, deviceError{fmt.Errorf("train: step %d: reading its figures: %w", s.done+1, err)}
+	}
+	if name := notFiniteFigure(values); name != "" {
+		return nil, s.diverged(name)
+	}
+	return values, nil
+}
+
+// log writes the row of the steps since the last one.
+func (s *session) log(lr float64) error {
+	now := time.Now()
+	row := s.sums.row(s.config, now)
+	row.Step, row.Epoch, row.LR = s.done, (s.done-1)/s.perEpoch, run.Float(lr)
+	keys := s.config.MoCo.Batch
+	if s.config.MoCo.Symmetric {
+		keys *= 2
+	}
+	row.QueueFill = run.Float(min(1, float64(s.done*keys)/float64(s.config.MoCo.Queue)))
+	row.Time.Seconds = run.Float(now.Sub(s.start).Seconds())
+	if err := s.metrics.Write(row); err != nil {
+		return err
+	}
+	s.report.Row(row)
+	s.notes(s.diagnoser.Row(row))
+	return nil
+}
+
+func (s *session) interrupted() error {
+	if err := s.save(); err != nil {
+		return err
+	}
+	if err := s.saver.wait(); err != nil {
+		return err
+	}
+	return fmt.Errorf("train: %w after step %d of %d; --dir %s goes on from there", ErrInterrupted, s.done, s.total, s.dir.Path())
+}
+
+// replay tells the diagnoser what happened before a resumed run, which the user has been told.
+func (s *session) replay() error {
+	rows, knn, err := run.ReadMetrics(s.dir.Path())
+	if err != nil {
+		return err
+	}
+	s.diagnoser = Diagnoser{}
+	for _, k := range knn {
+		for len(rows) > 0 && rows[0].Step <= k.Step {
+			s.diagnoser.Row(rows[0])
+			rows = rows[1:]
+		}
+		s.diagnoser.KNN(k)
+	}
+	for _, r := range rows {
+		s.diagnoser.Row(r)
+	}
+	return nil
+}
+
+func (s *session) notes(texts []string) {
+	for _, text := range texts {
+		s.report.Note(text)
+	}
+}

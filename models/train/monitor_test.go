@@ -1,0 +1,118 @@
+package train
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/xla/mesh"
+)
+
+// copied is the accuracy in percent of an encoder that tells images apart on the sets of judged, for k = 1.
+const copied = 50
+
+// judged is a session that its monitor can judge. The held-out images are copies of training images, the nearest
+// neighbours of which any encoder knows that tells images apart; every other one has another label than the original.
+// They are fewer than a batch.
+func judged(t *testing.T, bankImages int) *session {
+	t.Helper()
+	c := tiny("")
+	c.Encoder.Width = 4
+	c.KNN.Ks, c.KNN.BankImages = []int{1}, bankImages
+	train := must.M1(data.Open("glyphs", "", "train", data.Options{N: 70}))
+	test := *train
+	test.N, test.Pixels, test.Labels = 10, train.Pixels[:10*train.ImageLen()], slices.Clone(train.Labels[:10])
+	for i := 1; i < test.N; i += 2 {
+		test.Labels[i] = (test.Labels[i] + 1) % int32(len(test.Classes))
+	}
+	s := &session{
+		config: c, machine: goMachine(t), report: &recorder{},
+		views: must.M1(augment.Preset(c.Views.Preset)), moco: must.M1(c.Step()), store: model.NewStore(),
+	}
+	s.train, s.test = train, &test
+	must.M(moco.Init(s.store, s.moco, 1))
+	fill(s, moco.QueryScope, "bn1.bias", 1)
+	fill(s, moco.KeyScope, "bn1.bias", 1)
+	s.mesh = must.M1(mesh.New(s.machine.Backend, 1))
+	s.monitor = must.M1(newMonitor(s, s.mesh))
+	t.Cleanup(s.monitor.close)
+	return s
+}
+
+// collapsed is a running variance that makes an image nothing to a float32 beside BatchNorm's shift of 1.
+const collapsed = 1e38
+
+// collapse makes an encoder give the same features for all images, by its first layer's running variance.
+func collapse(s *session, scope string) *model.Variable {
+	return fill(s, scope, "bn1.running_var", collapsed)
+}
+
+func fill(s *session, scope, name string, x float32) *model.Variable {
+	v := s.store.RootScope().At("%s", scope).GetVariable(name)
+	value := tensors.FromShape(v.Shape())
+	must.M(tensors.MutableFlatData(value, func(flat []float32) {
+		for i := range flat {
+			flat[i] = x
+		}
+	}))
+	must.M(v.SetValue(value))
+	return v
+}
+
+// TestMonitorJudgesTheQueryEncoder collapses one encoder, then the other.
+func TestMonitorJudgesTheQueryEncoder(t *testing.T) {
+	s := judged(t, 0)
+	collapse(s, moco.KeyScope)
+	row, err := s.monitor.current(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row.Backbone[0] != copied || row.Projection[0] != copied {
+		t.Errorf("backbone %v, projection %v, want %v: the key encoder knows nothing, the query encoder has the copies",
+			row.Backbone, row.Projection, copied)
+	}
+	if row.Queries != 10 || row.Bank != 70 {
+		t.Errorf("%d queries in a bank of %d, want the 10 held-out images in the 70 for training", row.Queries, row.Bank)
+	}
+
+	s = judged(t, 0)
+	collapse(s, moco.QueryScope)
+	if row, err = s.monitor.current(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if row.Backbone[0] >= copied || row.Projection[0] >= copied {
+		t.Errorf("backbone %v, projection %v, want less than %v: the query encoder knows nothing", row.Backbone, row.Projection, copied)
+	}
+}
+
+// TestMonitorRecalibratesTheUntrained has running statistics that tell nothing apart, which an encoder before training is
+// not judged by, and which it keeps.
+func TestMonitorRecalibratesTheUntrained(t *testing.T) {
+	s := judged(t, 0)
+	variance := collapse(s, moco.QueryScope)
+	row, err := s.monitor.untrained(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row.Backbone[0] != copied || row.Projection[0] != copied || row.Pixels[0] != copied {
+		t.Errorf("backbone %v, projection %v, pixels %v, want %v of each", row.Backbone, row.Projection, row.Pixels, copied)
+	}
+	for _, x := range tensors.MustCopyFlatData[float32](must.M1(variance.Value())) {
+		if x != collapsed {
+			t.Fatalf("running variance %v after the evaluation, want the %v before it", x, collapsed)
+		}
+	}
+}
+
+func TestMonitorSearchesPartOfTheBank(t *testing.T) {
+	row, err := judged(t, 20).monitor.current(t.Context())
+	if err != nil || row.Bank != 20 || row.Queries != 10 {
+		t.Errorf("%d queries in a bank of %d, error %v, want 10 in the 20 asked for", row.Queries, row.Bank, err)
+	}
+}

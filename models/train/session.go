@@ -1,0 +1,212 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/mesh"
+)
+
+// session is one process's part of a run.
+type session struct {
+	config  run.Config
+	machine Machine
+	report  Reporter
+
+	train, test data.Source // test is nil where nothing can be judged
+	broken      brokenLog
+	views       augment.Config
+	moco        moco.Config
+
+	dir     *run.RunDir
+	metrics *run.Metrics
+	resumed *checkpoint.Checkpoint // nil in a fresh run
+
+	store   *model.Store
+	mesh    *mesh.Mesh
+	program *mesh.Program
+	monitor *monitor // nil when the run is never evaluated
+
+	saver      saver
+	snapshot   snapshot      // of the newest checkpoint; the saver's while it writes
+	order      []stateTensor // of the state, to find what is not finite first
+	saved      int           // the step of the newest checkpoint, -1 for none
+	reloadedAt int           // how many checkpoints were written when the device last failed, -1 when it did not
+
+	start               time.Time
+	sums                figures // since the last row of metrics
+	diagnoser           Diagnoser
+	scores              checkpoint.Scores // of the evaluations
+	perEpoch            int               // steps
+	epochs, total, done int               // epochs the schedule spans, steps of the run, steps done
+}
+
+// openData reads both splits and checks the configuration against them.
+func (s *session) openData() (err error) {
+	c := s.config
+	if s.views, err = augment.Preset(c.Views.Preset); err != nil {
+		return err
+	}
+	s.report.Stage("reading " + c.Data.Name())
+	if s.train, err = c.Data.Source("train", s.broken.add); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.closeData())
+		}
+	}()
+	if c.KNN.Every > 0 {
+		if err := s.openTest(); err != nil {
+			return err
+		}
+		if s.test == nil {
+			c.KNN.Every = 0
+		}
+	}
+	n := s.train.Info().N
+	if err := c.ValidateData(n); err != nil {
+		return err
+	}
+	for _, w := range append(c.Warnings(n), dataNotes(s.train)...) {
+		s.report.Note("warning: " + w)
+	}
+	s.perEpoch = c.StepsPerEpoch(n)
+	s.epochs, s.total = c.Run.Length(s.perEpoch)
+	if s.moco, err = c.Step(); err != nil {
+		return err
+	}
+	if err := s.moco.Validate(); err != nil {
+		return fmt.Errorf("train: %w: %w", run.ErrInvalid, err)
+	}
+	return nil
+}
+
+// openDir locks the directory and finds out whether the run begins or goes on.
+func (s *session) openDir(disk durable.FileSystem) (err error) {
+	if s.dir, err = run.OpenDir(disk, s.config.Run.Dir); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.dir.Close())
+		}
+	}()
+	sum, err := s.train.Fingerprint()
+	if err != nil {
+		return err
+	}
+	record := run.Record{Config: s.config, DataSHA256: sum, Versions: s.machine.Versions}
+	s.resumed, err = s.dir.Load()
+	if err != nil && !errors.Is(err, checkpoint.ErrNone) {
+		return err
+	}
+	if err := s.compare(record); err != nil {
+		return err
+	}
+	if err := s.dir.SaveRecord(record); err != nil {
+		return err
+	}
+	s.saved, s.reloadedAt = -1, -1
+	if s.resumed == nil {
+		return s.openMetrics()
+	}
+	if err := s.goOnFrom(s.resumed); err != nil {
+		return err
+	}
+	if s.finished() {
+		s.report.Note(fmt.Sprintf("the run has ended after %d steps; raise --epochs, or --steps, to go on with it", s.done))
+	} else {
+		s.report.Note(fmt.Sprintf("going on from step %d of %d", s.done, s.total))
+	}
+	return nil
+}
+
+// compare checks what the run is asked to be against what it was, and tells of harmless changes.
+func (s *session) compare(asked run.Record) error {
+	saved, err := s.dir.Record()
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && s.resumed == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		state := s.resumed.State
+		saved = run.Record{DataSHA256: asked.DataSHA256, Versions: state.Versions}
+		if saved.Config, err = run.ConfigOf(state); err != nil {
+			return err
+		}
+		s.report.Note("config.json is missing: the checkpoint's own configuration stands in for it")
+	case err != nil:
+		return err
+	}
+	notices, err := run.CheckResume(saved, asked)
+	if err != nil {
+		return err
+	}
+	for _, n := range notices {
+		s.report.Note("changed since the run began: " + n)
+	}
+	return nil
+}
+
+// finished says that there is nothing left to do.
+func (s *session) finished() bool {
+	return s.done >= s.total && s.saved == s.done && !s.evaluationDue()
+}
+
+// build makes the state and compiles the programs.
+func (s *session) build(ctx context.Context) error {
+	s.store = model.NewStore()
+	if err := moco.Init(s.store, s.moco, s.config.Run.Seed); err != nil {
+		return err
+	}
+	if s.resumed != nil {
+		if err := restore(s.store, s.resumed.Tensors); err != nil {
+			return err
+		}
+		s.resumed.Tensors = nil
+	}
+	var err error
+	if s.mesh, err = mesh.New(s.machine.Backend, s.machine.Devices); err != nil {
+		return err
+	}
+	s.order = computationOrder(s.moco.Encoder)
+	if ctx.Err() != nil {
+		return nil
+	}
+	s.report.Stage("compiling the step")
+	info := s.train.Info()
+	s.program, err = s.mesh.Compile("step", s.store, s.moco.Inputs(info.Size, info.Channels), s.moco.Step)
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	if s.test != nil {
+		s.report.Stage("compiling the encoder")
+		s.monitor, err = newMonitor(s, s.mesh)
+	}
+	return err
+}
+
+func (s *session) close() error {
+	if s.program != nil {
+		s.program.Close()
+	}
+	if s.monitor != nil {
+		s.monitor.close()
+	}
+	err := s.saver.wait()
+	if s.metrics != nil { // a reload may have failed to open it again
+		err = errors.Join(err, s.metrics.Close())
+	}
+	return errors.Join(err, s.closeData(), s.dir.Close())
+}
