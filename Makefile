@@ -6,7 +6,7 @@ BENCH ?= --preset=cifar10 --batch=128
 GOFUMPT := mvdan.cc/gofumpt@v0.9.2
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 PROTOC := github.com/jhump/goprotoc/cmd/goprotoc@v0.5.0
-PROTOS := xla/internal/hlopb/hlo.proto
+PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 
 .PHONY: help build setup tools demo test generate check bench slow fuzz interop
 

@@ -20,6 +20,7 @@
 //	models/format/torchfile    the files of torch.save
 //	models/format/pickle       Python's pickles as plain data: nothing in one is executed
 //	models/format/npy          arrays as NumPy files
+//	models/format/onnx         ONNX models: an inference graph with its weights
 //	models/format/tfevents     a run's metrics as TensorBoard's event files
 //	xla                        opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
 //	xla/hlo                    reads optimized programs: collectives, convolutions, aliased memory
