@@ -35,7 +35,7 @@ func (s *session) save() error {
 		return err
 	}
 	start := time.Now()
-	if err := s.snapshot.take(s.mesh, s.store); err != nil {
+	if err := s.snapshot.take(s.step); err != nil {
 		return err
 	}
 	s.saver.saving.Waited += time.Since(start)
