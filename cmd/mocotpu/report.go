@@ -53,6 +53,7 @@ func newReport() *cobra.Command {
 				return err
 			}
 			watch := newStages(cmd.ErrOrStderr())
+			defer watch.close()
 			o := report.Options{Stage: watch.stage}
 			if !noLook {
 				opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +41,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
+	}
+	var s signalled
+	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
+		return s.code() // nobody reads on
 	}
 	fmt.Fprintln(stderr, "mocotpu:", message(err))
 	return exitCode(ctx, err)

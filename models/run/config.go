@@ -92,7 +92,8 @@ type Run struct {
 	// Seed of the parameters, the order of the images and the views.
 	Seed uint64 `json:"seed"`
 	// CheckpointEvery is the number of steps between checkpoints; 0 writes one
-	// at the end of each epoch. One is always written at the end.
+	// at the end of each epoch, and after ten minutes without one. One is always
+	// written at the end.
 	CheckpointEvery int `json:"checkpoint_every"`
 	// Keep says which checkpoints stay. With Best, an evaluation that is better
 	// than all before it makes a checkpoint, too.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/janpfeifer/must"
 
@@ -48,7 +49,7 @@ func wantDiverged(t *testing.T, dir string, err error, kept int, what ...string)
 // builtSession is a run that is ready to take its next step.
 func builtSession(t *testing.T, c run.Config) *session {
 	t.Helper()
-	s := &session{config: c, machine: goMachine(t), report: &recorder{}}
+	s := &session{config: c, machine: goMachine(t), report: &recorder{}, now: time.Now}
 	s.config.Engine.Devices = 1
 	must.M(s.openData())
 	must.M(s.openDir(durable.Disk{}))

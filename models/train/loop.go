@@ -49,9 +49,14 @@ func (s *session) steps(ctx context.Context) (err error) {
 		}
 		s.sums.begin = s.sums.begin.Add(time.Since(pause)) // the throughput is that of the steps
 		waiting := time.Now()
-		batch, ok := <-batches
+		var batch Batch
+		var ok bool
+		select {
+		case batch, ok = <-batches:
+		case <-ctx.Done(): // a batch may be a long time in coming
+		}
 		if !ok {
-			return s.interrupted() // the context ended while the batch was being made
+			return s.interrupted()
 		}
 		waited := time.Since(waiting)
 		lr := run.LR(s.config.Optim, s.done/s.perEpoch, s.done%s.perEpoch, s.perEpoch, s.epochs)

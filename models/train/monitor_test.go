@@ -3,6 +3,7 @@ package train
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -33,7 +34,7 @@ func judged(t *testing.T, bankImages int) *session {
 		test.Labels[i] = (test.Labels[i] + 1) % int32(len(test.Classes))
 	}
 	s := &session{
-		config: c, machine: goMachine(t), report: &recorder{},
+		config: c, machine: goMachine(t), report: &recorder{}, now: time.Now,
 		views: must.M1(augment.Preset(c.Views.Preset)), definition: must.M1(c.Step()),
 	}
 	s.train, s.test = train, &test

@@ -54,7 +54,7 @@ func BenchmarkCheckpoint(b *testing.B) {
 // savingSession is a run's part that saves, without data, its state on the device.
 func savingSession(b *testing.B, c run.Config) (*session, *mesh.Program) {
 	b.Helper()
-	s := &session{config: c, report: &recorder{}, perEpoch: 1 << 20, total: 1 << 20, saved: -1}
+	s := &session{config: c, report: &recorder{}, now: time.Now, perEpoch: 1 << 20, total: 1 << 20, saved: -1}
 	s.definition = must.M1(c.Step())
 	s.order = computationOrder(s.definition.Encoder)
 	s.dir = must.M1(run.OpenDir(durable.Disk{}, c.Run.Dir))

@@ -40,8 +40,10 @@ type session struct {
 	snapshot   snapshot      // of the newest checkpoint; the saver's while it writes
 	order      []stateTensor // of the state, to find what is not finite first
 	saved      int           // the step of the newest checkpoint, -1 for none
+	savedAt    time.Time     // when it was begun, or the run
 	reloadedAt int           // how many checkpoints were written when the device last failed, -1 when it did not
 
+	now                 func() time.Time
 	start               time.Time
 	sums                figures // since the last row of metrics
 	diagnoser           Diagnoser
