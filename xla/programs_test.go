@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/janpfeifer/must"
+
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/hlo"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
