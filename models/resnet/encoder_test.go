@@ -183,7 +183,7 @@ func TestMaxPool(t *testing.T) {
 			x[i] = float32(max(0, parity.Uniform("pool", i)))
 		}
 		got, err := CallOnceN(engines.Go(t), func(x *Node) (*Node, *Node) {
-			return maxPool(x), MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
+			return maxPoolByTaps(x), MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
 		}, tensors.FromFlatDataAndDimensions(x, 2, size, size, 3))
 		if err != nil {
 			t.Fatal(err)
