@@ -21,6 +21,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/aot"
@@ -50,7 +51,7 @@ func TestMain(m *testing.M) {
 
 // smallStep is a step with everything in it: augmentation, shuffle, both encoders, queue. No layer has 192 or 24 channels,
 // so those numbers are images wherever they stand.
-func smallStep() (run.Config, moco.Config) {
+func smallStep() (run.Config, moco.Step) {
 	c := run.GlyphsGo()
 	c.MoCo.Batch = 192
 	step, err := c.Step()
@@ -70,22 +71,17 @@ func compileSmall(name string) (*aot.Compilation, error) {
 		return nil, err
 	}
 	defer e.Close()
-	_, step := smallStep()
-	store := model.NewStore()
-	if err := moco.Init(store, step, 0); err != nil {
-		return nil, err
-	}
+	_, definition := smallStep()
 	m, err := mesh.New(e, e.NumDevices())
 	if err != nil {
 		return nil, err
 	}
-	return aot.Compile(e, t.LibTPU(), nil, func() error {
-		p, err := m.Compile("step", store, step.Inputs(32, 3), step.Step)
-		if err == nil {
-			p.Close()
-		}
-		return err
-	})
+	s, err := step.New(m, definition, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	return aot.Compile(e, t.LibTPU(), nil, func() error { return s.Compile(32, 3) })
 }
 
 // inChild compiles the small step in a child process.
@@ -171,7 +167,7 @@ func checkSmall(t *testing.T, c *aot.Compilation) {
 		t.Errorf("exchanges %v, want three and one all-reduce of all gradients (%d bytes)", got, parameters)
 	}
 	own := 0
-	for _, conv := range m.Convolutions() {
+	for _, conv := range xlatest.Convolutions(m) {
 		if conv.Batch == batch {
 			t.Errorf("%s (%s) runs on all %d images on every device: %s", conv.Name, conv.OpName, batch, conv.InputShape)
 		}

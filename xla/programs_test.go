@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/janpfeifer/must"
+
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/hlo"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
@@ -46,7 +47,7 @@ func TestReadProgram(t *testing.T) {
 		t.Errorf("got collectives %v, want %v", got, want)
 	}
 	forward := 0
-	for _, c := range m.Convolutions() {
+	for _, c := range xlatest.Convolutions(m) {
 		if c.Batch != batch/groups {
 			t.Errorf("%s (%s) runs on %d images, want %d: %s, %s -> %s", c.Name, c.OpName, c.Batch, batch/groups, c.InputShape,
 				c.KernelShape, c.OutputShape)
@@ -55,7 +56,7 @@ func TestReadProgram(t *testing.T) {
 			forward++
 		}
 	}
-	if n := len(m.Convolutions()); n != 5 || forward != 3 {
+	if n := len(xlatest.Convolutions(m)); n != 5 || forward != 3 {
 		t.Errorf("got %d convolutions, %d of them no kernel gradients; want 2 forward, 1 backward, 2 kernel gradients", n, forward)
 	}
 	if p.Devices != 8 || !strings.Contains(p.StableHLO(), "@main") {
@@ -76,13 +77,13 @@ func TestReadProgramOfOneDevice(t *testing.T) {
 	if c := m.Collectives(); len(c) != 0 {
 		t.Errorf("got collectives %v, want none", c)
 	}
-	for _, c := range m.Convolutions() {
+	for _, c := range xlatest.Convolutions(m) {
 		if c.Batch != batch {
 			t.Errorf("%s runs on %d images, want %d", c.Name, c.Batch, batch)
 		}
 	}
-	if m.AliasedBytes() != 0 {
-		t.Errorf("%d bytes are aliased though nothing was donated", m.AliasedBytes())
+	if xlatest.AliasedBytes(m) != 0 {
+		t.Errorf("%d bytes are aliased though nothing was donated", xlatest.AliasedBytes(m))
 	}
 }
 

@@ -88,7 +88,7 @@ func (j ourPeer) steps(ctx context.Context, engine *xla.Engine, clock *peerClock
 	if err != nil {
 		return err
 	}
-	defer s.program.Close()
+	defer s.Close()
 	s.fill = func(dst []byte) { copy(dst, images) }
 	for more := true; more; {
 		if ctx.Err() != nil {
@@ -116,8 +116,8 @@ func (j ourPeer) epoch(ctx context.Context, engine *xla.Engine, clock *peerClock
 	if err != nil {
 		return err
 	}
-	defer b.program.Close()
-	feed, err := train.NewFeed(b.program, b.source, b.step, b.views, j.Config.Run.Seed)
+	defer b.step.Close()
+	feed, err := train.NewFeed(b.step, b.source, b.views, j.Config.Run.Seed)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ type peerRun struct {
 }
 
 // newPeerCase is the case of a configuration's step.
-func newPeerCase(c run.Config, step moco.Config, views augment.Config, device string) peerCase {
+func newPeerCase(c run.Config, step moco.Step, views augment.Config, device string) peerCase {
 	return peerCase{
 		Arch: step.Encoder.Arch, Width: step.Encoder.Width, Stem: step.Encoder.Stem, Head: step.Encoder.Head,
 		Dim: step.Encoder.Dim, Precision: step.Encoder.Precision, ImageSize: step.ImageSize, Batch: step.Batch,

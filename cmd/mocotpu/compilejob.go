@@ -11,11 +11,9 @@ import (
 	"os/exec"
 	"time"
 
-	"github.com/gomlx/gomlx/ml/model"
-
-	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
@@ -79,32 +77,17 @@ func (j compileJob) open() (e *xla.Engine, target string, err error) {
 }
 
 // compileStepOn compiles the very step that train runs.
-func compileStepOn(e *xla.Engine, c run.Config, step moco.Config) error {
-	store := model.NewStore()
-	if err := moco.Init(store, step, c.Run.Seed); err != nil {
-		return err
-	}
+func compileStepOn(e *xla.Engine, c run.Config, definition moco.Step) error {
 	m, err := mesh.New(e, e.NumDevices())
 	if err != nil {
 		return err
 	}
-	program, err := m.Compile("step", store, step.Inputs(storedImage(c.Data)), step.Step)
+	s, err := step.New(m, definition, c.Run.Seed)
 	if err != nil {
 		return err
 	}
-	program.Close()
-	return nil
-}
-
-// storedImage is the side and the channels of a data set's images, as the step gets them.
-func storedImage(d dataset.Config) (side, channels int) {
-	switch d.Kind {
-	case "mnist", "emnist":
-		return 28, 1
-	case "folder":
-		return d.Canvas, 3
-	}
-	return 32, 3
+	defer s.Close()
+	return s.Compile(c.Data.Image())
 }
 
 // runCompileJob is the child: a job from in, a reply on out.

@@ -80,7 +80,7 @@ func (c *compiler) fit(ctx context.Context, w io.Writer, t compileTarget) error 
 }
 
 // granule is what batches are multiples of: the images that the shuffle exchanges among all groups.
-func granule(m run.MoCo) int {
+func granule(m moco.Config) int {
 	if m.Shuffle && moco.ShuffleSet(m.Groups, m.Batch) == m.Groups {
 		return m.Groups * m.Groups
 	}
@@ -88,7 +88,7 @@ func granule(m run.MoCo) int {
 }
 
 // keys is what a step of so many images enqueues: the queue must hold it.
-func keys(m run.MoCo, batch int) int {
+func keys(m moco.Config, batch int) int {
 	if m.Symmetric {
 		return 2 * batch
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // Exit codes.
@@ -40,7 +42,11 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintln(stderr, "mocotpu:", err)
+	var s signalled
+	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
+		return s.code() // nobody reads on
+	}
+	fmt.Fprintln(stderr, "mocotpu:", message(err))
 	return exitCode(ctx, err)
 }
 
@@ -53,7 +59,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitTooBig
 	}
 	for _, usage := range []error{
-		data.ErrMissing, data.ErrCorrupt, run.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
+		data.ErrMissing, data.ErrCorrupt, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
 		packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace,
 	} {
 		if errors.Is(err, usage) {
@@ -70,7 +76,7 @@ func exitCode(ctx context.Context, err error) int {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mocotpu",
-		Short: "Momentum Contrast (MoCo) pretraining on TPU, GPU and CPU",
+		Short: "Momentum Contrast (MoCo) runing on TPU, GPU and CPU",
 		Long: "mocotpu trains image encoders without labels by Momentum Contrast (MoCo v1 and v2): one program,\n" +
 			"compiled by XLA through PJRT for a TPU, a GPU or the CPU, on one device or on eight with the same numbers.",
 		Example: "  mocotpu doctor                # what works on this machine\n" +
@@ -88,17 +94,26 @@ func newRoot() *cobra.Command {
 		return cmd.Help()
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+		return usageError{fmt.Errorf("%w%s; see %s --help", err, didYouMeanFlag(cmd, err), cmd.CommandPath())}
 	})
 	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newReport())
 	completeFlags(root)
+	groupHelp(root)
 	return root
 }
 
 // noArguments refuses what is neither a flag nor a command.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("unexpected argument %q; see %s --help", args[0], cmd.CommandPath())}
+		var names []string
+		for _, c := range cmd.Commands() {
+			names = append(names, c.Name())
+		}
+		hint := ""
+		if near := settings.Nearest(args[0], names); near != "" {
+			hint = "; did you mean " + near + "?"
+		}
+		return usageError{fmt.Errorf("unexpected argument %q%s; see %s --help", args[0], hint, cmd.CommandPath())}
 	}
 	return nil
 }

@@ -157,7 +157,7 @@ func deduce(tensors []safetensors.Tensor) (resnet.Config, error) {
 		}
 	}
 	closest, fewest := "", -1
-	for _, c.Arch = range resnet.Archs() {
+	for _, c.Arch = range resnet.Archs {
 		wrong := differences(c, shapes)
 		if len(wrong) == 0 {
 			return c, nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,12 +22,16 @@ const retries = 4
 // errGiveUp marks an answer that a retry won't change: on to the next mirror.
 var errGiveUp = errors.New("not retried")
 
+// errUnreachable marks a host that there is no way to.
+var errUnreachable = errors.New("no way to that host")
+
 // A download brings one file.
 type download struct {
 	resource
 	path     string
 	o        GetOptions
 	progress func(done int64)
+	dead     map[string]bool // mirrors that there is no way to, of all files together
 }
 
 func (d *download) run(ctx context.Context) error {
@@ -50,6 +55,10 @@ func (d *download) run(ctx context.Context) error {
 	defer part.Close()
 	var failures []error
 	for _, mirror := range d.mirrors {
+		if d.dead[mirror] {
+			continue
+		}
+		d.o.Note("trying " + mirror + d.name)
 		err := d.fromMirror(ctx, part, mirror+d.name)
 		if err == nil {
 			return d.finish(part)
@@ -58,6 +67,16 @@ func (d *download) run(ctx context.Context) error {
 			return fmt.Errorf("%w: run the same command again to resume", context.Cause(ctx))
 		}
 		failures = append(failures, fmt.Errorf("%s: %w", mirror, err))
+		d.o.Note(fmt.Sprintf("given up: %v", err))
+		d.dead[mirror] = errors.Is(err, errUnreachable)
+	}
+	if d.module != (goModule{}) {
+		d.o.Note("trying the Go module " + d.module.version)
+		err := d.fromModule(ctx, part)
+		if err == nil {
+			return d.finish(part)
+		}
+		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
 }
@@ -138,8 +157,12 @@ func (d *download) request(ctx context.Context, part *os.File, url string, have 
 	}
 	answer, err := d.o.Client.Do(r)
 	if err != nil {
-		if context.Cause(ctx) == stalled {
+		var unreachable *net.OpError
+		switch {
+		case context.Cause(ctx) == stalled:
 			err = stalled
+		case errors.As(err, &unreachable) && unreachable.Op == "dial":
+			err = fmt.Errorf("%w (%w): %w", err, errUnreachable, errGiveUp) // there will be no way there in a second, either
 		}
 		return have, err
 	}

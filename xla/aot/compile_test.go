@@ -46,8 +46,9 @@ func TestCompile(t *testing.T) {
 	if first.Stored || !first.Fits() || first.Memory.Arguments != 4*16*8 || first.Memory.Outputs != 4*16*16 || first.Devices != 1 {
 		t.Errorf("first compilation: %+v", first.Memory)
 	}
-	if m, err := first.Module(); err != nil || m.Opcodes()["dot"]+m.Opcodes()["custom-call"] == 0 {
-		t.Errorf("module: %v", err)
+	var text strings.Builder
+	if m, err := first.Module(); err != nil || m.WriteText(&text) != nil || !strings.Contains(text.String(), "f32[16,16]") {
+		t.Errorf("module: %v, want one with the product of 16 by 16:\n%s", err, text.String())
 	}
 	if !strings.Contains(first.Program, "stablehlo.dot_general") || first.HostBytes < 1<<20 {
 		t.Errorf("program %q, %d bytes of host memory", first.Program, first.HostBytes)

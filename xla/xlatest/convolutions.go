@@ -1,28 +1,30 @@
-package hlo
+package xlatest
 
 import (
 	"path"
 	"strings"
+
+	"github.com/mocotpu/mocotpu/xla/hlo"
 )
 
 // A Convolution is one convolution that a device computes.
 type Convolution struct {
 	Name           string
-	Batch          int64 // images, 0 if they can't be told (a matrix product whose images nothing near it names)
-	InputShape     Shape
-	KernelShape    Shape
-	OutputShape    Shape
+	Batch          int64 // images, 0 where nothing near a matrix product says how many
+	InputShape     hlo.Shape
+	KernelShape    hlo.Shape
+	OutputShape    hlo.Shape
 	FilterGradient bool // it sums over the images: the gradient of a kernel
 	OpName         string
 }
 
-// Convolutions lists the convolutions of all computations, fused ones included, also where the compiler made a library
+// Convolutions lists the convolutions of a compiled program's computations, fused ones included, also where the compiler made a library
 // call or a matrix product of one. It relies on images being the first axis in the graph, as GoMLX has them.
 //
-// The gradient of a kernel is a convolution with images as its features. It is told by its axes or, where the compiler
+// The gradient of a kernel is a convolution with images as its features. Its axes show it or, where the compiler
 // has reordered them, by a window that is dilated or larger than the output; one on 1x1 maps without stride looks like
 // a forward convolution.
-func (m *Module) Convolutions() []Convolution {
+func Convolutions(m *hlo.Module) []Convolution {
 	callers := map[int64]caller{}
 	for _, c := range m.Computations {
 		for _, i := range c.Instructions {
@@ -36,7 +38,7 @@ func (m *Module) Convolutions() []Convolution {
 	var found []Convolution
 	for _, c := range m.Computations {
 		for _, i := range c.Instructions {
-			operands := c.operands(i)
+			operands := operandsOf(c, i)
 			if len(operands) < 2 {
 				continue
 			}
@@ -69,8 +71,9 @@ func (m *Module) Convolutions() []Convolution {
 	return found
 }
 
-// filterGradient tells the gradient of a kernel from a forward convolution or the gradient of its input.
-func filterGradient(i *Instruction) bool {
+// filterGradient reports whether a convolution is the gradient of a kernel, not a forward one or the gradient of its
+// input.
+func filterGradient(i *hlo.Instruction) bool {
 	if i.BatchGroup > 1 || i.Conv.InputFeature == 0 {
 		return true
 	}
@@ -89,13 +92,13 @@ func filterGradient(i *Instruction) bool {
 
 // caller is the instruction that calls a computation, and where it is.
 type caller struct {
-	in   *Computation
-	inst *Instruction
+	in   *hlo.Computation
+	inst *hlo.Instruction
 }
 
 // imagesOfDot finds the images of a 1x1 convolution that became a matrix product: it is reshaped from or to four axes,
 // if not next to it, then around the fusion that it is the result of.
-func imagesOfDot(c *Computation, i *Instruction, callers map[int64]caller) int64 {
+func imagesOfDot(c *hlo.Computation, i *hlo.Instruction, callers map[int64]caller) int64 {
 	for range 4 { // fusions don't nest deeper
 		for _, u := range c.Instructions {
 			for _, id := range u.Operands {
@@ -104,8 +107,8 @@ func imagesOfDot(c *Computation, i *Instruction, callers map[int64]caller) int64
 				}
 			}
 		}
-		for _, o := range c.operands(i) {
-			for _, source := range c.operands(o) {
+		for _, o := range operandsOf(c, i) {
+			for _, source := range operandsOf(c, o) {
 				if reshapes[o.Opcode] && len(source.Shape.Dims) == 4 && o.Shape.Elements() == source.Shape.Elements() &&
 					axis(o.Shape, 0) == axis(i.Shape, 0) {
 					return source.Shape.Dims[0]
@@ -123,9 +126,9 @@ func imagesOfDot(c *Computation, i *Instruction, callers map[int64]caller) int64
 
 var reshapes = map[string]bool{"bitcast": true, "reshape": true}
 
-// operands returns the instructions that i takes.
-func (c *Computation) operands(i *Instruction) []*Instruction {
-	found := make([]*Instruction, 0, len(i.Operands))
+// operandsOf returns the instructions whose values i takes.
+func operandsOf(c *hlo.Computation, i *hlo.Instruction) []*hlo.Instruction {
+	found := make([]*hlo.Instruction, 0, len(i.Operands))
 	for _, id := range i.Operands {
 		for _, o := range c.Instructions {
 			if o.ID == id {
@@ -138,7 +141,7 @@ func (c *Computation) operands(i *Instruction) []*Instruction {
 }
 
 // axis returns the length of an axis, 0 if there is none.
-func axis(s Shape, n int64) int64 {
+func axis(s hlo.Shape, n int64) int64 {
 	if n < 0 || n >= int64(len(s.Dims)) {
 		return 0
 	}
