@@ -56,8 +56,9 @@ slow: setup tools ## the tests that take longer than CI's 20 minutes
 	$(GO) test -timeout 3h -tags slow -run Slow ./...
 
 fuzz: ## look for files that break a reader, 30 seconds each
-	@for target in data:FuzzIDX data:FuzzCIFAR data/files:FuzzTar format/npy:FuzzReadHeader data/picture:FuzzSqueeze; do \
-		$(GO) test -run XXX -fuzz "$${target#*:}\$$" -fuzztime 30s -fuzzminimizetime 10x "./models/$${target%:*}" || exit 1; done
+	@for target in models/data:FuzzIDX models/data:FuzzCIFAR models/data/files:FuzzTar models/format/npy:FuzzReadHeader \
+			models/data/picture:FuzzSqueeze xla/hlo:FuzzRead xla:FuzzPrepare; do \
+		$(GO) test -run XXX -fuzz "$${target#*:}\$$" -fuzztime 30s -fuzzminimizetime 10x "./$${target%:*}" || exit 1; done
 
 interop: setup bin/peers/ready ## run exported encoders in torchvision, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
 	PYTHONDONTWRITEBYTECODE=1 bin/peers/bin/python models/convert/testdata/interop.py $(MOCOTPU)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/mocotpu/mocotpu/xla/internal/stablehlo"
 )
 
 // The text is marked at the right places, whatever else the signature holds, and is otherwise unchanged.
@@ -155,11 +157,28 @@ func TestMarkDonatedErrors(t *testing.T) {
 	}
 }
 
-// No text makes the scanner panic or loop.
-func FuzzMarkDonated(f *testing.F) {
+// No text makes the scanner panic or loop, and the operations of what comes out are those of what went in.
+func FuzzPrepare(f *testing.F) {
 	f.Add("func.func @main(%a: tensor<2xf32> {x = \"}\", y}, %b: f32) -> (tensor<2xf32>, f32) {}")
 	f.Add("func.func @main(%a: f32 {\"")
+	f.Add("func.func @main(%a: f32) -> f32 { %0 = \"x.dot_general\"(%a) {p = #stablehlo<precision A>} : (f32) -> f32 \"r\"(%0) : (f32) -> () }")
 	f.Fuzz(func(t *testing.T, text string) {
-		_, _, _, _ = prepare(text, map[int]int{0: 0}, false)
+		after, _, _, err := prepare(text, map[int]int{0: 0}, false)
+		if err != nil {
+			return
+		}
+		was, failed := operations(text)
+		is, err := operations(after)
+		if (err != nil) != (failed != nil) || len(is) != len(was) {
+			t.Errorf("%d operations, %v, of %d, %v:\n%s", len(is), err, len(was), failed, after)
+		}
 	})
+}
+
+func operations(text string) ([]stablehlo.Operation, error) {
+	main, err := stablehlo.Main(text)
+	if err != nil {
+		return nil, err
+	}
+	return main.Operations()
 }

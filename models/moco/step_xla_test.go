@@ -119,7 +119,7 @@ func TestCollectives(t *testing.T) {
 	}
 	found := map[string][]hlo.Collective{}
 	for _, c := range module.Collectives() {
-		t.Logf("%s of %d arrays like %v, %d bytes a device: %s", c.Op, len(c.Shapes), c.Shapes[0], c.Bytes, c.Purpose)
+		t.Logf("%s of %d arrays like %v, %d bytes a device", c.Op, len(c.Shapes), c.Shapes[0], c.Bytes)
 		found[c.Op] = append(found[c.Op], c)
 	}
 	count := func(op string, want int) {

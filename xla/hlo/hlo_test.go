@@ -27,12 +27,12 @@ func TestRecorded(t *testing.T) {
 	m := must.M1(Read("hlo_with_config", recorded(t)))
 	var got []string
 	for _, c := range m.Collectives() {
-		got = append(got, fmt.Sprintf("%s %s %d bytes in %d arrays, groups %v, x%d", c.Op, c.Purpose, c.Bytes, len(c.Shapes), c.Groups, c.Count))
+		got = append(got, fmt.Sprintf("%s %d bytes in %d arrays, groups %v, x%d", c.Op, c.Bytes, len(c.Shapes), c.Groups, c.Count))
 	}
 	want := []string{
-		"all-to-all images 1200 bytes in 8 arrays, groups [[0 1 2 3 4 5 6 7]], x1",
-		"all-reduce gradients 820 bytes in 3 arrays, groups [[0 1 2 3 4 5 6 7]], x1",
-		"all-gather keys 3584 bytes in 1 arrays, groups [[0 1 2 3 4 5 6 7]], x1",
+		"all-to-all 1200 bytes in 8 arrays, groups [[0 1 2 3 4 5 6 7]], x1",
+		"all-reduce 820 bytes in 3 arrays, groups [[0 1 2 3 4 5 6 7]], x1",
+		"all-gather 3584 bytes in 1 arrays, groups [[0 1 2 3 4 5 6 7]], x1",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -211,23 +211,23 @@ func TestCollectives(t *testing.T) {
 		computation(4, 1, on(6, inst(1, "collective-permute-start", tuple(array(bf16, 4, 9, 9, 3), array(bf16, 4, 9, 9, 3), array(s32), array(s32))))),
 	)))
 	type line struct {
-		op, purpose, opName string
-		bytes               int64
-		count               int
+		op, opName string
+		bytes      int64
+		count      int
 	}
 	var got []line
 	for _, c := range m.Collectives() {
-		got = append(got, line{c.Op, c.Purpose, c.OpName, c.Bytes, c.Count})
+		got = append(got, line{c.Op, c.OpName, c.Bytes, c.Count})
 	}
 	want := []line{
-		{"all-gather", Keys, "keys", 32 * 128 * 4, 2},
-		{"all-reduce", Gradients, "", 3*3*8*8*4 + 4, 1},
-		{"all-reduce", Statistics, "", 2 * 64 * 4, 1},
-		{"all-reduce", Statistics, "", 4, 1},
-		{"all-reduce", Statistics, "", 4, 1},
-		{"all-to-all", Features, "", 2 * 2 * 128 * 4, 1},
-		{"all-gather", Images, "", 32 * 8 * 8 * 3, 1},
-		{"collective-permute", Images, "", 4 * 9 * 9 * 3 * 2, 1},
+		{"all-gather", "keys", 32 * 128 * 4, 2},
+		{"all-reduce", "", 3*3*8*8*4 + 4, 1},
+		{"all-reduce", "", 2 * 64 * 4, 1},
+		{"all-reduce", "", 4, 1},
+		{"all-reduce", "", 4, 1},
+		{"all-to-all", "", 2 * 2 * 128 * 4, 1},
+		{"all-gather", "", 32 * 8 * 8 * 3, 1},
+		{"collective-permute", "", 4 * 9 * 9 * 3 * 2, 1},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%v\nwant\n%v", got, want)
