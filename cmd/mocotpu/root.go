@@ -79,7 +79,7 @@ func exitCode(ctx context.Context, err error) int {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mocotpu",
-		Short: "Momentum Contrast (MoCo) runing on TPU, GPU and CPU",
+		Short: "Momentum Contrast (MoCo) pretraining on TPU, GPU and CPU",
 		Long: "mocotpu trains image encoders without labels by Momentum Contrast (MoCo v1 and v2): one program,\n" +
 			"compiled by XLA through PJRT for a TPU, a GPU or the CPU, on one device or on eight with the same numbers.",
 		Example: "  mocotpu doctor                # what works on this machine\n" +
