@@ -26,15 +26,15 @@
 //	xla                        opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
 //	xla/engine                 which engine, as plain data
 //	xla/hlo                    reads optimized programs: collectives, convolutions, aliased memory
-//	xla/programs               keeps compiled programs on disk, for the next start
+//	xla/programs               keeps what was compiled on disk: programs that run, and compilations for a plan
 //	xla/mesh                   compiles a graph function over a row of devices
-//	xla/aot                    compiles a program ahead of time and keeps what the compiler said
 //	xla/host/settings          what is wrong with a tree of settings, field by field
+//	xla/host/child             other programs, and parts of this one, as child processes
 //	xla/host/durable           files that survive a crash, and the file system that a test breaks
 //	xla/setup                  installs and finds PJRT plugins
 //	xla/cpuplugin              our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
 //	tpu                        Cloud TPUs by name, and a compiler for those that are not there
-//	tpu/plan                   what a compiled program needs and takes, as a report
+//	tpu/plan                   compiles a program ahead of time, and reports what it needs and takes
 //	cmd/mocotpu                the command
 //	notebooks/show             pictures, charts and tables in a GoNB notebook
 //

@@ -10,8 +10,8 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/tpu"
+	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
-	"github.com/mocotpu/mocotpu/xla/aot"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
@@ -30,7 +30,7 @@ func TestSlowAugmentationCost(t *testing.T) {
 	m := must.M1(mesh.New(e, e.NumDevices()))
 	compile := func(views benchViews) map[string]float64 {
 		definition.Views = views.viewer
-		c, err := aot.Compile(e, target.LibTPU(), nil, func() error {
+		c, err := plan.Compile(e, target.LibTPU(), nil, func() error {
 			s := must.M1(step.New(m, definition, 0))
 			defer s.Close()
 			return s.Compile(views.side, views.channels)

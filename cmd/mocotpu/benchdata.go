@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/picture"
@@ -46,7 +47,7 @@ func newBenchData() *cobra.Command {
 	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVar(&o.folder, "folder", "", "folder of images or shards to read (default: images drawn for the purpose)")
 	cmd.Flags().IntVar(&o.images, "images", 1024, "images to draw, or of the folder to read (0: all)")
-	cmd.Flags().IntVar(&o.canvas, "canvas", defaultCanvas, "side of the square that images are squeezed to, in pixels")
+	cmd.Flags().IntVar(&o.canvas, "canvas", dataset.DefaultCanvas, "side of the square that images are squeezed to, in pixels")
 	cmd.Flags().IntVar(&o.batch, "batch", 64, "images of a batch")
 	cmd.Flags().IntVar(&o.workers, "workers", runtime.NumCPU(), "images decoded at a time, and workers of PyTorch's loader")
 	cmd.Flags().StringVar(&o.python, "python", "python3", "Python to look for PyTorch in; empty leaves the comparison out")

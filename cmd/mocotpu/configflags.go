@@ -89,6 +89,7 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.choice(&c.Encoder.Stem, "stem", "encoder.stem", "what stands before the first stage")
 	b.choice(&c.Encoder.Head, "head", "encoder.head", "projection: linear is v1's, mlp v2's")
 	b.int(&c.Encoder.Dim, "dim", "encoder.dim", "dimension of the projections")
+	b.string(&c.Run.Init, "init", "run.init", "weights to start from: a run, an encoder's file, or one of torchvision, timm or facebookresearch/moco")
 
 	b.group = groupAlgorithm
 	b.int(&c.MoCo.Queue, "queue", "moco.queue", "keys in the queue")

@@ -10,7 +10,12 @@ import (
 	"os"
 )
 
-func main() { os.Exit(command()) }
+func main() {
+	if serveJobs() {
+		return
+	}
+	os.Exit(command())
+}
 
 // command runs the process's arguments under its signals.
 func command() int {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,8 +34,8 @@ func newReport() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(engine.Backends, choice.Backend) {
-				return usageError{fmt.Errorf("--backend: %q, want one of %s", choice.Backend, strings.Join(engine.Backends, ", "))}
+			if err := checkBackend(choice.Backend); err != nil {
+				return usageError{err}
 			}
 			for _, dir := range args {
 				if _, err := run.ReadRecord(dir); err != nil {
@@ -54,7 +53,7 @@ func newReport() *cobra.Command {
 			}
 			watch := newStages(cmd.ErrOrStderr())
 			defer watch.close()
-			o := report.Options{Stage: watch.stage}
+			o := report.Options{Stage: func(what string) { watch.Stage(what) }}
 			if !noLook {
 				opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
 				if err != nil {

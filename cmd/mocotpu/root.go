@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -27,10 +28,21 @@ const (
 	exitInterrupted = 130
 )
 
+// errUsage is what every usageError is: jobs keep it from one process to the other.
+var errUsage = errors.New("wrong use")
+
 // usageError marks an error that the user mends by typing something else.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
+
+func (usageError) Is(target error) bool { return target == errUsage }
+
+// usageErrors are the errors of exit code 2.
+var usageErrors = []error{
+	errUsage, data.ErrMissing, data.ErrCorrupt, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
+	packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace,
+}
 
 // execute is the command as a function: it returns the exit code.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -58,16 +70,7 @@ func exitCode(ctx context.Context, err error) int {
 	if errors.Is(err, errTooBig) {
 		return exitTooBig
 	}
-	for _, usage := range []error{
-		data.ErrMissing, data.ErrCorrupt, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
-		packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace,
-	} {
-		if errors.Is(err, usage) {
-			return exitUsage
-		}
-	}
-	var wrong usageError
-	if errors.As(err, &wrong) {
+	if slices.ContainsFunc(usageErrors, func(usage error) bool { return errors.Is(err, usage) }) {
 		return exitUsage
 	}
 	return exitFailed
@@ -76,7 +79,7 @@ func exitCode(ctx context.Context, err error) int {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mocotpu",
-		Short: "Momentum Contrast (MoCo) runing on TPU, GPU and CPU",
+		Short: "Momentum Contrast (MoCo) pretraining on TPU, GPU and CPU",
 		Long: "mocotpu trains image encoders without labels by Momentum Contrast (MoCo v1 and v2): one program,\n" +
 			"compiled by XLA through PJRT for a TPU, a GPU or the CPU, on one device or on eight with the same numbers.",
 		Example: "  mocotpu doctor                # what works on this machine\n" +

@@ -12,7 +12,9 @@ import (
 	"testing"
 
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/host/child"
 	"github.com/mocotpu/mocotpu/xla/programs"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
 // TestMain lets the test binary be the command: doctor probes engines and compile compiles in a child process of
@@ -21,7 +23,10 @@ func TestMain(m *testing.M) {
 	if how := os.Getenv(hanging); how != "" {
 		hang(how)
 	}
-	if len(os.Args) > 1 && (os.Args[1] == "doctor" || os.Args[1] == "compile" || os.Args[1] == "train" || os.Args[1] == "bench") {
+	if serveJobs() {
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "train" {
 		main()
 	}
 	cache, err := os.MkdirTemp("", "programs-*")
@@ -170,14 +175,13 @@ func TestDoctor(t *testing.T) {
 
 // The libraries that an engine loads have their own loggers; a user reads ours.
 func TestOpeningIsQuiet(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	child := exec.CommandContext(t.Context(), self, "doctor", "--probe=cpu")
+	xlatest.CPU(t, 1)
+	opening := exec.CommandContext(t.Context(), os.Args[0])
+	opening.Env = append(os.Environ(), child.Variable+"="+probing.Name)
+	opening.Stdin = strings.NewReader(`"cpu"`)
 	var talk bytes.Buffer
-	child.Stderr = &talk
-	if _, err := child.Output(); err != nil || talk.Len() > 0 {
-		t.Errorf("opening the cpu engine: error %v, stderr %q, want no words", err, talk.String())
+	opening.Stderr = &talk
+	if out, err := opening.Output(); err != nil || talk.Len() > 0 || !strings.Contains(string(out), `"Devices":1`) {
+		t.Errorf("opening the cpu engine: %s, error %v, stderr %q, want no words", out, err, talk.String())
 	}
 }

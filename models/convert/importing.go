@@ -51,7 +51,12 @@ func importFile(path string, o ImportOptions) (*encoder.Weights, error) {
 	if err != nil {
 		return nil, err
 	}
-	tensors, err = torchvisionNames(tensors)
+	return importTensors(path, tensors, o)
+}
+
+// importTensors makes an encoder of a file's tensors.
+func importTensors(path string, tensors []safetensors.Tensor, o ImportOptions) (*encoder.Weights, error) {
+	tensors, err := torchvisionNames(tensors)
 	if err != nil {
 		return nil, err
 	}

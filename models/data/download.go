@@ -11,9 +11,10 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // retries is how many connections in a row may bring nothing new before a mirror is given up.
@@ -61,7 +62,7 @@ func (d *download) run(ctx context.Context) error {
 		d.o.Note("trying " + mirror + d.name)
 		err := d.fromMirror(ctx, part, mirror+d.name)
 		if err == nil {
-			return d.finish(part)
+			return d.finish()
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w: run the same command again to resume", context.Cause(ctx))
@@ -74,12 +75,15 @@ func (d *download) run(ctx context.Context) error {
 		d.o.Note("trying the Go module " + d.module.version)
 		err := d.fromModule(ctx, part)
 		if err == nil {
-			return d.finish(part)
+			return d.finish()
 		}
 		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
 }
+
+// finish gives the verified part its name.
+func (d *download) finish() error { return durable.Place(durable.Disk{}, d.path+".part", d.path) }
 
 // fromMirror fills part from one URL and verifies it. A wrong checksum is tried once more from the start: the part may have begun as something else.
 func (d *download) fromMirror(ctx context.Context, part *os.File, url string) error {
@@ -220,22 +224,6 @@ func (d *download) verify(f *os.File) error {
 		return fmt.Errorf("%s: got SHA-256 %s, want %s: %w", f.Name(), got, d.sha256, ErrChecksum)
 	}
 	return nil
-}
-
-// finish gives the verified part its name, in an order that survives a crash.
-func (d *download) finish(part *os.File) error {
-	if err := part.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(part.Name(), d.path); err != nil {
-		return err
-	}
-	folder, err := os.Open(filepath.Dir(d.path))
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
 }
 
 // watched is a reader that tells how far it has come.

@@ -1,7 +1,6 @@
 package data
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,8 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
+
+	"github.com/mocotpu/mocotpu/xla/host/child"
 )
 
 // moduleLimit is how long the Go tool may take to bring a module.
@@ -33,19 +33,16 @@ func (m goModule) open(ctx context.Context, name string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("module %s: no go tool to fetch it with", m.version)
 	}
-	ctx, cancel := context.WithTimeout(ctx, moduleLimit)
-	defer cancel()
-	c := exec.CommandContext(ctx, tool, "mod", "download", "-json", m.version)
-	c.Dir = os.TempDir() // no module of the user's has a say
-	var answer, talk bytes.Buffer
-	c.Stdout, c.Stderr = &answer, &talk
-	failed := c.Run()
+	answer, failed := child.Command{
+		Args: []string{tool, "mod", "download", "-json", m.version}, Dir: os.TempDir(), // no module of the user's has a say
+		Limit: moduleLimit,
+	}.Run(ctx)
 	var found struct{ Dir, Error string }
-	switch err := json.Unmarshal(answer.Bytes(), &found); {
+	switch err := json.Unmarshal(answer, &found); {
 	case found.Error != "":
 		return nil, fmt.Errorf("module %s: %s", m.version, found.Error)
 	case failed != nil:
-		return nil, fmt.Errorf("module %s: %w: %s", m.version, failed, strings.TrimSpace(talk.String()))
+		return nil, fmt.Errorf("module %s: %w", m.version, failed)
 	case err != nil:
 		return nil, fmt.Errorf("module %s: the go tool's answer: %w", m.version, err)
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -46,21 +47,22 @@ type found struct {
 }
 
 // newLook opens the encoder of a run's newest checkpoint and shows it the run's images.
-func newLook(b compute.Backend, dir string, c run.Config, bank, test *data.Set) (*look, error) {
+func newLook(ctx context.Context, b compute.Backend, dir string, c run.Config, bank, test *data.Set) (*look, error) {
 	e, err := encoder.Open(b, dir, encoder.Options{})
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
 	bank, test = firstImages(bank, bankImages), firstImages(test, queryImages)
-	bankFeatures, err := e.Embed(bank.Pixels, bank.N)
+	known, err := e.EmbedAll(ctx, bank, nil)
 	if err != nil {
 		return nil, err
 	}
-	features, err := e.Embed(test.Pixels, test.N)
+	shown, err := e.EmbedAll(ctx, test, nil)
 	if err != nil {
 		return nil, err
 	}
+	bankFeatures, features := known.Trunk, shown.Trunk
 	chosen := sampled(test)
 	l := &look{}
 	if l.Views, err = views(b, c, test, chosen); err != nil {

@@ -81,7 +81,7 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 			case err != nil:
 				return err
 			default:
-				if r.Look, err = newLook(o.Backend, dir, r.config, bank, test); err != nil {
+				if r.Look, err = newLook(ctx, o.Backend, dir, r.config, bank, test); err != nil {
 					return fmt.Errorf("report: %s: %w", dir, err)
 				}
 			}

@@ -89,6 +89,9 @@ type Run struct {
 	// Steps ends the run early, after so many steps; 0 does not. The schedule
 	// spans Epochs, or Steps where Epochs is 0.
 	Steps int `json:"steps"`
+	// Init names what both encoders start from: a run directory, an encoder's file, or one of torchvision, timm or
+	// facebookresearch/moco. Empty starts from weights drawn by Seed. A run that goes on does not read it.
+	Init string `json:"init"`
 	// Seed of the parameters, the order of the images and the views.
 	Seed uint64 `json:"seed"`
 	// CheckpointEvery is the number of steps between checkpoints; 0 writes one

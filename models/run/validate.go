@@ -109,13 +109,7 @@ func positive(x float64) bool { return x > 0 && !math.IsInf(x, 1) }
 func (c Config) ValidateData(nTrain int) error {
 	var p settings.Check
 	p.That(nTrain >= c.MoCo.Batch, "moco.batch", "is %d, want at most the %d training images", c.MoCo.Batch, nTrain)
-	bank := nTrain
-	if c.KNN.BankImages > 0 {
-		bank = min(bank, c.KNN.BankImages)
-	}
-	if c.KNN.Every > 0 && len(c.KNN.Ks) > 0 {
-		k := slices.Max(c.KNN.Ks)
-		p.That(k <= bank, "knn.ks", "has %d, want at most the %d images of the bank", k, bank)
+	if c.KNN.Every > 0 {
 		p.That(c.KNN.BankImages == 0 || c.KNN.BankImages >= c.MoCo.Batch, "knn.bank_images", "is %d, want 0 (all) or at least one batch of %d",
 			c.KNN.BankImages, c.MoCo.Batch)
 	}

@@ -46,7 +46,7 @@ func (s *session) backToCheckpoint() error {
 		return s.goOnFrom(saved)
 	}
 	s.done, s.saved, s.sums = 0, -1, figures{}
-	if err := s.step.Reset(); err != nil {
+	if err := errors.Join(s.step.Reset(), s.begin()); err != nil {
 		return err
 	}
 	return s.openMetrics()

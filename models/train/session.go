@@ -33,6 +33,8 @@ type session struct {
 	metrics *run.Metrics
 	resumed *checkpoint.Checkpoint // nil in a fresh run
 
+	beginning *beginning // nil where the weights are fresh
+
 	step    *step.Step
 	monitor *monitor // nil when the run is never evaluated
 
@@ -110,6 +112,9 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 	if err := s.compare(record); err != nil {
 		return err
 	}
+	if err := s.readBeginning(); err != nil {
+		return err
+	}
 	if err := s.dir.SaveRecord(record); err != nil {
 		return err
 	}
@@ -173,6 +178,8 @@ func (s *session) build(ctx context.Context) error {
 			return err
 		}
 		s.resumed.Tensors = nil
+	} else if err := s.begin(); err != nil {
+		return err
 	}
 	s.order = computationOrder(s.definition.Encoder)
 	if ctx.Err() != nil {
@@ -188,6 +195,30 @@ func (s *session) build(ctx context.Context) error {
 		s.monitor, err = newMonitor(s, m)
 	}
 	return err
+}
+
+// readBeginning reads what a run that begins starts from.
+func (s *session) readBeginning() (err error) {
+	path := s.config.Run.Init
+	if path == "" || s.resumed != nil {
+		return nil
+	}
+	s.report.Stage("reading " + path)
+	if s.beginning, err = readBeginning(path, s.config.Encoder); err != nil {
+		return err
+	}
+	for _, n := range s.beginning.notes() {
+		s.report.Note(n)
+	}
+	return nil
+}
+
+// begin sets the state of a run that has done no step yet.
+func (s *session) begin() error {
+	if s.beginning == nil {
+		return nil
+	}
+	return s.beginning.apply(s.step, s.definition.Encoder)
 }
 
 // restore sets the state from a checkpoint's tensors.

@@ -138,12 +138,3 @@ func Part(source data.Source, n int) data.Source {
 	}
 	return &cut
 }
-
-// Pixels copies the images of a source, which go into memory.
-func Pixels(source data.Source) ([]uint8, error) {
-	set, err := load(source)
-	if err != nil {
-		return nil, err
-	}
-	return set.Pixels, nil
-}

@@ -1,14 +1,19 @@
-package aot
+package plan
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"syscall"
 	"time"
 
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/hlo"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // A Compilation is what a compiler made of a program for one device of a target. Bytes and flops are a device's.
@@ -43,35 +48,88 @@ func (c *Compilation) Compiled() bool { return len(c.Optimized) > 0 }
 // Module reads the program after the compiler.
 func (c *Compilation) Module() (*hlo.Module, error) {
 	if !c.Compiled() {
-		return nil, fmt.Errorf("aot: the program for %s does not fit, there is no compiled one", c.Target)
+		return nil, fmt.Errorf("plan: the program for %s does not fit, there is no compiled one", c.Target)
 	}
 	return hlo.Read(c.Format, c.Optimized)
 }
 
+// pack is the compilation as a store keeps it: gzipped JSON.
+func (c *Compilation) pack() ([]byte, error) {
+	var b bytes.Buffer
+	packed := gzip.NewWriter(&b)
+	err := errors.Join(json.NewEncoder(packed).Encode(c), packed.Close())
+	return b.Bytes(), err
+}
+
+// unpack reads what pack made.
+func unpack(content []byte) (*Compilation, error) {
+	unpacked, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		return nil, err
+	}
+	c := &Compilation{}
+	if err := json.NewDecoder(unpacked).Decode(c); err != nil {
+		return nil, err
+	}
+	c.Stored = true
+	return c, nil
+}
+
+// find returns what the store has, nil where it must be compiled. The store is told what is wrong with it.
+func find(store *programs.Store, key, target string) *Compilation {
+	content, err := store.Get(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var c *Compilation
+	if err == nil {
+		c, err = unpack(content)
+	}
+	if err != nil {
+		store.Tell(fmt.Errorf("plan: the program for %s is compiled again: %w", target, err))
+	}
+	return c
+}
+
+// keep puts a compilation into the store, which is told what is wrong with it.
+func keep(store *programs.Store, key string, c *Compilation) {
+	content, err := c.pack()
+	if err == nil {
+		err = store.Put(key, content)
+	}
+	if err != nil {
+		store.Tell(fmt.Errorf("plan: the program for %s is not kept: %w", c.Target, err))
+	}
+}
+
+// keyOf identifies a compilation: by the program's text, the compiler, the target, and what else decides what a compiler
+// makes.
+func keyOf(program, compiler, target string) string {
+	return programs.Key(programs.Ahead, program, compiler, target, os.Getenv("XLA_FLAGS"), os.Getenv("LIBTPU_INIT_ARGS"))
+}
+
 // errStored stops a compilation whose result is in the store.
-var errStored = errors.New("aot: compiled before")
+var errStored = errors.New("plan: compiled before")
 
 // Compile returns what the engine's compiler makes of the one program that build compiles on it, from the store if it is
-// there (store may be nil). target is part of what identifies a compilation.
-func Compile(e *xla.Engine, target string, store *Store, build func() error) (*Compilation, error) {
+// there (store may be nil). target, beside program and compiler, identifies a compilation. A program that does not fit is no
+// error, see Compilation.Failure; nor is anything that is wrong with the store.
+//
+// The compiler runs in this process, and cannot be stopped: see [InChild].
+func Compile(e *xla.Engine, target string, store *programs.Store, build func() error) (*Compilation, error) {
 	var stored *Compilation
 	var program *xla.Program
 	var key string
 	var start time.Time
 	e.BeforeCompile(func(p *xla.Program) error {
 		if program != nil {
-			return errors.New("aot: a second program, want one")
+			return errors.New("plan: a second program, want one")
 		}
 		program = p
-		key = Key(p.StableHLO(), e.PluginVersion(), target)
+		key = keyOf(p.StableHLO(), e.PluginVersion(), target)
 		if store != nil {
-			c, err := store.Get(key)
-			switch {
-			case err == nil:
-				stored = c
+			if stored = find(store, key, target); stored != nil {
 				return errStored
-			case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrDamaged):
-				return err
 			}
 		}
 		start = time.Now()
@@ -95,32 +153,16 @@ func Compile(e *xla.Engine, target string, store *Store, build func() error) (*C
 	case err != nil:
 		return nil, err
 	case program == nil:
-		return nil, errors.New("aot: nothing was compiled: the go engine has no compiler")
+		return nil, errors.New("plan: nothing was compiled: the go engine has no compiler")
 	default:
 		if err := c.read(program); err != nil {
 			return nil, err
 		}
 	}
 	if store != nil {
-		if err := store.Put(key, c); err != nil {
-			return nil, err
-		}
+		keep(store, key, c)
 	}
 	return c, nil
-}
-
-// OutOfMemory is what is known of a program that an engine had no memory for (xla.ResourceExhausted): its failure, and
-// where it failed in running all that the compiler made of it.
-func OutOfMemory(e *xla.Engine, target string, failed *xla.Error) (*Compilation, error) {
-	p := failed.Program
-	c := &Compilation{
-		Target: target, Compiler: e.PluginVersion(), Devices: p.Devices, Marked: p.Marked, Program: p.StableHLO(), Failure: failed.Msg,
-	}
-	err := c.read(p)
-	if errors.Is(err, xla.ErrReleased) { // it was never compiled
-		return c, nil
-	}
-	return c, err
 }
 
 // mostMemory is the most resident memory that this process has had, in bytes.

@@ -1,8 +1,7 @@
-package aot_test
+package plan_test
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,8 +11,9 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
-	"github.com/mocotpu/mocotpu/xla/aot"
+	"github.com/mocotpu/mocotpu/xla/programs"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
@@ -33,10 +33,11 @@ func product(e *xla.Engine, n int) func() error {
 // A compilation is kept, found again by the program and the target, and made again where its file is damaged.
 func TestCompile(t *testing.T) {
 	e := xlatest.CPU(t, 1)
-	store := &aot.Store{Dir: filepath.Join(t.TempDir(), "compiled")}
-	compile := func(target string, n int) *aot.Compilation {
+	var told []error
+	store := &programs.Store{Dir: filepath.Join(t.TempDir(), "compiled"), Told: func(err error) { told = append(told, err) }}
+	compile := func(target string, n int) *plan.Compilation {
 		t.Helper()
-		c, err := aot.Compile(e, target, store, product(e, n))
+		c, err := plan.Compile(e, target, store, product(e, n))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +58,7 @@ func TestCompile(t *testing.T) {
 	if !again.Stored || again.Memory != first.Memory || string(again.Optimized) != string(first.Optimized) || again.Program != first.Program {
 		t.Errorf("the second time: stored %t, memory %+v, want the first", again.Stored, again.Memory)
 	}
-	for _, other := range []*aot.Compilation{compile("cpu/1", 32), compile("another", 16)} {
+	for _, other := range []*plan.Compilation{compile("cpu/1", 32), compile("another", 16)} {
 		if other.Stored {
 			t.Error("another program or target came from the store")
 		}
@@ -75,8 +76,8 @@ func TestCompile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if compile("cpu/1", 16).Stored {
-		t.Error("a damaged file was believed")
+	if compile("cpu/1", 16).Stored || len(told) != 1 || !errors.Is(told[0], programs.ErrDamaged) || !strings.Contains(told[0].Error(), "for cpu/1 is compiled again") {
+		t.Errorf("a damaged file was believed, or not told: %v", told)
 	}
 	if !compile("cpu/1", 16).Stored {
 		t.Error("a damaged file was not replaced")
@@ -95,7 +96,7 @@ func TestCompileErrors(t *testing.T) {
 		{"two programs", func() error { return errors.Join(product(e, 8)(), product(e, 9)()) }, "a second program"},
 		{"its own", func() error { return own }, "own"},
 	} {
-		if _, err := aot.Compile(e, "cpu/1", nil, test.build); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := plan.Compile(e, "cpu/1", nil, test.build); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
 		}
 	}
@@ -104,24 +105,31 @@ func TestCompileErrors(t *testing.T) {
 	}
 }
 
-func TestStoreErrors(t *testing.T) {
-	store := &aot.Store{Dir: t.TempDir()}
-	if _, err := store.Get("none"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("got %v, want that there is none", err)
-	}
-	file := filepath.Join(store.Dir, "file")
+// A store that is of no use costs time, and a notice.
+func TestCompileWithoutStore(t *testing.T) {
+	e := xlatest.CPU(t, 1)
+	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&aot.Store{Dir: filepath.Join(file, "below")}).Put("key", &aot.Compilation{}); err == nil {
-		t.Error("stored below a file")
+	var told []error
+	store := &programs.Store{Dir: filepath.Join(file, "below"), Told: func(err error) { told = append(told, err) }}
+	if c, err := plan.Compile(e, "cpu/1", store, product(e, 16)); err != nil || c.Stored || len(told) != 1 {
+		t.Errorf("error %v, notices %v, want a compilation and a notice", err, told)
 	}
-	if aot.Key("a", "bc", "d") == aot.Key("ab", "c", "d") {
-		t.Error("two compilations have one key")
+}
+
+// The environment variables that change what a compiler does are in the key, and both kinds of programs are apart.
+func TestCompileKey(t *testing.T) {
+	e := xlatest.CPU(t, 1)
+	store := &programs.Store{Dir: t.TempDir()}
+	for _, want := range []bool{false, true} {
+		if c, err := plan.Compile(e, "cpu/1", store, product(e, 16)); err != nil || c.Stored != want {
+			t.Errorf("stored %t, error %v, want %t", c.Stored, err, want)
+		}
 	}
-	before := aot.Key("a", "b", "c")
 	t.Setenv("LIBTPU_INIT_ARGS", "--x=1")
-	if aot.Key("a", "b", "c") == before {
-		t.Error("the compiler's flags are not in the key")
+	if c, err := plan.Compile(e, "cpu/1", store, product(e, 16)); err != nil || c.Stored {
+		t.Errorf("with other flags: stored %t, error %v, want another compilation", c.Stored, err)
 	}
 }
