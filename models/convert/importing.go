@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // ErrUnknown says that a file holds tensors, but none of an encoder known here.
@@ -78,7 +78,7 @@ func importFile(path string, o ImportOptions) (*encoder.Weights, error) {
 
 // readTensors reads either kind of file. A safetensors file has a brace after the 8 bytes of its header's length.
 func readTensors(path string) ([]safetensors.Tensor, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // Record is config.json: a run's configuration, resolved, and what the run is made of.
@@ -24,6 +24,9 @@ type Record struct {
 	// Each checkpoint has those that it was written with.
 	Versions map[string]string `json:"versions"`
 }
+
+// maxConfig bounds config.json, which has a few kilobytes.
+const maxConfig = 1 << 20
 
 // Encode returns r as config.json has it: indented JSON, every field present, one newline at the end.
 func (r Record) Encode() ([]byte, error) {
@@ -116,7 +119,7 @@ func (d *RunDir) SaveRecord(r Record) error {
 
 // ReadRecord reads config.json of a run directory without locking it. The error is [fs.ErrNotExist] where there is none.
 func ReadRecord(runDir string) (Record, error) {
-	text, err := os.ReadFile(filepath.Join(runDir, ConfigFile))
+	text, err := regular.ReadFile(filepath.Join(runDir, ConfigFile), maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Record{}, fmt.Errorf("run: config: %s is not a run directory: %w", runDir, err)
 	}

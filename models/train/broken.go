@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 const (
@@ -39,7 +40,7 @@ func (s *session) tellBroken() error {
 		return nil
 	}
 	name := filepath.Join(s.dir.Path(), brokenFile)
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := regular.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
 	}

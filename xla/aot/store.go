@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // ErrDamaged says that a stored compilation can't be read. Compile makes it again.
@@ -40,7 +42,7 @@ func (s *Store) path(key string) string { return filepath.Join(s.Dir, key+".json
 
 // Get returns a stored compilation. The error matches fs.ErrNotExist where there is none, ErrDamaged where it is no use.
 func (s *Store) Get(key string) (*Compilation, error) {
-	f, err := os.Open(s.path(key))
+	f, err := regular.Open(s.path(key))
 	if err != nil {
 		return nil, fmt.Errorf("aot: %w", err)
 	}

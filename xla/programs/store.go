@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // ErrDamaged says that a stored program is not what was stored.
@@ -63,7 +65,7 @@ func (s *Store) Get(key string) ([]byte, error) {
 	if err := checkFolder(s.Dir); err != nil {
 		return nil, fmt.Errorf("programs: %w", err)
 	}
-	content, err := os.ReadFile(s.path(key))
+	content, err := regular.ReadFile(s.path(key), s.limit())
 	if err != nil {
 		return nil, fmt.Errorf("programs: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/format/npy"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // journalFile says how far a set has come: what it promises is on the disk. It is replaced whole.
@@ -31,7 +32,7 @@ type journal struct {
 
 // readJournal returns the journal in a folder, or nil where there is none that can be used: one that breaks off or is another version's.
 func readJournal(dir string) (*journal, error) {
-	text, err := os.ReadFile(filepath.Join(dir, journalFile))
+	text, err := regular.ReadFile(filepath.Join(dir, journalFile), maxMeta)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -54,7 +55,7 @@ func replace(name string, value any) (err error) {
 		return fmt.Errorf("packed: %w", err)
 	}
 	temp := name + ".tmp"
-	f, err := os.Create(temp)
+	f, err := regular.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return fmt.Errorf("packed: %w", err)
 	}
@@ -83,7 +84,7 @@ type column struct {
 // open makes or opens the column's file and cuts it to so many rows.
 func (c *column) open(dir string, rows int, state []byte) error {
 	var err error
-	c.file, err = os.OpenFile(filepath.Join(dir, c.name), os.O_CREATE|os.O_RDWR, 0o644)
+	c.file, err = regular.OpenFile(filepath.Join(dir, c.name), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return fmt.Errorf("packed: %w", err)
 	}
@@ -131,7 +132,7 @@ func (c *column) state() ([]byte, error) {
 func (c *column) finish(name string, rows int) error {
 	h := c.head
 	h.Shape = append([]int{rows}, h.Shape...)
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	f, err := regular.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("packed: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mocotpu/mocotpu/models/format/pickle"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // File is an open file; its tensors can be read until Close.
@@ -25,7 +26,7 @@ func (f *File) Close() error { return f.f.Close() }
 
 // Open opens a file and reads all but the tensors' data.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("torchfile: %w", err)
 	}

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // TempSuffix marks what a killed writer left half done.
@@ -47,11 +49,13 @@ type Disk struct{}
 func (Disk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o755) }
 
 // Create implements [FileSystem].
-func (Disk) Create(name string) (File, error) { return os.Create(name) }
+func (Disk) Create(name string) (File, error) {
+	return regular.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+}
 
 // Append implements [FileSystem].
 func (Disk) Append(name string) (File, error) {
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	return regular.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 }
 
 // Rename implements [FileSystem].
