@@ -140,7 +140,7 @@ func TestImportRefuses(t *testing.T) {
 		{"a tensor less", saveTorch(t, "", tensors[:len(tensors)-1]), "fc.bias [], want [8]", ErrUnknown},
 		{"text", save(t, []byte("hello, this is text")), "torch.save", torchfile.ErrFormat},
 		{"code", "../format/torchfile/testdata/code.pth.tar", "builtin__.print", pickle.ErrRefused},
-		{"a folder", t.TempDir(), "directory", nil},
+		{"a folder", t.TempDir(), "a folder", nil},
 	} {
 		_, err := Import(test.path, ImportOptions{})
 		if err == nil || !strings.Contains(err.Error(), test.want) || test.is != nil && !errors.Is(err, test.is) {
