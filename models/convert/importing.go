@@ -18,6 +18,9 @@ import (
 // ErrUnknown says that a file holds tensors, but none of an encoder known here.
 var ErrUnknown = errors.New("no encoder that is known here")
 
+// ErrSpoilt says that weights hold NaN, an infinity or a negative variance: their training diverged, or the file is damaged.
+var ErrSpoilt = errors.New("weights of no use")
+
 // ImportOptions say what a file of weights does not.
 type ImportOptions struct {
 	// Trunk drops the head, of which only MoCo's two kinds are known.
@@ -73,7 +76,13 @@ func importFile(path string, o ImportOptions) (*encoder.Weights, error) {
 		Input:   encoder.NewInput(cmp.Or(o.ImageSize, usual.ImageSize), views.Mean, views.Std),
 		Source:  encoder.Source{Imported: filepath.Base(path)},
 	}}
-	return w, errors.Join(w.Manifest.Validate(), w.SetStateDict(tensors))
+	if err := errors.Join(w.Manifest.Validate(), w.SetStateDict(tensors)); err != nil {
+		return nil, err
+	}
+	if suspect := w.Suspect(); len(suspect) > 0 {
+		return nil, fmt.Errorf("%w: %s", ErrSpoilt, strings.Join(suspect, "\n"))
+	}
+	return w, nil
 }
 
 // readTensors reads either kind of file. A safetensors file has a brace after the 8 bytes of its header's length.
