@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
 // ErrInvalid marks what [Config.Validate] and [Config.ValidateData] found.
@@ -60,11 +61,14 @@ func (p *problems) oneOf(field, name, value string) {
 }
 
 // Validate returns nil or one error that lists every problem, a line each, in
-// the order of the fields. It looks at nothing but c: see [Config.ValidateData]
-// for what depends on the number of images, and call it again once Devices is
-// known.
+// the order of the fields; what is too large for this process's memory, see
+// [Config.CheckSize], before all else. See [Config.ValidateData] for what depends
+// on the number of images, and call it again once Devices is known.
 func (c Config) Validate() error {
 	var p problems
+	if c.checkSize(&p, limits.Memory()); len(p) > 0 {
+		return joinProblems("config", p) // arithmetic on such numbers is none
+	}
 	p.check(c.Preset == "" || slices.Contains(PresetNames(), c.Preset),
 		"preset is %q, want one of %s", c.Preset, strings.Join(PresetNames(), ", "))
 	validateData(c.Data, &p)
@@ -293,7 +297,7 @@ func (g GPU) validate(p *problems, e Engine) {
 	}
 	p.check(g.Allocator != "platform" || g.MemoryFraction == 0 && !g.Preallocate,
 		"engine.gpu.allocator is platform, which has no memory fraction and does not preallocate: want bfc or cuda_async with them")
-	p.check(g.CollectiveMemory >= 0, "engine.gpu.collective_memory is %d MiB, want 0 (none) or more", g.CollectiveMemory)
+	p.check(g.CollectiveMemory >= 0 && g.CollectiveMemory <= 1<<30, "engine.gpu.collective_memory is %d MiB, want 0 (none) to 2^30", g.CollectiveMemory)
 }
 
 func (r Run) validate(p *problems) {
