@@ -16,6 +16,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/format/npy"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
 // embedOptions are the flags of `embed` that are not the engine's.
@@ -139,6 +140,9 @@ func (o embedOptions) open(path string, w *encoder.Weights) (data.Source, error)
 	return images, err
 }
 
+// embedBytes is how many bytes of images are read at a time, if a batch has no more.
+const embedBytes = 256 << 20
+
 // embedSet writes the features of all images, a few batches at a time: neither need fit in memory.
 func embedSet(cmd *cobra.Command, out io.Writer, images data.Source, dim, batch int, embedder func([]uint8, int) (encoder.Features, error)) error {
 	set := images.Info()
@@ -149,7 +153,10 @@ func embedSet(cmd *cobra.Command, out io.Writer, images data.Source, dim, batch 
 	bar := progressbar.NewOptions(set.N, progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString("images"), progressbar.OptionSetVisibility(isTerminal(cmd.ErrOrStderr())),
 		progressbar.OptionClearOnFinish())
-	chunk := min(16*batch, set.N)
+	if bytes := limits.Product(int64(batch), int64(set.ImageLen())); bytes > limits.Memory() {
+		return usageError{fmt.Errorf("--batch %d: of images of %d pixels a side it takes %s, and this process may use %s", batch, set.Size, limits.Text(bytes), limits.Text(limits.Memory()))}
+	}
+	chunk := min(max(batch, min(16*batch, embedBytes/set.ImageLen())), set.N)
 	pixels, rows, indices := make([]uint8, chunk*set.ImageLen()), make([]data.Row, chunk), make([]int, chunk)
 	for start := 0; start < set.N; start += chunk {
 		if err := cmd.Context().Err(); err != nil {

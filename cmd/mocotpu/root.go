@@ -14,6 +14,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // Exit codes.
@@ -53,7 +54,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitTooBig
 	}
 	for _, usage := range []error{
-		data.ErrMissing, data.ErrCorrupt, run.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
+		data.ErrMissing, data.ErrCorrupt, run.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, xla.ErrOptions,
+		regular.ErrIrregular, regular.ErrTooLong, tpu.ErrUnknown,
 		packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace,
 	} {
 		if errors.Is(err, usage) {

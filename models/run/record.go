@@ -53,7 +53,7 @@ func ConfigOf(state checkpoint.State) (Config, error) {
 	if err := decodeExactly(state.Config, &c); err != nil {
 		return Config{}, fmt.Errorf("run: config of the checkpoint of step %d: %w", state.Step, err)
 	}
-	return c, nil
+	return c, c.CheckSize(mostMemory)
 }
 
 // CheckResume compares the record of a run with that of what shall go on with it. The notices name harmless changes,
@@ -128,6 +128,9 @@ func ReadRecord(runDir string) (Record, error) {
 	}
 	r, err := DecodeRecord(text)
 	if err != nil {
+		return Record{}, fmt.Errorf("%w (in %s)", err, filepath.Join(runDir, ConfigFile))
+	}
+	if err := r.CheckSize(mostMemory); err != nil {
 		return Record{}, fmt.Errorf("%w (in %s)", err, filepath.Join(runDir, ConfigFile))
 	}
 	r.Run.Dir = runDir

@@ -19,6 +19,8 @@ const (
 	mostGlyphs = 1 << 20
 	// workerBytes is the least that a decoder takes beside its canvas: its goroutine, its tables, a small file.
 	workerBytes = 64 << 10
+	// mostMemory is more than any machine has: a run's directory may be read on a smaller one than made it.
+	mostMemory = 1 << 50
 	// mostViews is more than the memory of any machine, that of all its devices together, in bytes.
 	mostViews = 1 << 47
 )

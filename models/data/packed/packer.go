@@ -9,13 +9,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/stream"
 	"github.com/mocotpu/mocotpu/models/format/npy"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
 const (
@@ -94,9 +94,9 @@ func begin(part string, meta Meta, l *files.List, o Options) (p *packer, err err
 		}
 	}
 	if o.Workers == 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
+		o.Workers = limits.CPUs()
 	}
-	for range o.Workers {
+	for range min(o.Workers, max(1, l.Len())) { // more have nothing to do
 		w, err := stream.NewWorker(o.Canvas, o.Library)
 		if err != nil {
 			return nil, fmt.Errorf("packed: %w", err)
