@@ -54,7 +54,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitTooBig
 	}
 	for _, usage := range []error{
-		data.ErrMissing, data.ErrCorrupt, run.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, xla.ErrOptions,
+		data.ErrMissing, data.ErrCorrupt, run.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, run.ErrNotRun, xla.ErrNoPlugin, xla.ErrOptions,
 		regular.ErrIrregular, regular.ErrTooLong, tpu.ErrUnknown,
 		packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace,
 	} {

@@ -121,13 +121,19 @@ func (d *RunDir) SaveRecord(r Record) error {
 func ReadRecord(runDir string) (Record, error) {
 	text, err := regular.ReadFile(filepath.Join(runDir, ConfigFile), maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Record{}, fmt.Errorf("run: config: %s is not a run directory: %w", runDir, err)
+		if foreign := CheckFolder(runDir); foreign != nil {
+			return Record{}, fmt.Errorf("%w: %w", foreign, err)
+		}
+		return Record{}, fmt.Errorf("run: config: %s is %w: %w", runDir, ErrNotRun, err)
 	}
 	if err != nil {
 		return Record{}, fmt.Errorf("run: config: %w", err)
 	}
 	r, err := DecodeRecord(text)
 	if err != nil {
+		if foreign := CheckFolder(runDir); foreign != nil {
+			return Record{}, fmt.Errorf("%w (%w)", foreign, err)
+		}
 		return Record{}, fmt.Errorf("%w (in %s)", err, filepath.Join(runDir, ConfigFile))
 	}
 	if err := r.CheckSize(mostMemory); err != nil {

@@ -61,6 +61,9 @@ func (unusable) Is(target error) bool { return target == ErrDirectory }
 func (e unusable) Unwrap() error { return e.error }
 
 func (d *RunDir) open() error {
+	if err := CheckFolder(d.path); err != nil {
+		return err
+	}
 	if err := d.fs.MkdirAll(d.path); err != nil {
 		return err
 	}

@@ -29,6 +29,9 @@ func Verify(ctx context.Context, dir string) (Meta, error) {
 		return s.Meta, err
 	}
 	for _, base := range slices.Sorted(maps.Keys(s.Meta.Files)) {
+		if base != filepath.Base(base) {
+			return s.Meta, corrupt(filepath.Join(dir, metaFile), "it names the file %q, want one beside it", base)
+		}
 		if ctx.Err() != nil {
 			return s.Meta, fmt.Errorf("packed: %w", context.Cause(ctx))
 		}
