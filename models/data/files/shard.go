@@ -12,8 +12,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
@@ -47,7 +47,7 @@ func openShards(dir string, names []string, o Options) (l *List, err error) {
 	}()
 	members := make([][]member, len(names))
 	errs := make([]error, len(names))
-	var wg sync.WaitGroup
+	var wg guard.Group
 	for w := range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := w; i < len(names); i += runtime.GOMAXPROCS(0) {

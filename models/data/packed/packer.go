@@ -15,6 +15,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/stream"
 	"github.com/mocotpu/mocotpu/models/format/npy"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
@@ -150,7 +151,7 @@ func (p *packer) run(ctx context.Context) (err error) {
 		idle <- &chunk{pixels: make([]uint8, perChunk*image), aspect: make([]float32, perChunk), problems: make([]string, perChunk)}
 	}
 	stop := make(chan struct{})
-	var wg sync.WaitGroup
+	var wg guard.Group
 	wg.Go(func() {
 		defer close(decoded)
 		for first := p.journal.Next; first < total && ctx.Err() == nil; first += perChunk {
@@ -194,7 +195,7 @@ func (p *packer) decode(c *chunk, first, count int) {
 	c.first, c.aspect, c.problems, c.err = first, c.aspect[:count], c.problems[:count], nil
 	var mu sync.Mutex
 	next := 0
-	var wg sync.WaitGroup
+	var wg guard.Group
 	for _, w := range p.workers {
 		wg.Go(func() {
 			for {

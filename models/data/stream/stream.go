@@ -20,6 +20,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/picture"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
@@ -99,7 +100,7 @@ func (s *Stream) Fill(dst []uint8, rows []data.Row, indices []int) error {
 	var next atomic.Int64
 	var failure error
 	var once sync.Once
-	var wg sync.WaitGroup
+	var wg guard.Group
 	for range min(cap(s.workers), len(indices)) {
 		wg.Go(func() {
 			w := <-s.workers
