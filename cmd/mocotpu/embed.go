@@ -150,7 +150,7 @@ func embedSet(cmd *cobra.Command, out io.Writer, images data.Source, dim, batch 
 	if err != nil {
 		return err
 	}
-	bar := progressbar.NewOptions(set.N, progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionShowIts(),
+	bar := progressbar.NewOptions(set.N, progressbar.OptionSetWriter(terminalOf(cmd.ErrOrStderr())), progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString("images"), progressbar.OptionSetVisibility(isTerminal(cmd.ErrOrStderr())),
 		progressbar.OptionClearOnFinish())
 	if bytes := limits.Product(int64(batch), int64(set.ImageLen())); bytes > limits.Memory() {

@@ -9,7 +9,11 @@ import (
 	"os"
 )
 
-func main() { os.Exit(command()) }
+func main() {
+	quietFaults()
+	limitMemory()
+	os.Exit(command())
+}
 
 // command runs the process's arguments under its signals.
 func command() int {

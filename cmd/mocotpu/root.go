@@ -35,13 +35,13 @@ func (e usageError) Unwrap() error { return e.error }
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	root.SetOut(newPlain(stdout))
+	root.SetErr(newPlain(stderr))
+	err := guarded(args, func() error { return root.ExecuteContext(ctx) })
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintln(stderr, "mocotpu:", err)
+	tell(newPlain(stderr), err)
 	return exitCode(ctx, err)
 }
 

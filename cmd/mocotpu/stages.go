@@ -38,8 +38,8 @@ func (s *stages) bar(what string) func(done, total int) {
 	}
 	return func(done, total int) {
 		if s.current == nil {
-			s.current = progressbar.NewOptions(total, progressbar.OptionSetWriter(s.talk), progressbar.OptionSetWidth(24),
-				progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true),
+			s.current = progressbar.NewOptions(total, progressbar.OptionSetWriter(terminalOf(s.talk)), progressbar.OptionSetWidth(24),
+				progressbar.OptionSetDescription(quoted(what)), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true),
 				progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(200*time.Millisecond))
 		}
 		_ = s.current.Set(done)
