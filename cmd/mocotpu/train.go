@@ -77,6 +77,6 @@ func newTrain() *cobra.Command {
 
 // isTerminal tells whether a person watches.
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := terminalOf(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // retries is how many connections in a row may bring nothing new before a mirror is given up.
@@ -36,7 +37,7 @@ type download struct {
 }
 
 func (d *download) run(ctx context.Context) error {
-	if f, err := os.Open(d.path); err == nil {
+	if f, err := regular.Open(d.path); err == nil {
 		err := d.verify(f)
 		f.Close()
 		if err == nil {
@@ -49,7 +50,7 @@ func (d *download) run(ctx context.Context) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	part, err := os.OpenFile(d.path+".part", os.O_RDWR|os.O_CREATE, 0o644)
+	part, err := regular.OpenFile(d.path+".part", os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}

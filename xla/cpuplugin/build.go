@@ -11,11 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/mocotpu/mocotpu/xla/host/child"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
 const (
@@ -118,7 +118,7 @@ func compile(ctx context.Context, compiler, src, wheelDir, out string) error {
 	units := []string{src, filepath.Join(src, "convolution"), filepath.Join(src, "memory")}
 	objects := make([]string, len(units))
 	errs := make([]error, len(units))
-	var running sync.WaitGroup
+	var running guard.Group
 	for i, unit := range units {
 		objects[i] = filepath.Join(filepath.Dir(out), fmt.Sprintf("unit%d.o", i))
 		running.Go(func() {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // maxFile is the longest image file that is read.
@@ -62,7 +64,7 @@ func (l *List) Read(i int, buf []byte) ([]byte, error) {
 		p := l.at[i]
 		return readAt(l.shards[p.shard], p.offset, p.size, buf)
 	}
-	f, err := os.Open(filepath.Join(l.Dir, filepath.FromSlash(l.Name(i))))
+	f, err := regular.Open(filepath.Join(l.Dir, filepath.FromSlash(l.Name(i))))
 	if err != nil {
 		return nil, fmt.Errorf("files: %w", err)
 	}

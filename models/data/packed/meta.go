@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // The files of a packed set.
@@ -17,6 +18,9 @@ const (
 	labelsFile = "labels.npy"
 	metaFile   = "meta.json"
 )
+
+// maxMeta bounds meta.json and the journal: a million classes, or broken images, with their names.
+const maxMeta = 256 << 20
 
 // format changes when older programs must not read newer sets.
 const format = 1
@@ -49,7 +53,7 @@ type Sum struct {
 // ReadMeta reads a packed set's meta.json, which is there once the set is whole.
 func ReadMeta(dir string) (Meta, error) {
 	name := filepath.Join(dir, metaFile)
-	text, err := os.ReadFile(name)
+	text, err := regular.ReadFile(name, maxMeta)
 	if err != nil {
 		return Meta{}, fmt.Errorf("packed: %w", err)
 	}

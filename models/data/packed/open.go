@@ -17,6 +17,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/format/npy"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // Set is a packed set, mapped into memory: a data.Source. Its pages are the system's, which drops and reads them again as it needs; a set larger than memory works.
@@ -67,7 +68,7 @@ func Open(dir string) (s *Set, err error) {
 // load maps an array's file and returns its elements' bytes. They start at a multiple of 64: every element type is aligned.
 func (s *Set) load(dir, base, kind string, shape ...int) ([]uint8, error) {
 	name := filepath.Join(dir, base)
-	f, err := os.Open(name)
+	f, err := regular.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("packed: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 var (
@@ -131,7 +132,7 @@ func lock(part string) (unlock func(), err error) {
 	if err := os.MkdirAll(part, 0o755); err != nil {
 		return nil, fmt.Errorf("packed: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(part, "LOCK"), os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := regular.OpenFile(filepath.Join(part, "LOCK"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("packed: %w", err)
 	}

@@ -45,8 +45,8 @@ type Decoder struct {
 
 // NewDecoder returns a decoder for canvases of size pixels a side, at least 1. It fails where the library is not there. The caller closes it.
 func NewDecoder(size int, l Library) (*Decoder, error) {
-	if size < 1 {
-		return nil, fmt.Errorf("picture: canvas of %d pixels, want at least 1", size)
+	if size < 1 || size > MaxPixels/size {
+		return nil, fmt.Errorf("picture: canvas of %d pixels a side, want at least 1 and at most %d pixels in all: --canvas", size, MaxPixels)
 	}
 	d := &Decoder{size: size}
 	switch l {

@@ -18,7 +18,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
+
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
 // Options say what is drawn.
@@ -44,7 +45,7 @@ var cmyk []byte
 func Folder(dir string, o Options) error {
 	workers := runtime.GOMAXPROCS(0)
 	errs := make([]error, workers)
-	var wg sync.WaitGroup
+	var wg guard.Group
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < o.Images && errs[w] == nil; i += workers {
