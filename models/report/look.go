@@ -45,7 +45,7 @@ type found struct {
 	Same bool
 }
 
-// newLook opens the encoder of a run's newest checkpoint and shows it the run's images.
+// newLook opens the encoder of a run's newest checkpoint and embeds the run's images.
 func newLook(b compute.Backend, dir string, c run.Config, bank, test *data.Set) (*look, error) {
 	e, err := encoder.Open(b, dir, encoder.Options{})
 	if err != nil {
@@ -91,7 +91,7 @@ func newLook(b compute.Backend, dir string, c run.Config, bank, test *data.Set) 
 	return l, nil
 }
 
-// firstImages cuts a set.
+// firstImages returns the first n images of a set.
 func firstImages(s *data.Set, n int) *data.Set {
 	n = min(n, s.N)
 	cut := *s
@@ -118,7 +118,7 @@ func sampled(s *data.Set) []int {
 	return chosen[:min(samples, len(chosen))]
 }
 
-// className is what an image is, "" where nobody knows.
+// className is the name of an image's class, "" where it has none.
 func className(s *data.Set, i int) string {
 	if s.Labels == nil {
 		return ""
@@ -126,7 +126,7 @@ func className(s *data.Set, i int) string {
 	return s.Classes[s.Labels[i]]
 }
 
-// views makes the two views of the chosen images as the training step does, in the epoch 0.
+// views makes the two views of the chosen images as the training step does in epoch 0.
 func views(b compute.Backend, c run.Config, s *data.Set, chosen []int) ([][]Picture, error) {
 	augmentation, err := augment.Preset(c.Views.Preset)
 	if err != nil {
