@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 PROTOC := github.com/jhump/goprotoc/cmd/goprotoc@v0.5.0
 PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 
-.PHONY: help build setup tools demo test generate check bench slow fuzz interop
+.PHONY: help build setup tools demo test generate results check bench slow fuzz interop
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ protoc = $(GO) run $(PROTOC) --plugin=protoc-gen-go="$$($(GO) tool -n protoc-gen
 
 generate: ## make the Go code of the .proto files anew
 	$(call protoc,.)
+
+results: ## write the recorded measurements of docs/results into README and docs
+	$(GO) run ./docs/results
 
 check: ## format, vet, lint, tidiness; then a build of models without cgo
 	@test -z "$$($(GO) run $(GOFUMPT) -l .)" || { $(GO) run $(GOFUMPT) -l .; echo "gofumpt these files"; exit 1; }

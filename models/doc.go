@@ -1,4 +1,5 @@
 // Package models is the map of mocotpu: it holds no code, its subpackages do, in the order an image travels.
+// docs/architecture.md follows an image through them phase by phase, and docs/rationale.md says why they are as they are.
 //
 //	models/data      reads data sets: images uint8 [N, size, size, channels], labels int32 [N]
 //	models/data/...  files lists image files, picture decodes them, stream does so on the way, packed keeps them as
@@ -40,6 +41,7 @@
 //	tpu/plan                   compiles a program ahead of time, and reports what it needs and takes
 //	cmd/mocotpu                the command
 //	notebooks/show             pictures, charts and tables in a GoNB notebook
+//	docs/results               recorded measurements, and the program that writes them into README and docs
 //
 // # Words
 //

@@ -79,7 +79,7 @@ type benchOptions struct {
 func newBenchStep() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "step",
-		Short: "Time one training step on one device and on several, and say what the views cost of it",
+		Short: "Time one training step on one device and on several, and print the share of it that the views take",
 		Long: "Compiles the configuration's training step for each number of devices and times it over noise, from uint8\n" +
 			"images on the host to the updated state; no data set is read. One step warms up. On the CPU the devices\n" +
 			"are virtual: eight of them share the cores of one, and what they take longer is the price of being eight.\n\n" +

@@ -16,7 +16,7 @@ import (
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
-// journalFile says how far a set has come: what it promises is on the disk. It is replaced whole.
+// journalFile records how far a set has come. What it records is on the disk already. It is replaced as a whole.
 const journalFile = "progress.json"
 
 // journal is a set that is being packed.
