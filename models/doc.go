@@ -40,6 +40,7 @@
 //	tpu                        Cloud TPUs by name, and a compiler for those that are not there
 //	tpu/plan                   compiles a program ahead of time, and reports what it needs and takes
 //	cmd/mocotpu                the command
+//	cmd/mocotpu/bench          times training and reading here, beside PyTorch and JAX; benchstat reads its reports
 //	notebooks/show             pictures, charts and tables in a GoNB notebook
 //	docs/results               recorded measurements, and the program that writes them into README and docs
 //

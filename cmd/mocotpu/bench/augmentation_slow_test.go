@@ -1,6 +1,6 @@
 //go:build slow
 
-package main
+package bench
 
 import (
 	"testing"
@@ -28,7 +28,7 @@ func TestSlowAugmentationCost(t *testing.T) {
 	e := must.M1(tpu.Open(target, xla.Options{}))
 	defer e.Close()
 	m := must.M1(mesh.New(e, e.NumDevices()))
-	compile := func(views benchViews) map[string]float64 {
+	compile := func(views stepViews) map[string]float64 {
 		definition.Views = views.viewer
 		c, err := plan.Compile(e, target.LibTPU(), nil, func() error {
 			s := must.M1(step.New(m, definition, 0))

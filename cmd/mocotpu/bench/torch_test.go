@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"fmt"
@@ -25,25 +25,25 @@ func peerPython(t *testing.T, variable, library string) string {
 }
 
 // realPeers is a measurement of the tiny step, changed by change, on the go engine and in real Pythons.
-func realPeers(t *testing.T, o peersOptions, change func(c *run.Config)) *peersBench {
+func realPeers(t *testing.T, o Options, change func(c *run.Config)) *comparison {
 	t.Helper()
 	c := run.Glyphs()
 	c.Engine.Backend, c.Encoder.Width, c.Encoder.Dim, c.Views.ImageSize = "go", 8, 16, 16
 	c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Queue, c.Optim.LR = 16, 2, 40, 0.01
 	change(&c)
 	must.M(c.Validate())
-	o.repeat, o.limit = 3, 10*time.Minute
-	return must.M1(newPeersBench(t.Context(), c, must.M1(openHere(c)), o, t.TempDir(), t.Output()))
+	o.Engines, o.Talk, o.Repeat, o.Limit = testEngines, t.Output(), 3, 10*time.Minute
+	return must.M1(newComparison(t.Context(), c, must.M1(testEngines.look(c)), o, t.TempDir()))
 }
 
 // agree holds the losses of the programs' first steps together: the first one's shows the encoders and the loss, later
 // ones' all of the state.
-func agree(t *testing.T, b *peersBench, programs, steps int) {
+func agree(t *testing.T, b *comparison, programs, steps int) {
 	t.Helper()
 	var losses [][]float64
 	for _, row := range b.report.Rows {
 		if len(row.Losses) < steps {
-			t.Errorf("%s: %d losses, want %d: %s", row.name(), len(row.Losses), steps, row.Missing)
+			t.Errorf("%s: %d losses, want %d: %s", row.label("program")+" "+row.label("variant"), len(row.Losses), steps, row.Missing)
 			continue
 		}
 		losses = append(losses, row.Losses)
@@ -80,7 +80,7 @@ func TestTorchAgrees(t *testing.T) {
 	}
 	for name, change := range map[string]func(*run.Config){"linear": func(*run.Config) {}, "symmetric": mlpSymmetric} {
 		t.Run(name, func(t *testing.T) {
-			b := realPeers(t, peersOptions{python: python}, change)
+			b := realPeers(t, Options{Python: python}, change)
 			must.M(b.ours(t.Context(), whatStep, 1, "float32"))
 			for _, variant := range variants {
 				must.M(b.torch(t.Context(), whatStep, variant, "float32"))
@@ -101,7 +101,7 @@ func TestJAXAgrees(t *testing.T) {
 			if name == "bottlenecks" {
 				steps = 1 // rounding grows too fast in so deep a net
 			}
-			b := realPeers(t, peersOptions{jaxPython: python}, change)
+			b := realPeers(t, Options{JAXPython: python}, change)
 			must.M(b.ours(t.Context(), whatStep, 1, "float32"))
 			must.M(b.jax(t.Context(), "float32"))
 			agree(t, b, 2, steps)
@@ -114,11 +114,11 @@ func TestTorchEpochs(t *testing.T) {
 	python := peerPython(t, "MOCOTPU_TORCH_PYTHON", "torch and torchvision")
 	for _, views := range augment.Presets() {
 		t.Run(views, func(t *testing.T) {
-			b := realPeers(t, peersOptions{python: python}, func(c *run.Config) { c.Views.Preset = views })
+			b := realPeers(t, Options{Python: python}, func(c *run.Config) { c.Views.Preset = views })
 			b.base.Workers = 1
 			must.M(b.torch(t.Context(), whatEpoch, torchVariants[0], "float32"))
 			row := b.report.Rows[0]
-			if row.Missing != "" || row.Steps != 6 || len(row.Losses) != 10 || slices.Max(row.Losses) > 20 || row.Losses[0] == row.Losses[1] {
+			if row.Missing != "" || row.Iterations != 6 || len(row.Losses) != 10 || slices.Max(row.Losses) > 20 || row.Losses[0] == row.Losses[1] {
 				t.Errorf("row %s, want six timed steps behind four, with losses near chance", fmt.Sprintf("%+v", row))
 			}
 		})

@@ -16,9 +16,9 @@ import torch_views
 
 VARIANTS = {  # memory layout, BatchNorm, torch.compile
     "contiguous": (torch.contiguous_format, torch_net.ChunkedNorm, False),
-    "contiguous, folded groups": (torch.contiguous_format, torch_net.FoldedNorm, False),
-    "channels last": (torch.channels_last, torch_net.ChunkedNorm, False),
-    "channels last, torch.compile": (torch.channels_last, torch_net.GroupedNorm, True),
+    "folded-groups": (torch.contiguous_format, torch_net.FoldedNorm, False),
+    "channels-last": (torch.channels_last, torch_net.ChunkedNorm, False),
+    "channels-last+compile": (torch.channels_last, torch_net.GroupedNorm, True),
 }
 
 
@@ -54,7 +54,7 @@ def main():
     start = clock.start(case["start"])
     step = torch_moco.Step(case, start, layout, norm, compiled)
     measured = steps(case, step, start) if case["what"] == "step" else epoch(case, step)
-    clock.answer(versions=f"torch {torch.__version__}, torchvision {torchvision.__version__}",
+    clock.answer(versions={"torch": torch.__version__, "torchvision": torchvision.__version__},
                  device_bytes=torch.cuda.max_memory_allocated() if cuda else 0, **measured)
 
 

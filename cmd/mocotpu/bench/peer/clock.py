@@ -1,7 +1,7 @@
 """What every peer of `mocotpu bench peers` does alike: its case, its start, its clock and its answer.
 
 A peer is started as `python SCRIPT CASE`. The case is a JSON object: the step's configuration, the file to start from,
-and how long to run. The answer is one JSON object on standard output: what to call the versions, the times of the steps
+and how long to run. The answer is one JSON object on standard output: its versions by name, the times of the steps
 and their losses, and the memory; or {"missing": why} where the peer cannot run here.
 """
 import json

@@ -1,8 +1,9 @@
-package main
+package bench
 
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -57,7 +58,11 @@ func writeStart(path string, step moco.Step, seed uint64) error {
 	all = append(all, safetensors.Tensor{
 		Name: startImages, DType: "U8", Shape: []int{step.Batch, step.ImageSize, step.ImageSize, 3}, Data: noise,
 	})
-	return writeWhole(path, func(w io.Writer) error { return safetensors.Write(w, all, nil) })
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(safetensors.Write(f, all, nil), f.Close())
 }
 
 // readStartImages reads the batch of a start.
@@ -83,8 +88,8 @@ func packedSet(ctx context.Context, c run.Config, temp string, talk io.Writer) (
 				continue
 			}
 			m, err := packed.ReadMeta(dir)
-			if err == nil && m.Count < c.MoCo.Batch {
-				err = usageError{fmt.Errorf("bench: %s has %d images, want at least one batch of %d", dir, m.Count, c.MoCo.Batch)}
+			if err == nil {
+				err = c.ValidateData(m.Count)
 			}
 			return dataset.Config{Kind: "folder", Dir: dir, Canvas: m.Canvas}, fmt.Sprintf("%s, %d images, canvas %d", dir, m.Count, m.Canvas), err
 		}

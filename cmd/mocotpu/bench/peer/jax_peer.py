@@ -95,7 +95,7 @@ def main():
     memory = program.memory_analysis()
     needed = (memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
               + memory.temp_size_in_bytes) if memory else 0
-    clock.answer(versions=f"jax {jax.__version__}, jaxlib {jaxlib.__version__}", device_bytes=needed, **measured)
+    clock.answer(versions={"jax": jax.__version__, "jaxlib": jaxlib.__version__}, device_bytes=needed, **measured)
 
 
 if __name__ == "__main__":

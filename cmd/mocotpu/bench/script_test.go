@@ -1,7 +1,9 @@
-package main
+package bench
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -26,33 +28,36 @@ func fakePython(t *testing.T, script string) string {
 	return path
 }
 
-// What a script prints is decoded; what keeps it from answering is said in its own words.
+// What a script prints is decoded; what keeps it from answering is the reason why there are no times.
 func TestScriptAnswers(t *testing.T) {
-	var answer peerAnswer
-	python := fakePython(t, `case "$1$2" in script'{"what":"step"}') ;; *) exit 3 ;; esac
-[ "$ASKED" = yes ] && echo '{"versions":"torch 9.9","ms":[1,2]}'`)
-	err := askScript(t.Context(), []string{"ASKED=yes"}, 0, python, "script", map[string]string{"what": "step"}, &answer)
-	if err != nil || answer.Versions != "torch 9.9" || fmt.Sprint(answer.MS) != "[1 2]" {
-		t.Errorf("answer %+v, error %v", answer, err)
+	path := fakePython(t, `case "$1$2" in */peer/x.py'{"what":"step"}') ;; *) exit 3 ;; esac
+[ "$ASKED" = yes ] && echo '{"versions":{"torch":"9.9"},"ms":[1,2]}'`)
+	a, err := python{path: path, dir: "in", env: []string{"ASKED=yes"}}.ask(t.Context(), "x.py", map[string]string{"what": "step"})
+	if err != nil || a.Versions["torch"] != "9.9" || fmt.Sprint(a.MS) != "[1 2]" || a.Missing != "" {
+		t.Errorf("answer %+v, error %v", a, err)
 	}
 	for _, test := range []struct{ name, python, want string }{
 		{"no Python", filepath.Join(t.TempDir(), "none"), "no such file"},
 		{"fails", fakePython(t, `echo Traceback >&2; echo 'OSError: no libc' >&2; exit 1`), "exit status 1: OSError: no libc"},
 		{"fails without a word", fakePython(t, `exit 4`), "exit status 4"},
-		{"no JSON", fakePython(t, `echo hello`), "its answer is no JSON"},
+		{"no JSON", fakePython(t, `echo hello`), "the answer is no JSON"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := askScript(t.Context(), nil, 0, test.python, "script", peerCase{}, &answer)
-			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), test.python) {
-				t.Errorf("error %v, want %q and the program's name", err, test.want)
+			a, err := python{path: test.python}.ask(t.Context(), "x.py", peerCase{})
+			if err != nil || !strings.Contains(a.Missing, test.want) || !strings.Contains(a.Missing, test.python) {
+				t.Errorf("answer %+v, error %v, want %q and the program's name", a, err, test.want)
 			}
 		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := (python{path: path}).ask(ctx, "x.py", peerCase{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled: an interruption is no script's failure", err)
 	}
 }
 
 // The clock counts warm-up, ends after the timed steps or the budget, with one at least, and refuses what is no loss.
-func TestPeerClock(t *testing.T) {
-	now := time.Now()
+func TestClock(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		seconds float64
@@ -61,18 +66,18 @@ func TestPeerClock(t *testing.T) {
 		{"all", 1000, 5},
 		{"budget", -1, 3},
 	} {
-		c := peerClock{run: peerRun{Warmup: 2, Repeat: 3, Seconds: test.seconds}, began: now, last: now}
+		c := clock{pace: pace{Warmup: 2, Repeat: 3, Seconds: test.seconds}, began: time.Now()}
 		steps := 0
 		for more := true; more; steps++ {
-			more = must.M1(c.tick(float32(steps)))
+			more = must.M1(c.tick(float32(steps), time.Duration(steps+1)*time.Millisecond))
 		}
-		if steps != test.want || len(c.answer.MS) != test.want-2 || len(c.answer.Losses) != test.want || c.answer.Losses[2] != 2 || c.answer.FirstMS <= 0 {
+		if steps != test.want || len(c.answer.MS) != test.want-2 || len(c.answer.Losses) != test.want || c.answer.Losses[2] != 2 || c.answer.FirstMS != 1 || c.answer.MS[0] != 3 {
 			t.Errorf("%s: %d steps, answer %+v, want %d steps, two of them warming up", test.name, steps, c.answer, test.want)
 		}
 	}
 	for _, loss := range []float64{math.NaN(), math.Inf(1)} {
-		c := peerClock{last: now}
-		if _, err := c.tick(float32(loss)); err == nil || !strings.Contains(err.Error(), "the loss of step 0 is "+fmt.Sprint(loss)) {
+		var c clock
+		if _, err := c.tick(float32(loss), 1); err == nil || !strings.Contains(err.Error(), "the loss of step 0 is "+fmt.Sprint(loss)) {
 			t.Errorf("loss %v: error %v", loss, err)
 		}
 	}
