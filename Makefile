@@ -45,9 +45,13 @@ bench: setup $(if $(PYTHON),,bin/peers/ready) ## time training here, beside PyTo
 slow: setup tools ## the tests that take longer than CI's 20 minutes
 	$(GO) test -timeout 3h -tags slow -run Slow ./...
 
-fuzz: ## look for files that break a reader, 30 seconds each
-	@for target in data:FuzzIDX data:FuzzCIFAR data/files:FuzzTar format/npy:FuzzReadHeader data/picture:FuzzSqueeze; do \
-		$(GO) test -run XXX -fuzz "$${target#*:}\$$" -fuzztime 30s -fuzzminimizetime 10x "./models/$${target%:*}" || exit 1; done
+FUZZTIME ?= 30s
+FUZZ := data:FuzzIDX data:FuzzCIFAR data/files:FuzzTar data/picture:FuzzSqueeze encoder:FuzzManifest format/npy:FuzzReadHeader \
+	format/pickle:FuzzRead format/safetensors:FuzzRead format/torchfile:FuzzOpen run:FuzzRecord run:FuzzMetrics
+
+fuzz: ## look for files that break a reader, 30 seconds each (FUZZTIME=1h, FUZZ=run:FuzzRecord)
+	@for target in $(FUZZ); do \
+		$(GO) test -run XXX -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./models/$${target%:*}" || exit 1; done
 
 interop: setup bin/peers/ready ## run exported encoders in torchvision, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
 	PYTHONDONTWRITEBYTECODE=1 bin/peers/bin/python models/convert/testdata/interop.py $(MOCOTPU)

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
@@ -55,7 +57,9 @@ func exitCode(ctx context.Context, err error) int {
 	}
 	for _, usage := range []error{
 		data.ErrMissing, data.ErrCorrupt, run.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, run.ErrNotRun, xla.ErrNoPlugin, xla.ErrOptions,
-		regular.ErrIrregular, regular.ErrTooLong, tpu.ErrUnknown,
+		checkpoint.ErrDamaged, regular.ErrIrregular, regular.ErrTooLong,
+		syscall.ELOOP, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, // of names that were given
+		tpu.ErrUnknown,
 		packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace,
 	} {
 		if errors.Is(err, usage) {
