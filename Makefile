@@ -58,10 +58,14 @@ bench: setup $(if $(PYTHON),,bin/peers/ready) ## time training here, beside PyTo
 slow: setup tools ## the tests that take longer than CI's 20 minutes
 	$(GO) test -timeout 3h -tags slow -run Slow ./...
 
-fuzz: ## look for files that break a reader, 30 seconds each
-	@for target in models/data:FuzzIDX models/data:FuzzCIFAR models/data/files:FuzzTar models/format/npy:FuzzReadHeader \
-			models/data/picture:FuzzSqueeze xla/hlo:FuzzRead xla:FuzzPrepare; do \
-		$(GO) test -run XXX -fuzz "$${target#*:}\$$" -fuzztime 30s -fuzzminimizetime 10x "./$${target%:*}" || exit 1; done
+FUZZTIME ?= 30s
+FUZZ := models/data:FuzzIDX models/data:FuzzCIFAR models/data/files:FuzzTar models/data/picture:FuzzSqueeze \
+	models/encoder:FuzzManifest models/format/npy:FuzzReadHeader models/format/pickle:FuzzRead models/format/safetensors:FuzzRead \
+	models/format/torchfile:FuzzOpen models/run:FuzzRecord models/run:FuzzMetrics xla/hlo:FuzzRead xla:FuzzPrepare
+
+fuzz: ## look for files that break a reader, 30 seconds each (FUZZTIME=1h, FUZZ=models/run:FuzzRecord)
+	@for target in $(FUZZ); do \
+		$(GO) test -run XXX -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$${target%:*}" || exit 1; done
 
 interop: setup bin/peers/ready ## run exported encoders in torchvision, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
 	PYTHONDONTWRITEBYTECODE=1 bin/peers/bin/python models/convert/testdata/interop.py $(MOCOTPU)

@@ -169,7 +169,7 @@ func openMetrics(disk durable.FileSystem, name string, step int) (*Metrics, erro
 	}
 	kept, err := linesUpTo(text, step)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, unusable{fmt.Errorf("%s: %w", name, err)}
 	}
 	if !bytes.Equal(kept, text) {
 		if err := durable.Replace(disk, name, kept); err != nil {
@@ -261,7 +261,7 @@ func ReadMetrics(runDir string) ([]Row, []KNNRow, error) {
 		return fmt.Errorf("kind is %q, want %s or %s", head.Kind, kindTrain, kindKNN)
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("run: metrics: %s: %w", filepath.Join(runDir, MetricsFile), err)
+		return nil, nil, unusable{fmt.Errorf("run: metrics: %s: %w", filepath.Join(runDir, MetricsFile), err)}
 	}
 	return rows, knn, nil
 }

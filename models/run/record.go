@@ -134,7 +134,7 @@ func ReadRecord(runDir string) (Record, error) {
 		if foreign := CheckFolder(runDir); foreign != nil {
 			return Record{}, fmt.Errorf("%w (%w)", foreign, err)
 		}
-		return Record{}, fmt.Errorf("%w (in %s)", err, filepath.Join(runDir, ConfigFile))
+		return Record{}, unusable{fmt.Errorf("%w (in %s)", err, filepath.Join(runDir, ConfigFile))}
 	}
 	if err := r.CheckSize(mostMemory); err != nil {
 		return Record{}, fmt.Errorf("%w (in %s)", err, filepath.Join(runDir, ConfigFile))

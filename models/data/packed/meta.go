@@ -66,6 +66,9 @@ func ReadMeta(dir string) (Meta, error) {
 	if m.Format != format {
 		return m, corrupt(name, "format %d, want %d: pack it again", m.Format, format)
 	}
+	if m.Count < 1 || m.Canvas < 1 {
+		return m, corrupt(name, "%d images of %d pixels a side, want some of either", m.Count, m.Canvas)
+	}
 	return m, nil
 }
 

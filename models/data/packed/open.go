@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"math"
 	"os"
@@ -69,6 +70,9 @@ func Open(dir string) (s *Set, err error) {
 func (s *Set) load(dir, base, kind string, shape ...int) ([]uint8, error) {
 	name := filepath.Join(dir, base)
 	f, err := regular.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, corrupt(name, "it is not there, and %s says that it is", metaFile)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("packed: %w", err)
 	}
