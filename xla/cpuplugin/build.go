@@ -109,7 +109,7 @@ func Version() string {
 // compile compiles the translation units side by side and links them.
 func compile(ctx context.Context, compiler, src, wheelDir, out string) error {
 	include := filepath.Join(wheelDir, "include")
-	units := []string{src, filepath.Join(src, "convolution"), filepath.Join(src, "memory")}
+	units := []string{src, filepath.Join(src, "collectives"), filepath.Join(src, "convolution"), filepath.Join(src, "memory")}
 	objects := make([]string, len(units))
 	errs := make([]error, len(units))
 	var running sync.WaitGroup
