@@ -171,10 +171,10 @@ absl::StatusOr<Launched> LaunchAll(const Program& p, xla::PjRtLoadedExecutable& 
   options.launch_id = launch->id();
   options.execution_mode = xla::ExecuteOptions::ExecutionMode::kAsynchronous;
   for (size_t d = 0; d < n; ++d) {
-    mocotpu::refuse_memory = fault.kind == mocotpu::Fault::Kind::kAllocation && fault.device == numbers[d];
     std::optional<xla::Future<>> done;
-    auto outputs = exe.ExecuteSharded(arguments[d], p.devices[d]->device, options, done, true);
-    mocotpu::refuse_memory = false;
+    auto outputs = fault.kind == mocotpu::Fault::Kind::kAllocation && fault.device == numbers[d]
+                       ? absl::ResourceExhaustedError("a fault asked for with MOCOTPU_CPU_FAULT")
+                       : exe.ExecuteSharded(arguments[d], p.devices[d]->device, options, done, true);
     if (!outputs.ok()) {
       starting.Failed(outputs.status());
       break;

@@ -148,7 +148,4 @@ std::shared_ptr<xla::cpu::CpuCollectives> Collectives();
 void SetNotice(void (*notice)(const char* text));
 void Notice(const std::string& text);
 
-// Makes allocations for XLA's arrays on this thread fail: a fault. In memory/all.cc.
-extern thread_local bool refuse_memory;
-
 }  // namespace mocotpu

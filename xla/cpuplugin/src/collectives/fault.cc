@@ -3,7 +3,7 @@
 //   fail:device=5,operation=2          its second collective operation fails there
 //   late:device=5,operation=2,seconds=3
 //   never:device=5,operation=2         it does not arrive
-//   allocation:device=5                its results get no memory
+//   allocation:device=5                it is not started, for want of memory for its results
 //
 // each in the client's first launch on several devices, or in that of launch=N.
 

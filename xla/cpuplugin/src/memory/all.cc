@@ -87,19 +87,11 @@ LargeBlocks& Large() {
 
 }  // namespace
 
-namespace mocotpu {
-
-// A fault that tests ask for: see ../collectives/fault.cc.
-thread_local bool refuse_memory = false;
-
-}  // namespace mocotpu
-
 namespace tsl::port {
 
 #pragma GCC visibility push(default)
 
 void* AlignedMalloc(size_t size, std::align_val_t alignment) {
-  if (mocotpu::refuse_memory) return nullptr;
   const size_t align = std::max(static_cast<size_t>(alignment), sizeof(void*));
   if (size >= kLarge && align <= kHugePage) return Large().Take(size);
   void* start = nullptr;
