@@ -37,3 +37,5 @@ require (
 	golang.org/x/text v0.43.0 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 )
+
+tool google.golang.org/protobuf/cmd/protoc-gen-go

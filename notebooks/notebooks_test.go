@@ -131,7 +131,7 @@ func TestNotebooksRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), name)
 			command := exec.CommandContext(t.Context(), python, "run.py", name, out, strconv.Itoa(int(cellLimit.Seconds())))
-			command.Env = append(os.Environ(), "TMPDIR="+temporary)
+			command.Env = append(os.Environ(), "TMPDIR="+temporary, "MOCOTPU_CACHE="+filepath.Join(temporary, "programs"))
 			if talk, err := command.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, talk)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 
+	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
@@ -31,7 +32,7 @@ type Options struct {
 	// loaded in place of compiling. Plugins that cannot serialize a program do without, and so does the go engine.
 	Programs *programs.Store
 	// GPU is for the cuda engine alone.
-	GPU GPU
+	GPU engine.GPU
 }
 
 // Open opens an engine: "go", "cpu", "cuda", "tpu", or "auto", which takes the first of tpu, cuda, cpu and go that is
@@ -43,9 +44,9 @@ func Open(name string, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("xla: %d devices, want 0 or more", o.Devices)
 	}
 	if err := o.GPU.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("xla: gpu: %w", err)
 	}
-	if name != "cuda" && !o.GPU.isZero() {
+	if name != "cuda" && !o.GPU.IsZero() {
 		return nil, fmt.Errorf("xla: options of GPUs are for the cuda engine, got %q", name)
 	}
 	switch name {
@@ -185,7 +186,7 @@ func clientOptions(name string, o Options) pjrt.NamedValuesMap {
 			}
 			options["visible_devices"] = visible
 		}
-		o.GPU.clientOptions(options)
+		gpuOptions(o.GPU, options)
 	}
 	return options
 }

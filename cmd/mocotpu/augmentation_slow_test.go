@@ -5,14 +5,13 @@ package main
 import (
 	"testing"
 
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/janpfeifer/must"
 
-	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/tpu"
+	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
-	"github.com/mocotpu/mocotpu/xla/aot"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
@@ -24,21 +23,17 @@ func TestSlowAugmentationCost(t *testing.T) {
 	xlatest.LibTPU(t)
 	c := run.MoCoV2()
 	c.MoCo.Batch = 128
-	step := must.M1(c.Step())
+	definition := must.M1(c.Step())
 	target := must.M1(tpu.Lookup("v3-8"))
 	e := must.M1(tpu.Open(target, xla.Options{}))
 	defer e.Close()
 	m := must.M1(mesh.New(e, e.NumDevices()))
 	compile := func(views benchViews) map[string]float64 {
-		step.Views = views.viewer
-		c, err := aot.Compile(e, target.LibTPU(), nil, func() error {
-			store := model.NewStore()
-			must.M(moco.Init(store, step, 0))
-			p, err := m.Compile("step", store, step.Inputs(views.side, views.channels), step.Step)
-			if err == nil {
-				p.Close()
-			}
-			return err
+		definition.Views = views.viewer
+		c, err := plan.Compile(e, target.LibTPU(), nil, func() error {
+			s := must.M1(step.New(m, definition, 0))
+			defer s.Close()
+			return s.Compile(views.side, views.channels)
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -132,7 +132,7 @@ func bench(ctx context.Context, config run.Config, o benchOptions, talk io.Write
 }
 
 // benchStepOf is the configuration's step; one that cannot be is the user's to mend.
-func benchStepOf(c run.Config) (moco.Config, error) {
+func benchStepOf(c run.Config) (moco.Step, error) {
 	step, err := c.Step()
 	if err == nil {
 		err = step.Validate()
@@ -144,7 +144,7 @@ func benchStepOf(c run.Config) (moco.Config, error) {
 }
 
 // benchEngine opens a fresh engine of n devices and times the step there with each kind of views.
-func benchEngine(ctx context.Context, report *benchReport, step moco.Config, kinds []benchViews, n, repeat int, talk io.Writer) error {
+func benchEngine(ctx context.Context, report *benchReport, step moco.Step, kinds []benchViews, n, repeat int, talk io.Writer) error {
 	config := report.Config
 	config.Engine.Devices = n
 	engine, err := openFor(config, nil)

@@ -83,11 +83,11 @@ func TestBenchStepUsage(t *testing.T) {
 		{[]string{"--backend=go", "--counts=0"}, "--counts 0"},
 		{[]string{"--backend=go", "--counts=-1"}, "--counts -1"},
 		{[]string{"--backend=go", "--counts=1,2"}, "the go engine has one device"},
-		{[]string{"--backend=cpu", "--counts=1,3"}, "divides moco.groups (2)"},
+		{[]string{"--backend=cpu", "--counts=1,3"}, "divides --bn-groups (2)"},
 		{[]string{"--backend=cpu", "--counts=2,2"}, "each once"},
 		{[]string{"--counts=two"}, "--counts"},
 		{[]string{"--backend=go", "--repeat=0"}, "--repeat 0"},
-		{[]string{"--backend=go", "--width=0"}, "encoder.width is 0"},
+		{[]string{"--backend=go", "--width=0"}, "--width is 0"},
 		{[]string{"--backend=go", "more"}, `unexpected argument "more"`},
 	} {
 		t.Run(fmt.Sprint(test.flags), func(t *testing.T) {

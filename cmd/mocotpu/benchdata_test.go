@@ -82,7 +82,7 @@ func TestBenchTrain(t *testing.T) {
 		})
 	}
 	code, _, talk := call(t, append(tiny, "--preset=glyphs", "--train-images=10")...)
-	if code != 2 || !strings.Contains(talk, "10 training images, want at least one batch of 16") {
+	if code != 2 || !strings.Contains(talk, "--batch is 16, want at most the 10 training images") {
 		t.Errorf("exit code %d, stderr %s, want a set smaller than a batch refused", code, talk)
 	}
 }

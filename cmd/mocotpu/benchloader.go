@@ -24,7 +24,7 @@ func benchLoader(ctx context.Context, scripts, folder string, o benchDataOptions
 	}
 	var answer loaderAnswer
 	c := map[string]any{"folder": folder, "size": o.canvas, "workers": o.workers, "batch": o.batch}
-	if err := askScript(ctx, child{}, o.python, peerScript(scripts, "torch_loader.py"), c, &answer); err != nil {
+	if err := askScript(ctx, nil, 0, o.python, peerScript(scripts, "torch_loader.py"), c, &answer); err != nil {
 		return loaderAnswer{Missing: err.Error()}
 	}
 	if answer.Missing == "" && (answer.Images <= 0 || answer.Seconds <= 0) {

@@ -15,7 +15,7 @@ var benchReplicas = []int{1, 8}
 func BenchmarkStep(b *testing.B) {
 	eachReplicas(b, func(b *testing.B, c run.Config, replicas int) {
 		s := benchmarkCompile(b, c, replicas)
-		defer s.program.Close()
+		defer s.Close()
 		if _, _, err := s.run(); err != nil { // the first run moves the state to the devices
 			b.Fatal(err)
 		}
@@ -26,11 +26,9 @@ func BenchmarkStep(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.StartTimer()
-			outputs, err := s.program.Run(args...)
-			if err != nil {
+			if _, err := s.RunTensors(args...); err != nil {
 				b.Fatal(err)
 			}
-			outputs[0].FinalizeAll()
 		}
 		b.ReportMetric(float64(b.N*c.MoCo.Batch)/b.Elapsed().Seconds(), "images/s")
 	})
@@ -41,7 +39,7 @@ func BenchmarkCompile(b *testing.B) {
 	eachReplicas(b, func(b *testing.B, c run.Config, replicas int) {
 		for b.Loop() {
 			s := benchmarkCompile(b, c, replicas)
-			s.program.Close()
+			s.Close()
 			xlatest.CPU(b, replicas).Release()
 		}
 	})

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strings"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/child"
 )
 
 // ourPeer is what `bench peers` asks of mocotpu itself, in a process of its own like every peer: the memory it reports
@@ -23,41 +22,24 @@ type ourPeer struct {
 	Config run.Config // its engine's devices are those to use
 }
 
-// ask does the job in a child of this program. The child's failure is this process's, with its words and exit code.
-func (j ourPeer) ask(ctx context.Context, self string, limit time.Duration, answer any) error {
-	text, err := json.Marshal(j)
-	if err != nil {
-		return err
-	}
-	err = child{argv: []string{self, "bench", "peers", "--job"}, stdin: text, limit: limit}.ask(ctx, answer)
-	var failed *childError
-	if errors.As(err, &failed) {
-		said := strings.TrimPrefix(strings.TrimSpace(failed.said), "mocotpu: ")
-		err = fmt.Errorf("%v: %s", failed.err, said)
-		if failed.code == exitUsage {
-			err = usageError{errors.New(said)}
-		}
-	}
-	return err
+// The jobs of `bench peers`: to open an engine and tell what it is, and to measure.
+var (
+	opening   = child.Job[run.Config, benchEngineInfo]{Name: "bench-open", Errors: usageErrors}
+	measuring = child.Job[ourPeer, peerAnswer]{Name: "bench-peer", Errors: usageErrors}
+)
+
+// serveOurPeer does one of the jobs, if this process was started for that.
+func serveOurPeer() bool {
+	return opening.Serve(func(_ context.Context, c run.Config) (benchEngineInfo, error) { return openHere(c) }) ||
+		measuring.Serve(func(ctx context.Context, j ourPeer) (peerAnswer, error) { return j.measure(ctx) })
 }
 
-// runOurPeer is the child: a job from in, an answer on out.
-func runOurPeer(ctx context.Context, in io.Reader, out, talk io.Writer) error {
+// measure is the child's work.
+func (j ourPeer) measure(ctx context.Context) (peerAnswer, error) {
 	began := time.Now()
-	var j ourPeer
-	if err := json.NewDecoder(in).Decode(&j); err != nil {
-		return usageError{fmt.Errorf("bench peers --job: %w", err)}
-	}
-	if j.What == whatOpen {
-		info, err := openHere(j.Config)
-		if err != nil {
-			return err
-		}
-		return json.NewEncoder(out).Encode(info)
-	}
 	engine, err := openFor(j.Config, nil)
 	if err != nil {
-		return err
+		return peerAnswer{}, err
 	}
 	defer engine.Close()
 	clock := peerClock{run: j.peerRun, began: began, last: time.Now()}
@@ -67,10 +49,12 @@ func runOurPeer(ctx context.Context, in io.Reader, out, talk io.Writer) error {
 		err = j.epoch(ctx, engine, &clock)
 	}
 	if err != nil {
-		return explainMemory(talk, engine, j.Config, err)
+		var talk strings.Builder
+		err = explainMemory(&talk, engine, j.Config, err)
+		return peerAnswer{}, fmt.Errorf("%s%w", talk.String(), err)
 	}
 	clock.answer.PeakBytes, clock.answer.DeviceBytes = peakMemory(), programMemory(engine)
-	return json.NewEncoder(out).Encode(clock.answer)
+	return clock.answer, nil
 }
 
 // steps times the step on the start's images, which are only scaled.
@@ -88,7 +72,7 @@ func (j ourPeer) steps(ctx context.Context, engine *xla.Engine, clock *peerClock
 	if err != nil {
 		return err
 	}
-	defer s.program.Close()
+	defer s.Close()
 	s.fill = func(dst []byte) { copy(dst, images) }
 	for more := true; more; {
 		if ctx.Err() != nil {
@@ -116,8 +100,8 @@ func (j ourPeer) epoch(ctx context.Context, engine *xla.Engine, clock *peerClock
 	if err != nil {
 		return err
 	}
-	defer b.program.Close()
-	feed, err := train.NewFeed(b.program, b.source, b.step, b.views, j.Config.Run.Seed)
+	defer b.step.Close()
+	feed, err := train.NewFeed(b.step, b.source, b.views, j.Config.Run.Seed)
 	if err != nil {
 		return err
 	}

@@ -1,22 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	goembed "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/host/child"
 )
 
 // peerScripts are the programs in Python that ours are compared with.
@@ -70,7 +67,7 @@ type peerRun struct {
 }
 
 // newPeerCase is the case of a configuration's step.
-func newPeerCase(c run.Config, step moco.Config, views augment.Config, device string) peerCase {
+func newPeerCase(c run.Config, step moco.Step, views augment.Config, device string) peerCase {
 	return peerCase{
 		Arch: step.Encoder.Arch, Width: step.Encoder.Width, Stem: step.Encoder.Stem, Head: step.Encoder.Head,
 		Dim: step.Encoder.Dim, Precision: step.Encoder.Precision, ImageSize: step.ImageSize, Batch: step.Batch,
@@ -96,69 +93,21 @@ type peerAnswer struct {
 	Missing string `json:"missing"`
 }
 
-// errLimit says that a program was killed.
-var errLimit = errors.New("killed")
-
-// childError is the failure of a program.
-type childError struct {
-	program string
-	code    int    // its exit code, -1 where it has none
-	said    string // on standard error
-	err     error
-}
-
-func (e *childError) Error() string {
-	if last := lastLine(e.said); last != "" {
-		return fmt.Sprintf("%s: %v: %s", e.program, e.err, last)
-	}
-	return fmt.Sprintf("%s: %v", e.program, e.err)
-}
-
-// child is a program that prints one JSON object.
-type child struct {
-	argv  []string
-	env   []string // beside this process's
-	stdin []byte
-	limit time.Duration // 0 is none
-}
-
-// ask runs the child and decodes its answer. Behind the limit it is killed, with all processes it started. A failure is a
-// childError.
-func (c child) ask(ctx context.Context, answer any) error {
-	limited := ctx
-	if c.limit > 0 {
-		var cancel context.CancelFunc
-		limited, cancel = context.WithTimeout(ctx, c.limit)
-		defer cancel()
-	}
-	cmd := exec.CommandContext(limited, c.argv[0], c.argv[1:]...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = append(os.Environ(), append(c.env, "PYTHONDONTWRITEBYTECODE=1")...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(c.stdin), &stdout, &stderr
-	err := cmd.Run()
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case limited.Err() != nil:
-		return fmt.Errorf("%w after %s (--limit)", errLimit, c.limit)
-	case err != nil:
-		return &childError{c.argv[0], cmd.ProcessState.ExitCode(), stderr.String(), err}
-	}
-	if err := json.Unmarshal(stdout.Bytes(), answer); err != nil {
-		return fmt.Errorf("%s: its answer is no JSON (%w): %s", c.argv[0], err, lastLine(stdout.String()))
-	}
-	return nil
-}
-
-// askScript runs a script with a case.
-func askScript(ctx context.Context, c child, python, script string, theCase, answer any) error {
+// askScript runs a script with a case, and decodes what it prints, one JSON object. A failure is a [child.Error]; one that
+// takes longer than the limit, if that is not 0, is killed.
+func askScript(ctx context.Context, env []string, limit time.Duration, python, script string, theCase, answer any) error {
 	text, err := json.Marshal(theCase)
 	if err != nil {
 		return err
 	}
-	c.argv = []string{python, script, string(text)}
-	return c.ask(ctx, answer)
+	printed, err := child.Command{
+		Args: []string{python, script, string(text)}, Env: append(env, "PYTHONDONTWRITEBYTECODE=1"), Limit: limit,
+	}.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(printed, answer); err != nil {
+		return fmt.Errorf("%s: its answer is no JSON (%w): %.200q", python, err, printed)
+	}
+	return nil
 }

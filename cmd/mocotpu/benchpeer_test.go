@@ -2,15 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -30,12 +26,12 @@ func fakePython(t *testing.T, script string) string {
 	return path
 }
 
-// What a child prints is decoded; what keeps it from answering is said in its own words.
-func TestChildAnswers(t *testing.T) {
+// What a script prints is decoded; what keeps it from answering is said in its own words.
+func TestScriptAnswers(t *testing.T) {
 	var answer peerAnswer
 	python := fakePython(t, `case "$1$2" in script'{"what":"step"}') ;; *) exit 3 ;; esac
 [ "$ASKED" = yes ] && echo '{"versions":"torch 9.9","ms":[1,2]}'`)
-	err := askScript(t.Context(), child{env: []string{"ASKED=yes"}}, python, "script", map[string]string{"what": "step"}, &answer)
+	err := askScript(t.Context(), []string{"ASKED=yes"}, 0, python, "script", map[string]string{"what": "step"}, &answer)
 	if err != nil || answer.Versions != "torch 9.9" || fmt.Sprint(answer.MS) != "[1 2]" {
 		t.Errorf("answer %+v, error %v", answer, err)
 	}
@@ -46,42 +42,11 @@ func TestChildAnswers(t *testing.T) {
 		{"no JSON", fakePython(t, `echo hello`), "its answer is no JSON"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := askScript(t.Context(), child{}, test.python, "script", peerCase{}, &answer)
+			err := askScript(t.Context(), nil, 0, test.python, "script", peerCase{}, &answer)
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), test.python) {
 				t.Errorf("error %v, want %q and the program's name", err, test.want)
 			}
 		})
-	}
-}
-
-// Behind its limit a child is killed with the processes it started, and nobody waits for them.
-func TestChildLimit(t *testing.T) {
-	pidFile := filepath.Join(t.TempDir(), "pid")
-	python := fakePython(t, `sleep 100 & echo $! >`+pidFile+`.part; mv `+pidFile+`.part `+pidFile+`; sleep 100`)
-	var answer peerAnswer
-	err := askScript(t.Context(), child{limit: 2 * time.Second}, python, "script", peerCase{}, &answer)
-	if !errors.Is(err, errLimit) || !strings.Contains(err.Error(), "killed after 2s (--limit)") {
-		t.Errorf("error %v, want that of the limit", err)
-	}
-	grandchild := must.M1(strconv.Atoi(strings.TrimSpace(string(must.M1(os.ReadFile(pidFile))))))
-	for range 100 {
-		state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", grandchild))
-		if err != nil || strings.Contains(string(state), ") Z ") {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Errorf("process %d, which the child had started, is still there (%v)", grandchild, syscall.Kill(grandchild, syscall.SIGKILL))
-}
-
-// An interruption is the command's, and no child's failure.
-func TestChildInterrupted(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	var answer peerAnswer
-	err := child{argv: []string{fakePython(t, "sleep 100")}, limit: time.Minute}.ask(ctx, &answer)
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want context.Canceled", err)
 	}
 }
 

@@ -40,8 +40,6 @@ func newBenchPeers() *cobra.Command {
 	cmd.Flags().StringVar(&o.python, "python", "python3", "Python to look for PyTorch and torchvision in; empty leaves them out")
 	cmd.Flags().StringVar(&o.jaxPython, "jax-python", "", "Python to look for JAX in (default that of --python); empty leaves it out")
 	cmd.Flags().DurationVar(&o.limit, "limit", 150*time.Second, "how long a program may take; then it is killed")
-	asJob := cmd.Flags().Bool("job", false, "read a job from standard input")
-	_ = cmd.Flags().MarkHidden("job") // the flag exists
 	printsBench(cmd, func(cmd *cobra.Command) (benchReporter, error) {
 		config, err := flags.resolve(cmd.Flags())
 		if err != nil {
@@ -55,12 +53,5 @@ func newBenchPeers() *cobra.Command {
 		}
 		return benchPeers(cmd.Context(), config, o, cmd.ErrOrStderr())
 	})
-	report := cmd.RunE
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *asJob {
-			return runOurPeer(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
-		}
-		return report(cmd, args)
-	}
 	return cmd
 }

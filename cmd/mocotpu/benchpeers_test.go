@@ -13,6 +13,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/specimen"
+	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
 // tinyPeers are the flags of a comparison whose own part takes seconds on the go engine.
@@ -115,11 +116,11 @@ func TestBenchPeersWithoutPeers(t *testing.T) {
 // A program killed at the limit has a row that says so, ours as well; another failure of ours is the command's.
 func TestBenchPeersLimit(t *testing.T) {
 	slow := fakePython(t, "sleep 100")
-	b := peersBench{options: peersOptions{python: slow, limit: 100 * time.Millisecond}, self: slow, talk: t.Output(), report: &peersReport{Engine: benchEngineInfo{Name: "cpu"}}}
+	b := peersBench{options: peersOptions{python: slow, limit: time.Millisecond}, talk: t.Output(), report: &peersReport{Engine: benchEngineInfo{Name: "cpu"}}}
 	must.M(b.ours(t.Context(), whatStep, 1, "float32"))
 	must.M(b.torch(t.Context(), whatStep, "contiguous", "float32"))
 	for _, row := range b.report.Rows {
-		if row.Missing != "killed after 100ms (--limit)" || row.StepMS != 0 {
+		if row.Missing != "killed after 1ms (--limit)" || row.StepMS != 0 {
 			t.Errorf("row %+v, want it killed", row)
 		}
 	}
@@ -127,11 +128,11 @@ func TestBenchPeersLimit(t *testing.T) {
 		t.Errorf("%d rows, want 2", len(b.report.Rows))
 	}
 	b.options.limit = time.Minute
-	for code, want := range map[int]int{1: exitFailed, 2: exitUsage} {
-		b.self = fakePython(t, fmt.Sprintf("echo 'mocotpu: no device\nbut a plan' >&2; exit %d", code))
+	for backend, want := range map[string]int{"abacus": exitFailed, "cuda": exitUsage} {
+		b.config.Engine = engine.Config{Backend: backend, Plugin: filepath.Join(t.TempDir(), "none.so")}
 		err := b.ours(t.Context(), whatStep, 8, "float32")
-		if err == nil || !strings.Contains(err.Error(), "mocotpu cpu, 8 devices: ") || !strings.Contains(err.Error(), "no device\nbut a plan") || exitCode(t.Context(), err) != want {
-			t.Errorf("error %v, want what our program said, and exit code %d", err, want)
+		if err == nil || !strings.Contains(err.Error(), "mocotpu cpu, 8 devices: ") || exitCode(t.Context(), err) != want {
+			t.Errorf("%s: error %v, exit code %d, want %d", backend, err, exitCode(t.Context(), err), want)
 		}
 	}
 }

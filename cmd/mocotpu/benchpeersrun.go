@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/host/child"
 )
 
 // peersBench is a measurement under way.
@@ -19,7 +21,6 @@ type peersBench struct {
 	config  run.Config
 	base    peerCase // of every script
 	temp    string   // the folder of the scripts, the start and the set that is drawn
-	self    string   // this program
 	talk    io.Writer
 	report  *peersReport
 }
@@ -28,7 +29,6 @@ type peersBench struct {
 const (
 	whatStep  = "step"
 	whatEpoch = "epoch"
-	whatOpen  = "open" // only of ours: which engine it is
 )
 
 // torchVariants are those of peer/torch_peer.py, the plainest first; torchLow is the one that runs in bfloat16, too.
@@ -38,13 +38,9 @@ const torchLow = "channels last"
 
 // benchPeers measures everything, one program after the other, so that none takes another's cores.
 func benchPeers(ctx context.Context, config run.Config, o peersOptions, talk io.Writer) (*peersReport, error) {
-	self, err := os.Executable()
+	engine, err := opening.Ask(ctx, config, o.limit)
 	if err != nil {
-		return nil, err
-	}
-	var engine benchEngineInfo
-	if err := (ourPeer{What: whatOpen, Config: config}).ask(ctx, self, o.limit, &engine); err != nil {
-		return nil, err
+		return nil, withLimit(err, o.limit)
 	}
 	config, counts, err := benchCounts(config, o.counts, func(run.Config) (benchEngineInfo, error) { return engine, nil })
 	if err != nil {
@@ -59,7 +55,6 @@ func benchPeers(ctx context.Context, config run.Config, o peersOptions, talk io.
 	if err != nil {
 		return nil, err
 	}
-	b.self = self
 	if err := b.steps(ctx, counts); err != nil {
 		return nil, err
 	}
@@ -160,9 +155,8 @@ func (b *peersBench) ours(ctx context.Context, what string, devices int, precisi
 	j.Config.Engine.Devices, j.Config.Encoder.Precision = devices, precision
 	row := peerRow{What: what, Program: programOurs, Variant: b.report.Engine.Name, Devices: devices, Precision: precision}
 	b.say(row)
-	var answer peerAnswer
-	err := j.ask(ctx, b.self, b.options.limit, &answer)
-	if err != nil && !errors.Is(err, errLimit) {
+	answer, err := measuring.Ask(ctx, j, b.options.limit)
+	if err != nil && !errors.Is(err, child.ErrLimit) {
 		return fmt.Errorf("bench: %s: %w", row.name(), err)
 	}
 	return b.take(ctx, row, answer, err)
@@ -196,8 +190,16 @@ func (b *peersBench) script(ctx context.Context, row peerRow, script, python, fl
 		"JAX_PLATFORMS=" + b.base.Device, "XLA_PYTHON_CLIENT_PREALLOCATE=false",
 	}
 	var answer peerAnswer
-	err := askScript(ctx, child{env: env, limit: b.options.limit}, python, peerScript(b.temp, script), c, &answer)
+	err := askScript(ctx, env, b.options.limit, python, peerScript(b.temp, script), c, &answer)
 	return b.take(ctx, row, answer, err)
+}
+
+// withLimit is the error of a program, with the flag where the limit ended it.
+func withLimit(err error, limit time.Duration) error {
+	if errors.Is(err, child.ErrLimit) {
+		return fmt.Errorf("killed after %s (--limit)", limit)
+	}
+	return err
 }
 
 func (b *peersBench) say(row peerRow) {
@@ -212,7 +214,7 @@ func (b *peersBench) take(ctx context.Context, row peerRow, answer peerAnswer, e
 	row.Missing = answer.Missing
 	switch {
 	case err != nil:
-		row.Missing = err.Error()
+		row.Missing = withLimit(err, b.options.limit).Error()
 	case row.Missing == "" && len(answer.MS) == 0:
 		row.Missing = "no times"
 	}

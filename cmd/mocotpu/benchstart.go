@@ -25,7 +25,7 @@ const startImages = "images"
 
 // writeStart writes what all programs begin with: the parameters that moco.Init gives the query encoder, and so the key
 // encoder, by torchvision's names and in our layout; the queue; and a batch of noise of the views' size.
-func writeStart(path string, step moco.Config, seed uint64) error {
+func writeStart(path string, step moco.Step, seed uint64) error {
 	store := model.NewStore()
 	if err := moco.Init(store, step, seed); err != nil {
 		return err
@@ -89,7 +89,7 @@ func packedSet(ctx context.Context, c run.Config, temp string, talk io.Writer) (
 			return dataset.Config{Kind: "folder", Dir: dir, Canvas: m.Canvas}, fmt.Sprintf("%s, %d images, canvas %d", dir, m.Count, m.Canvas), err
 		}
 	}
-	side, _ := storedImage(c.Data)
+	side, _ := c.Data.Image()
 	n := max(2*c.MoCo.Batch, 1024)
 	fmt.Fprintf(talk, "drawing and packing %d images of %d px ...\n", n, side)
 	drawn := filepath.Join(temp, "drawn")

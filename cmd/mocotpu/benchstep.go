@@ -8,14 +8,13 @@ import (
 	"time"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
@@ -34,12 +33,8 @@ func presetViews(c run.Config) (benchViews, error) {
 	if err != nil {
 		return benchViews{}, err
 	}
-	step, err := c.Step()
-	if err != nil {
-		return benchViews{}, err
-	}
-	b := benchViews{name: c.Views.Preset, viewer: step.Views}
-	b.side, b.channels = storedImage(c.Data)
+	b := benchViews{name: c.Views.Preset, viewer: views}
+	b.side, b.channels = c.Data.Image()
 	b.draw = func(row []float32, index, number int) { views.Draw(row, c.Run.Seed, 0, index, number, 1) }
 	return b, nil
 }
@@ -71,32 +66,30 @@ func (plain) Apply(images, params *graph.Node, size int) *graph.Node {
 
 // timedStep is a compiled training step with images to run it on.
 type timedStep struct {
-	config  moco.Config
-	views   benchViews
-	lr      float32
-	program *mesh.Program
-	fill    func(images []uint8) // makes the next batch; noise, unless it is changed
-	index   int                  // of the next image
+	*step.Step
+	views benchViews
+	lr    float32
+	fill  func(images []uint8) // makes the next batch; noise, unless it is changed
+	index int                  // of the next image
 }
 
 // compileStep compiles the step for the engine's first devices, with its state freshly initialised.
-func compileStep(e *xla.Engine, step moco.Config, views benchViews, devices int, lr float64, seed uint64) (*timedStep, error) {
-	step.Views = views.viewer
-	store := model.NewStore()
-	if err := moco.Init(store, step, seed); err != nil {
-		return nil, err
-	}
+func compileStep(e *xla.Engine, definition moco.Step, views benchViews, devices int, lr float64, seed uint64) (*timedStep, error) {
+	definition.Views = views.viewer
 	m, err := mesh.New(e, devices)
 	if err != nil {
 		return nil, err
 	}
-	program, err := m.Compile("step", store, step.Inputs(views.side, views.channels), step.Step)
+	s, err := step.New(m, definition, seed)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.Compile(views.side, views.channels); err != nil {
 		return nil, err
 	}
 	noise := rand.NewChaCha8([32]byte{byte(seed)})
 	return &timedStep{
-		config: step, views: views, lr: float32(lr), program: program,
+		Step: s, views: views, lr: float32(lr),
 		fill: func(images []uint8) { _, _ = noise.Read(images) }, // it never fails
 	}, nil
 }
@@ -108,54 +101,53 @@ func (s *timedStep) run() (loss float32, took time.Duration, err error) {
 		return 0, 0, err
 	}
 	start := time.Now()
-	outputs, err := s.program.Run(args...)
+	figures, err := s.RunTensors(args...)
 	if err != nil {
 		return 0, 0, fmt.Errorf("bench: step: %w", err)
 	}
-	defer outputs[0].FinalizeAll()
-	err = tensors.ConstFlatData(outputs[0], func(figures []float32) { loss = figures[moco.FigureLoss] })
-	return loss, time.Since(start), err
+	return figures[moco.FigureLoss], time.Since(start), nil
 }
 
-// inputs are those of moco.Config.Inputs, over the next images.
-func (s *timedStep) inputs() ([]*tensors.Tensor, error) {
-	n := s.config.Batch
-	images := tensors.FromShape(shapes.Make(dtypes.Uint8, n, s.views.side, s.views.side, s.views.channels))
-	if err := tensors.MutableFlatData(images, s.fill); err != nil {
-		return nil, err
-	}
-	inOrder := make([]int, n)
-	for i := range inOrder {
-		inOrder[i] = i
-	}
-	shuffled := s.config.ShuffleOrder()
-	draw := func(order []int, number int) *tensors.Tensor {
-		p := s.views.viewer.NumParams()
-		rows := make([]float32, n*p)
-		for i, from := range order {
-			s.views.draw(rows[i*p:(i+1)*p], s.index+from, number)
+// inputs makes the step's inputs over the next images.
+func (s *timedStep) inputs() (args []*tensors.Tensor, err error) {
+	definition := s.Definition()
+	n, p := definition.Batch, s.views.viewer.NumParams()
+	shuffled := definition.ShuffleOrder()
+	for _, in := range s.Inputs() {
+		switch in.Kind {
+		case moco.Images:
+			images := tensors.FromShape(in.Shape)
+			err = tensors.MutableFlatData(images, s.fill)
+			args = append(args, images)
+		case moco.LearningRate:
+			args = append(args, tensors.FromValue(s.lr))
+		case moco.ViewParams:
+			rows := make([]float32, n*p)
+			for i := range n {
+				from := i
+				if in.Shuffled {
+					from = shuffled[i]
+				}
+				s.views.draw(rows[i*p:(i+1)*p], s.index+from, in.View)
+			}
+			args = append(args, tensors.FromFlatDataAndDimensions(rows, n, p))
 		}
-		return tensors.FromFlatDataAndDimensions(rows, n, p)
-	}
-	args := []*tensors.Tensor{images, draw(inOrder, 0), draw(shuffled, 1), tensors.FromValue(s.lr)}
-	if s.config.Symmetric {
-		args = append(args, draw(inOrder, 1), draw(shuffled, 0))
 	}
 	s.index += n
-	return args, nil
+	return args, err
 }
 
 // timeSteps compiles the step, warms it up and times it.
-func timeSteps(ctx context.Context, e *xla.Engine, step moco.Config, views benchViews, devices, repeat int,
+func timeSteps(ctx context.Context, e *xla.Engine, definition moco.Step, views benchViews, devices, repeat int,
 	config run.Config,
 ) (benchRow, error) {
 	row := benchRow{Program: "mocotpu", Variant: e.EngineName(), Devices: devices, Views: views.name}
 	start := time.Now()
-	s, err := compileStep(e, step, views, devices, config.Optim.LR, config.Run.Seed)
+	s, err := compileStep(e, definition, views, devices, config.Optim.LR, config.Run.Seed)
 	if err != nil {
 		return row, err
 	}
-	defer s.program.Close()
+	defer s.Close()
 	row.CompileSeconds = time.Since(start).Seconds()
 	row.MemoryBytes = programMemory(e)
 	times := make([]float64, 0, repeat)
@@ -175,7 +167,7 @@ func timeSteps(ctx context.Context, e *xla.Engine, step moco.Config, views bench
 			times = append(times, float64(took)/float64(time.Millisecond))
 		}
 	}
-	row.setTimes(times, step.Batch)
+	row.setTimes(times, definition.Batch)
 	return row, nil
 }
 

@@ -33,9 +33,7 @@ func realPeers(t *testing.T, o peersOptions, change func(c *run.Config)) *peersB
 	change(&c)
 	must.M(c.Validate())
 	o.repeat, o.limit = 3, 10*time.Minute
-	b := must.M1(newPeersBench(t.Context(), c, must.M1(openHere(c)), o, t.TempDir(), t.Output()))
-	b.self = must.M1(os.Executable())
-	return b
+	return must.M1(newPeersBench(t.Context(), c, must.M1(openHere(c)), o, t.TempDir(), t.Output()))
 }
 
 // agree holds the losses of the programs' first steps together: the first one's shows the encoders and the loss, later

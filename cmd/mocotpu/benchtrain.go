@@ -12,8 +12,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/augment"
@@ -21,6 +19,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/specimen"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/mesh"
@@ -98,7 +97,7 @@ func benchTrain(ctx context.Context, config run.Config, repeat int, talk io.Writ
 	if err != nil {
 		return nil, err
 	}
-	defer b.program.Close()
+	defer b.step.Close()
 	r := &benchTrainReport{
 		benchHead: newBenchHead(), Engine: benchEngineInfo{Name: engine.EngineName(), Version: engine.PluginVersion()},
 		Devices: engine.NumDevices(), Source: fmt.Sprintf("%s, %d images", source.Info().Name, source.Info().N), Config: config,
@@ -141,12 +140,11 @@ func withSpecimens(c run.Config, talk io.Writer) (run.Config, func(), error) {
 
 // trainBench is a compiled step and what feeds it.
 type trainBench struct {
-	engine  *xla.Engine
-	config  run.Config
-	step    moco.Config
-	views   augment.Config
-	source  data.Source
-	program *mesh.Program
+	engine *xla.Engine
+	config run.Config
+	step   *step.Step
+	views  augment.Config
+	source data.Source
 }
 
 func newTrainBench(engine *xla.Engine, c run.Config, source data.Source) (*trainBench, error) {
@@ -155,29 +153,28 @@ func newTrainBench(engine *xla.Engine, c run.Config, source data.Source) (*train
 	if b.views, err = augment.Preset(c.Views.Preset); err != nil {
 		return nil, usageError{err}
 	}
-	if b.step, err = c.Step(); err != nil {
+	definition, err := c.Step()
+	if err != nil {
 		return nil, usageError{err}
 	}
 	c.Engine.Devices = engine.NumDevices()
-	if err := errors.Join(c.Validate(), b.step.Validate()); err != nil {
-		return nil, usageError{err}
-	}
-	store := model.NewStore()
-	if err := moco.Init(store, b.step, c.Run.Seed); err != nil {
+	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	m, err := mesh.New(engine, engine.NumDevices())
 	if err != nil {
 		return nil, err
 	}
+	if b.step, err = step.New(m, definition, c.Run.Seed); err != nil {
+		return nil, err
+	}
 	info := source.Info()
-	b.program, err = m.Compile("step", store, b.step.Inputs(info.Size, info.Channels), b.step.Step)
-	return b, err
+	return b, b.step.Compile(info.Size, info.Channels)
 }
 
 // measure times the three, each after a batch that warms up.
 func (b *trainBench) measure(ctx context.Context, r *benchTrainReport, repeat int) error {
-	rate := func(took time.Duration) float64 { return float64(repeat*b.step.Batch) / took.Seconds() }
+	rate := func(took time.Duration) float64 { return float64(repeat*b.config.MoCo.Batch) / took.Seconds() }
 	took, _, _, err := b.pass(ctx, repeat, true, false)
 	if err != nil {
 		return err
@@ -201,7 +198,7 @@ func (b *trainBench) measure(ctx context.Context, r *benchTrainReport, repeat in
 
 // pass takes batches from the feed, all or only the first, and runs the step on them or not.
 func (b *trainBench) pass(ctx context.Context, repeat int, feeding, stepping bool) (took, waited time.Duration, host hostShare, err error) {
-	feed, err := train.NewFeed(b.program, b.source, b.step, b.views, b.config.Run.Seed)
+	feed, err := train.NewFeed(b.step, b.source, b.views, b.config.Run.Seed)
 	if err != nil {
 		return 0, 0, host, err
 	}
@@ -244,13 +241,11 @@ func (b *trainBench) pass(ctx context.Context, repeat int, feeding, stepping boo
 
 // run executes the step and waits for its loss.
 func (b *trainBench) run(slot *mesh.Slot) (loss float32, err error) {
-	out, err := b.program.RunSlot(slot, tensors.FromScalar(float32(b.config.Optim.LR)))
+	figures, err := b.step.Run(slot, float32(b.config.Optim.LR))
 	if err != nil {
 		return 0, fmt.Errorf("bench: step: %w", err)
 	}
-	defer out[0].FinalizeAll()
-	err = tensors.ConstFlatData(out[0], func(figures []float32) { loss = figures[moco.FigureLoss] })
-	return loss, err
+	return figures[moco.FigureLoss], nil
 }
 
 func (r *benchTrainReport) writeTable(w io.Writer) error {

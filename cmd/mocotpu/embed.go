@@ -16,6 +16,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/format/npy"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
 // embedOptions are the flags of `embed` that are not the engine's.
@@ -40,7 +41,7 @@ func newEmbed() *cobra.Command {
 	var o embedOptions
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.data, "data", "", "data set ("+strings.Join(run.Choices("kind"), ", ")+", emnist/<split>), or the folder of its files (default: the set it was trained on)")
+	flags.StringVar(&o.data, "data", "", "data set ("+strings.Join(dataset.Kinds, ", ")+", emnist/<split>), or the folder of its files (default: the set it was trained on)")
 	flags.StringVar(&o.split, "split", "test", "images to embed: train or test")
 	flags.IntVar(&o.images, "images", 0, "embed the first so many (0: all, or as many as the run has)")
 	flags.StringVar(&o.out, "out", "features.npy", "file to write")
@@ -54,7 +55,7 @@ func newEmbed() *cobra.Command {
 	return cmd
 }
 
-func embed(cmd *cobra.Command, path string, o embedOptions, choice run.Engine) error {
+func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config) error {
 	w, err := loadEncoder(cmd, path)
 	if err != nil {
 		return err

@@ -8,13 +8,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mocotpu/mocotpu/models/encoder"
-	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
 // addEngineFlags declares the flags that choose an engine.
-func addEngineFlags(flags *pflag.FlagSet) *run.Engine {
-	e := &run.Engine{}
-	flags.StringVar(&e.Backend, "backend", "auto", "engine: "+strings.Join(run.Choices("backend"), ", "))
+func addEngineFlags(flags *pflag.FlagSet) *engine.Config {
+	e := &engine.Config{}
+	flags.StringVar(&e.Backend, "backend", "auto", "engine: "+strings.Join(engine.Backends, ", "))
 	flags.IntVar(&e.Devices, "devices", 0, "devices to use (0: one on the CPU, else all)")
 	flags.StringVar(&e.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
 	return e

@@ -15,6 +15,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
 // The protocols and baselines of eval, as they are named in flags and in report.json.
@@ -26,7 +27,7 @@ var (
 // evalFlags are what the user asks eval for.
 type evalFlags struct {
 	protocols, baselines    []string
-	engine                  run.Engine
+	engine                  engine.Config
 	data, dataDir           string
 	trainImages, testImages int
 	ks                      []int
@@ -66,10 +67,10 @@ func newEval() *cobra.Command {
 	flags.SortFlags = false
 	flags.StringSliceVar(&f.protocols, "protocols", protocols[:2], "what to judge by: "+strings.Join(protocols, ", "))
 	flags.StringSliceVar(&f.baselines, "baselines", baselines[:2], "what to judge beside: "+strings.Join(baselines, ", ")+`, or "" for nothing`)
-	flags.StringVar(&f.engine.Backend, "backend", "auto", "engine: "+strings.Join(run.Choices("backend"), ", "))
+	flags.StringVar(&f.engine.Backend, "backend", "auto", "engine: "+strings.Join(engine.Backends, ", "))
 	flags.IntVar(&f.engine.Devices, "devices", 0, "devices to use (0: one on the CPU, else all)")
 	flags.StringVar(&f.engine.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
-	flags.StringVar(&f.data, "data", "", "data set, if not the run's ("+strings.Join(run.Choices("kind"), ", ")+", emnist/<split>), or another folder for a run on one")
+	flags.StringVar(&f.data, "data", "", "data set, if not the run's ("+strings.Join(dataset.Kinds, ", ")+", emnist/<split>), or another folder for a run on one")
 	flags.StringVar(&f.dataDir, "data-dir", "", "folder of the data set's files (default: the run's, or data/<name>)")
 	flags.IntVar(&f.trainImages, "train-images", 0, "training images to use (0: as the run, or all)")
 	flags.IntVar(&f.testImages, "test-images", 0, "test images to use (0: as the run, or all)")
@@ -109,7 +110,7 @@ func (f *evalFlags) check() error {
 	}
 	choose("protocols", f.protocols, protocols)
 	choose("baselines", f.baselines, baselines)
-	choose("backend", []string{f.engine.Backend}, run.Choices("backend"))
+	choose("backend", []string{f.engine.Backend}, engine.Backends)
 	if len(f.protocols) == 0 {
 		bad("--protocols: none, want some of %s", strings.Join(protocols, ", "))
 	}
@@ -181,9 +182,9 @@ func openSource(path string, f evalFlags) (*source, error) {
 	}
 	if f.data != "" {
 		kind, _, _ := strings.Cut(f.data, "/")
-		if !slices.Contains(run.Choices("kind"), kind) && s.data.Kind != "folder" {
+		if !slices.Contains(dataset.Kinds, kind) && s.data.Kind != "folder" {
 			return nil, usageError{fmt.Errorf("--data: %q, want one of %s; a folder of images is --data=folder --data-dir=%s",
-				f.data, strings.Join(run.Choices("kind"), ", "), f.data)}
+				f.data, strings.Join(dataset.Kinds, ", "), f.data)}
 		}
 		if err := setData(&s.data, f.data); err != nil {
 			return nil, usageError{err}

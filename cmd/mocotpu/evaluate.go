@@ -43,6 +43,7 @@ func evaluate(cmd *cobra.Command, s *source, f evalFlags) error {
 	}
 	defer engine.Close()
 	e := &evaluation{ctx: cmd.Context(), flags: f, source: s, watch: newStages(cmd.ErrOrStderr())}
+	defer e.watch.close()
 	for _, note := range s.weights.Notes {
 		e.watch.note(note)
 	}

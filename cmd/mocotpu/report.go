@@ -13,10 +13,11 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/report"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
 func newReport() *cobra.Command {
-	var engine run.Engine
+	var choice engine.Config
 	var out string
 	var noLook, force bool
 	cmd := &cobra.Command{
@@ -34,8 +35,8 @@ func newReport() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(run.Choices("backend"), engine.Backend) {
-				return usageError{fmt.Errorf("--backend: %q, want one of %s", engine.Backend, strings.Join(run.Choices("backend"), ", "))}
+			if !slices.Contains(engine.Backends, choice.Backend) {
+				return usageError{fmt.Errorf("--backend: %q, want one of %s", choice.Backend, strings.Join(engine.Backends, ", "))}
 			}
 			for _, dir := range args {
 				if _, err := run.ReadRecord(dir); err != nil {
@@ -52,9 +53,10 @@ func newReport() *cobra.Command {
 				return err
 			}
 			watch := newStages(cmd.ErrOrStderr())
+			defer watch.close()
 			o := report.Options{Stage: watch.stage}
 			if !noLook {
-				opened, err := openEngine(engine, keptPrograms(cmd.ErrOrStderr()))
+				opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
 				if err != nil {
 					return err
 				}
@@ -74,7 +76,7 @@ func newReport() *cobra.Command {
 	flags.StringVar(&out, "out", "", "file to write (default <first run>.html)")
 	flags.BoolVar(&force, "force", false, "replace a page that is there already")
 	flags.BoolVar(&noLook, "curves-only", false, "leave out what takes the data set and an engine: views, neighbours, map, confusion")
-	flags.StringVar(&engine.Backend, "backend", "auto", "engine: "+strings.Join(run.Choices("backend"), ", "))
-	flags.StringVar(&engine.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
+	flags.StringVar(&choice.Backend, "backend", "auto", "engine: "+strings.Join(engine.Backends, ", "))
+	flags.StringVar(&choice.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
 	return cmd
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -12,15 +13,40 @@ import (
 type stages struct {
 	talk    io.Writer
 	watched bool
+	pulse   *pulse // nil where a person watches
 	current *progressbar.ProgressBar
 }
 
-func newStages(talk io.Writer) *stages { return &stages{talk: talk, watched: isTerminal(talk)} }
+// newStages begins; close it.
+func newStages(talk io.Writer) *stages {
+	s := &stages{talk: talk, watched: isTerminal(talk)}
+	if !s.watched {
+		s.pulse = newPulse(talk, nil)
+		s.talk = s.pulse
+	}
+	return s
+}
+
+// close ends what is shown.
+func (s *stages) close() {
+	s.end()
+	if s.pulse != nil {
+		s.pulse.end()
+	}
+}
 
 // stage says what begins.
 func (s *stages) stage(what string) {
 	s.end()
 	fmt.Fprintln(s.talk, what, "...")
+	s.goesOn(func() string { return "still " + what })
+}
+
+// goesOn is what is printed when nothing else was for a while.
+func (s *stages) goesOn(what func() string) {
+	if s.pulse != nil {
+		s.pulse.now(what)
+	}
 }
 
 // note is a sentence for the user.
@@ -34,7 +60,12 @@ func (s *stages) bar(what string) func(done, total int) {
 	s.end()
 	if !s.watched {
 		fmt.Fprintln(s.talk, what, "...")
-		return func(int, int) {}
+		var at, of atomic.Int64
+		s.goesOn(func() string { return fmt.Sprintf("%s: %d of %d", what, at.Load(), of.Load()) })
+		return func(done, total int) {
+			at.Store(int64(done))
+			of.Store(int64(total))
+		}
 	}
 	return func(done, total int) {
 		if s.current == nil {

@@ -57,7 +57,7 @@ func (s subject) network() (judge.Network, error) {
 	return net, w.Variables(net.Store.RootScope().In("%s", net.Scope))
 }
 
-// views are the augmentations that the encoder was pretrained with, or, for a file, those usual for the data.
+// views are the augmentations that the encoder was runed with, or, for a file, those usual for the data.
 func (s *source) views() (augment.Config, error) {
 	preset := "v2"
 	if s.run != nil {

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // retries is how many connections in a row may bring nothing new before a mirror is given up.
@@ -21,12 +23,16 @@ const retries = 4
 // errGiveUp marks an answer that a retry won't change: on to the next mirror.
 var errGiveUp = errors.New("not retried")
 
+// errUnreachable marks a host that there is no way to.
+var errUnreachable = errors.New("no way to that host")
+
 // A download brings one file.
 type download struct {
 	resource
 	path     string
 	o        GetOptions
 	progress func(done int64)
+	dead     map[string]bool // mirrors that there is no way to, of all files together
 }
 
 func (d *download) run(ctx context.Context) error {
@@ -50,17 +56,34 @@ func (d *download) run(ctx context.Context) error {
 	defer part.Close()
 	var failures []error
 	for _, mirror := range d.mirrors {
+		if d.dead[mirror] {
+			continue
+		}
+		d.o.Note("trying " + mirror + d.name)
 		err := d.fromMirror(ctx, part, mirror+d.name)
 		if err == nil {
-			return d.finish(part)
+			return d.finish()
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w: run the same command again to resume", context.Cause(ctx))
 		}
 		failures = append(failures, fmt.Errorf("%s: %w", mirror, err))
+		d.o.Note(fmt.Sprintf("given up: %v", err))
+		d.dead[mirror] = errors.Is(err, errUnreachable)
+	}
+	if d.module != (goModule{}) {
+		d.o.Note("trying the Go module " + d.module.version)
+		err := d.fromModule(ctx, part)
+		if err == nil {
+			return d.finish()
+		}
+		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
 }
+
+// finish gives the verified part its name.
+func (d *download) finish() error { return durable.Place(durable.Disk{}, d.path+".part", d.path) }
 
 // fromMirror fills part from one URL and verifies it. A wrong checksum is tried once more from the start: the part may have begun as something else.
 func (d *download) fromMirror(ctx context.Context, part *os.File, url string) error {
@@ -138,8 +161,12 @@ func (d *download) request(ctx context.Context, part *os.File, url string, have 
 	}
 	answer, err := d.o.Client.Do(r)
 	if err != nil {
-		if context.Cause(ctx) == stalled {
+		var unreachable *net.OpError
+		switch {
+		case context.Cause(ctx) == stalled:
 			err = stalled
+		case errors.As(err, &unreachable) && unreachable.Op == "dial":
+			err = fmt.Errorf("%w (%w): %w", err, errUnreachable, errGiveUp) // there will be no way there in a second, either
 		}
 		return have, err
 	}
@@ -197,22 +224,6 @@ func (d *download) verify(f *os.File) error {
 		return fmt.Errorf("%s: got SHA-256 %s, want %s: %w", f.Name(), got, d.sha256, ErrChecksum)
 	}
 	return nil
-}
-
-// finish gives the verified part its name, in an order that survives a crash.
-func (d *download) finish(part *os.File) error {
-	if err := part.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(part.Name(), d.path); err != nil {
-		return err
-	}
-	folder, err := os.Open(filepath.Dir(d.path))
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
 }
 
 // watched is a reader that tells how far it has come.

@@ -226,7 +226,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"devices", func(_ *Weights, o *Options) { o.Devices = 2 }, "2 devices"},
 		{"batch", func(_ *Weights, o *Options) { o.Batch = -1 }, "batch -1"},
-		{"precision", func(_ *Weights, o *Options) { o.Precision = "float16" }, `precision "float16"`},
+		{"precision", func(_ *Weights, o *Options) { o.Precision = "float16" }, `precision is "float16"`},
 		{"a tensor less", func(w *Weights, _ *Options) { delete(w.Values, "fc.bias") }, `"fc.bias" is missing`},
 		{"a tensor more", func(w *Weights, _ *Options) { w.Values["fc.0.bias"] = nil }, `"fc.0.bias" is not in`},
 		{"a short tensor", func(w *Weights, _ *Options) { w.Values["fc.bias"] = make([]float32, 4) }, "4 values, want 5"},
@@ -234,7 +234,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"deviation", func(w *Weights, _ *Options) { w.Manifest.Input.Std[1] = 0 }, "standard deviation"},
 		{"mean", func(w *Weights, _ *Options) { w.Manifest.Input.Mean[0] = math.NaN() }, "mean"},
 		{"image size", func(w *Weights, _ *Options) { w.Manifest.Input.ImageSize = 0 }, "image_size is 0"},
-		{"architecture", func(w *Weights, _ *Options) { w.Manifest.Network.Arch = "vgg" }, `arch "vgg"`},
+		{"architecture", func(w *Weights, _ *Options) { w.Manifest.Network.Arch = "vgg" }, `arch is "vgg"`},
 	} {
 		w, o := small(resnet.HeadLinear), Options{}
 		test.change(w, &o)

@@ -64,6 +64,9 @@ type Source struct {
 
 // NewNetwork is the manifest's part for an encoder.
 func NewNetwork(c resnet.Config) Network {
+	if c.Precision == resnet.TF32 {
+		c.Precision = resnet.Float32 // the same arithmetic, but for how an engine multiplies
+	}
 	return Network{
 		Arch: c.Arch, Width: c.Width, Stem: c.Stem, Head: c.Head,
 		Features: c.Features(), Projection: c.Dim, Precision: c.Precision,

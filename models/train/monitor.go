@@ -36,10 +36,10 @@ type monitor struct {
 func newMonitor(s *session, m *mesh.Mesh) (*monitor, error) {
 	info := s.train.Info()
 	c := encoder.ProgramConfig{
-		Encoder: s.moco.Encoder, Views: s.views, ImageSize: s.moco.ImageSize,
-		Size: info.Size, Channels: info.Channels, Batch: s.moco.Batch,
+		Encoder: s.definition.Encoder, Views: s.views, ImageSize: s.definition.ImageSize,
+		Size: info.Size, Channels: info.Channels, Batch: s.definition.Batch,
 	}
-	e, err := encoder.Compile(m, s.store, moco.QueryScope, c)
+	e, err := encoder.Compile(m, s.step.Store(), moco.QueryScope, c)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (m *monitor) untrained(ctx context.Context) (row run.KNNRow, err error) {
 	if err != nil {
 		return row, err
 	}
-	err = encoder.Recalibrated(m.mesh, m.session.store, moco.QueryScope, m.config, pixels, some.Info().N, recalibrationBatches,
+	err = encoder.Recalibrated(m.mesh, m.session.step.Store(), moco.QueryScope, m.config, pixels, some.Info().N, recalibrationBatches,
 		func() error {
 			row, err = m.current(ctx)
 			return err

@@ -3,6 +3,7 @@ package train
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -10,8 +11,9 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/moco"
-	"github.com/mocotpu/mocotpu/xla/mesh"
+	"github.com/mocotpu/mocotpu/models/step"
 )
 
 // copied is the accuracy in percent of an encoder that tells images apart on the sets of judged, for k = 1.
@@ -32,15 +34,14 @@ func judged(t *testing.T, bankImages int) *session {
 		test.Labels[i] = (test.Labels[i] + 1) % int32(len(test.Classes))
 	}
 	s := &session{
-		config: c, machine: goMachine(t), report: &recorder{},
-		views: must.M1(augment.Preset(c.Views.Preset)), moco: must.M1(c.Step()), store: model.NewStore(),
+		config: c, machine: goMachine(t), report: &recorder{}, now: time.Now,
+		views: must.M1(augment.Preset(c.Views.Preset)), definition: must.M1(c.Step()),
 	}
 	s.train, s.test = train, &test
-	must.M(moco.Init(s.store, s.moco, 1))
+	s.step = must.M1(step.New(engines.Mesh(t, s.machine.Backend, 1), s.definition, 1))
 	fill(s, moco.QueryScope, "bn1.bias", 1)
 	fill(s, moco.KeyScope, "bn1.bias", 1)
-	s.mesh = must.M1(mesh.New(s.machine.Backend, 1))
-	s.monitor = must.M1(newMonitor(s, s.mesh))
+	s.monitor = must.M1(newMonitor(s, s.step.Mesh()))
 	t.Cleanup(s.monitor.close)
 	return s
 }
@@ -54,7 +55,7 @@ func collapse(s *session, scope string) *model.Variable {
 }
 
 func fill(s *session, scope, name string, x float32) *model.Variable {
-	v := s.store.RootScope().At("%s", scope).GetVariable(name)
+	v := s.step.Store().RootScope().At("%s", scope).GetVariable(name)
 	value := tensors.FromShape(v.Shape())
 	must.M(tensors.MutableFlatData(value, func(flat []float32) {
 		for i := range flat {

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 	"syscall"
+
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // Options of Install.
@@ -137,17 +139,17 @@ func (w way) run(ctx context.Context, parent, engine string, progress func(strin
 	return replace(stage, filepath.Join(parent, engine))
 }
 
-// replace renames a folder over another one.
+// replace puts a folder in the place of another one.
 func replace(stage, dir string) error {
-	old := stage + ".old"
-	err := os.Rename(dir, old)
+	disk, old := durable.Disk{}, stage+".old"
+	err := disk.Rename(dir, old)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := os.Rename(stage, dir); err != nil {
-		return errors.Join(err, os.Rename(old, dir))
+	if err := durable.Rename(disk, stage, dir); err != nil {
+		return errors.Join(err, disk.Rename(old, dir))
 	}
-	return os.RemoveAll(old)
+	return disk.RemoveAll(old)
 }
 
 // upToDate tells whether what is installed came the first way that is possible here, or is the user's.

@@ -9,6 +9,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/stream"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // loadBytes is the most that [Config.Open] decodes into memory.
@@ -36,7 +37,7 @@ func load(source data.Source) (*data.Set, error) {
 	info := source.Info()
 	if info.N > loadBytes/info.ImageLen() {
 		return nil, fmt.Errorf("dataset: %w: %s: %d images of %d bytes do not go into memory: mocotpu data pack makes a set that need not",
-			ErrInvalid, info.Name, info.N, info.ImageLen())
+			settings.ErrInvalid, info.Name, info.N, info.ImageLen())
 	}
 	set := &data.Set{
 		Name: info.Name, N: info.N, Size: info.Size, Channels: info.Channels,
@@ -92,7 +93,7 @@ func (d Config) openFolder(split string, broken func(files.Broken)) (data.Source
 		}
 		if d.Canvas != 0 && s.Meta.Canvas != d.Canvas {
 			return nil, errors.Join(fmt.Errorf("dataset: %w: %s is packed with canvas %d, want data.canvas, %d: set --canvas=%d, or pack it again",
-				ErrInvalid, dir, s.Meta.Canvas, d.Canvas, s.Meta.Canvas), s.Close())
+				settings.ErrInvalid, dir, s.Meta.Canvas, d.Canvas, s.Meta.Canvas), s.Close())
 		}
 		return s, nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/picture"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 var (
@@ -102,11 +103,8 @@ func Pack(ctx context.Context, l *files.List, out string, o Options) (Meta, erro
 		return Meta{}, err
 	}
 	o.about("rename")
-	if err := os.Rename(filepath.Join(part, setFolder), out); err != nil {
+	if err := durable.Rename(durable.Disk{}, filepath.Join(part, setFolder), out); err != nil {
 		return Meta{}, fmt.Errorf("packed: %w", err)
-	}
-	if err := syncDir(filepath.Dir(out)); err != nil {
-		return Meta{}, err
 	}
 	o.about("remove")
 	return meta, removeAll(part)
@@ -156,19 +154,6 @@ func checkDisk(dir string, want int64) error {
 	if free := int64(s.Bavail) * int64(s.Bsize); free < want {
 		return fmt.Errorf("packed: %s: %w: %d MB free, want %d MB: choose a folder on another disk, or a smaller canvas",
 			dir, ErrDiskSpace, free/1e6, want/1e6)
-	}
-	return nil
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("packed: %w", err)
-	}
-	defer f.Close()
-	// Some network file systems cannot sync a folder and say so this way.
-	if err := f.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("packed: %w", err)
 	}
 	return nil
 }
