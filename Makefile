@@ -13,12 +13,12 @@ RACE := ./models/data/files ./models/data/packed ./models/data/specimen ./models
 RACE_SOME := ./models/data ./models/judge ./models/train ./xla ./xla/mesh ./cmd/mocotpu
 RACE_TESTS := Glyphs|KNN|Nearest|Feed|Saver|Broken|Stored|Executing|Slot|Replicas|Signal
 # All that CI does not run.
-NIGHTLY := slow fuzz interop peers
+NIGHTLY := slow fuzz sanitize interop peers stress
 # Systems that models are built for, without cgo.
 PLATFORMS := linux/arm64 darwin/arm64
 PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 
-.PHONY: help build setup tools demo test generate check bench slow fuzz interop peers race nightly
+.PHONY: help build setup tools demo test generate results check race bench slow fuzz stress sanitize peers interop nightly
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ protoc = $(GO) run $(PROTOC) --plugin=protoc-gen-go="$$($(GO) tool -n protoc-gen
 generate: ## make the Go code of the .proto files anew
 	$(call protoc,.)
 
+results: ## write the recorded measurements of docs/results into README and docs
+	$(GO) run ./docs/results
+
 check: race ## format, vet, lint, tidiness, data races; then builds of models without cgo
 	@test -z "$$($(GO) run $(GOFUMPT) -l .)" || { $(GO) run $(GOFUMPT) -l .; echo "gofumpt these files"; exit 1; }
 	$(GO) vet ./...
@@ -73,10 +76,20 @@ bench: setup $(if $(PYTHON),,bin/peers/ready) ## time training here, beside PyTo
 slow: setup tools ## the tests that take longer than CI's 20 minutes
 	$(GO) test -timeout 3h -tags slow,$(TAGS) -run Slow ./...
 
-fuzz: ## look for files that break a reader, 30 seconds each
-	@for target in models/data:FuzzIDX models/data:FuzzCIFAR models/data/files:FuzzTar models/format/npy:FuzzReadHeader \
-			models/data/picture:FuzzSqueeze xla/hlo:FuzzRead xla:FuzzPrepare; do \
-		$(GO) test -run XXX -fuzz "$${target#*:}\$$" -fuzztime 30s -fuzzminimizetime 10x "./$${target%:*}" || exit 1; done
+FUZZTIME ?= 30s
+FUZZ := models/data:FuzzIDX models/data:FuzzCIFAR models/data/files:FuzzTar models/data/picture:FuzzSqueeze \
+	models/encoder:FuzzManifest models/format/npy:FuzzReadHeader models/format/pickle:FuzzRead models/format/safetensors:FuzzRead \
+	models/format/torchfile:FuzzOpen models/run:FuzzRecord models/run:FuzzMetrics xla/hlo:FuzzRead xla:FuzzPrepare
+
+fuzz: ## look for files that break a reader, 30 seconds each (FUZZTIME=1h, FUZZ=models/run:FuzzRecord)
+	@for target in $(FUZZ); do \
+		$(GO) test -run XXX -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$${target%:*}" || exit 1; done
+
+stress: setup ## the tests on eight devices 200 times while all cores are busy (hours); stacks of a hang in bin/stress
+	.ci/stress.sh 200
+
+sanitize: build ## the CPU plugin's tests with AddressSanitizer and UndefinedBehaviorSanitizer in it
+	.ci/sanitize.sh
 
 peers: setup bin/peers/ready ## hold the steps of PyTorch and JAX in bench peers to ours (6 GB of wheels, once)
 	MOCOTPU_TORCH_PYTHON=$(abspath bin/peers/bin/python) MOCOTPU_JAX_PYTHON=$(abspath bin/peers/bin/python) \

@@ -165,7 +165,7 @@ func (p *packProgress) at(done, total int) {
 		return
 	}
 	if p.bar == nil {
-		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.talk), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(terminalOf(p.talk)), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 			progressbar.OptionSetItsString("img"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(200*time.Millisecond),
 			progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("packing"))
 	}

@@ -74,8 +74,15 @@ func (f *configFlags) resolve(flags *pflag.FlagSet) (run.Config, error) {
 }
 
 func (f *configFlags) base(presetGiven bool) (run.Config, error) {
+	if f.dir != "" {
+		if err := run.CheckFolder(f.dir); err != nil {
+			return run.Config{}, err
+		}
+	}
 	if f.dir != "" && !presetGiven {
 		record, err := run.ReadRecord(f.dir)
+		// A plugin is code, which a run's files do not get to choose; train notes one that it was trained with.
+		record.Engine.Plugin = ""
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return record.Config, err
 		}

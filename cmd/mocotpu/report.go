@@ -24,7 +24,7 @@ func newReport() *cobra.Command {
 		Short: "Make one HTML page of runs: their curves, and what their encoders see",
 		Long: "Writes a page that holds all it shows: curves over the steps (several runs over one another), the two views of\n" +
 			"sample images, nearest neighbours, a map of the features, confusion, the evaluation if there is one, and the\n" +
-			"configuration. It asks no network for anything; send it as it is. A run may be in progress.",
+			"configuration. It loads nothing from the network, so it can be sent as one file. A run may be in progress.",
 		Example: "  mocotpu report runs/glyphs-20260102-030405\n" +
 			"  mocotpu report runs/a runs/b --out=compared.html",
 		Args: func(cmd *cobra.Command, args []string) error {

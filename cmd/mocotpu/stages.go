@@ -66,8 +66,8 @@ func (s *stages) Stage(what string) encoder.Progress {
 func (s *stages) draw(what string, done, total int) {
 	if s.current == nil || s.current.GetMax() != total {
 		s.end()
-		s.current = progressbar.NewOptions(total, progressbar.OptionSetWriter(s.talk), progressbar.OptionSetWidth(24),
-			progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true),
+		s.current = progressbar.NewOptions(total, progressbar.OptionSetWriter(terminalOf(s.talk)), progressbar.OptionSetWidth(24),
+			progressbar.OptionSetDescription(quoted(what)), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true),
 			progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(200*time.Millisecond))
 	}
 	_ = s.current.Set(done) // a bar that cannot be drawn is no failure

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
@@ -68,6 +69,11 @@ func New(b compute.Backend, w *Weights, o Options) (*Encoder, error) {
 	}
 	if o.Batch < 1 || o.Batch%o.Devices != 0 {
 		return nil, fmt.Errorf("encoder: batch %d, want a multiple of the %d devices", o.Batch, o.Devices)
+	}
+	side := int64(max(1, w.Manifest.Input.ImageSize))
+	if bytes := limits.Product(int64(o.Batch), side, side, 3, 4); bytes > limits.Memory() {
+		return nil, fmt.Errorf("encoder: a batch (--batch) of %d images of %d pixels a side takes %s or more, and this process may use %s",
+			o.Batch, side, limits.Text(bytes), limits.Text(limits.Memory()))
 	}
 	network := w.Manifest.Network.Config()
 	if o.Precision != "" {

@@ -17,6 +17,17 @@ var ErrNotEncoder = errors.New("not an encoder")
 // its trainer may be at work. The error is [ErrNotEncoder] for a file of another kind, checkpoint.ErrNone or
 // checkpoint.ErrDamaged for a directory.
 func Load(path string) (*Weights, error) {
+	w, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range w.Suspect() {
+		w.Notes = append(w.Notes, "warning: "+path+": "+s)
+	}
+	return w, nil
+}
+
+func load(path string) (*Weights, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)

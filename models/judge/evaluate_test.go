@@ -179,7 +179,7 @@ func TestEvaluateRefuses(t *testing.T) {
 		c.change(&o)
 		_, err := Evaluate(t.Context(), m, w, train, c.test, o, nil)
 		if !errors.Is(err, settings.ErrInvalid) || !strings.Contains(fmt.Sprint(err), c.want) {
-			t.Errorf("error %v, want ErrInvalid and %q", err, c.want)
+			t.Errorf("error %v, want settings.ErrInvalid and %q", err, c.want)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())

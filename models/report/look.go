@@ -46,7 +46,7 @@ type found struct {
 	Same bool
 }
 
-// newLook opens the encoder of a run's newest checkpoint and shows it the run's images.
+// newLook opens the encoder of a run's newest checkpoint and embeds the run's images.
 func newLook(ctx context.Context, b compute.Backend, dir string, c run.Config, bank, test *data.Set) (*look, error) {
 	e, err := encoder.Open(b, dir, encoder.Options{})
 	if err != nil {
@@ -93,7 +93,7 @@ func newLook(ctx context.Context, b compute.Backend, dir string, c run.Config, b
 	return l, nil
 }
 
-// firstImages cuts a set.
+// firstImages returns the first n images of a set.
 func firstImages(s *data.Set, n int) *data.Set {
 	n = min(n, s.N)
 	cut := *s
@@ -120,7 +120,7 @@ func sampled(s *data.Set) []int {
 	return chosen[:min(samples, len(chosen))]
 }
 
-// className is what an image is, "" where nobody knows.
+// className is the name of an image's class, "" where it has none.
 func className(s *data.Set, i int) string {
 	if s.Labels == nil {
 		return ""
@@ -128,7 +128,7 @@ func className(s *data.Set, i int) string {
 	return s.Classes[s.Labels[i]]
 }
 
-// views makes the two views of the chosen images as the training step does, in the epoch 0.
+// views makes the two views of the chosen images as the training step does in epoch 0.
 func views(b compute.Backend, c run.Config, s *data.Set, chosen []int) ([][]Picture, error) {
 	augmentation, err := augment.Preset(c.Views.Preset)
 	if err != nil {

@@ -6,12 +6,16 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // Validate returns nil or one [settings.Error] that lists every problem, in the order of the fields. It looks at nothing
-// but c: see [Config.ValidateData] for what depends on the number of images, and call it again once Devices is known.
+// but c and this process's memory, for which see [Config.CheckSize]: see [Config.ValidateData] for what depends on the number of images, and call it again once Devices is known.
 func (c Config) Validate() error {
+	if err := c.CheckSize(limits.Memory()); err != nil {
+		return err // arithmetic on such numbers is none
+	}
 	var p settings.Check
 	if c.Preset != "" {
 		p.OneOf("preset", c.Preset, PresetNames()...)

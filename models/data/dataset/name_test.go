@@ -59,7 +59,7 @@ func TestWith(t *testing.T) {
 		got, err := c.from.With(c.data, c.dir)
 		if c.err != "" {
 			if !errors.Is(err, settings.ErrInvalid) || !strings.Contains(err.Error(), c.err) {
-				t.Errorf("%s: error %v, want ErrInvalid and %q", c.name, err, c.err)
+				t.Errorf("%s: error %v, want settings.ErrInvalid and %q", c.name, err, c.err)
 			}
 			continue
 		}
