@@ -5,8 +5,10 @@ MOCOTPU := bin/mocotpu
 BENCH ?= --preset=cifar10 --batch=128
 GOFUMPT := mvdan.cc/gofumpt@v0.9.2
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+PROTOC := github.com/jhump/goprotoc/cmd/goprotoc@v0.5.0
+PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 
-.PHONY: help build setup tools demo test check bench slow fuzz interop
+.PHONY: help build setup tools demo test generate results check bench slow fuzz interop
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +32,15 @@ demo: build ## train on drawn characters and watch the kNN accuracy rise (a few 
 test: setup tools ## run every test but the slow ones
 	$(GO) test -timeout 25m ./...
 
+# The plugin comes in the version of go.mod.
+protoc = $(GO) run $(PROTOC) --plugin=protoc-gen-go="$$($(GO) tool -n protoc-gen-go)" --go_out=paths=source_relative:$(1) $(PROTOS)
+
+generate: ## make the Go code of the .proto files anew
+	$(call protoc,.)
+
+results: ## write the recorded measurements of docs/results into README and docs
+	$(GO) run ./docs/results
+
 check: ## format, vet, lint, tidiness; then a build of models without cgo
 	@test -z "$$($(GO) run $(GOFUMPT) -l .)" || { $(GO) run $(GOFUMPT) -l .; echo "gofumpt these files"; exit 1; }
 	$(GO) vet ./...
@@ -37,6 +48,8 @@ check: ## format, vet, lint, tidiness; then a build of models without cgo
 	$(GO) run $(STATICCHECK) -checks inherit,-ST1001 ./...
 	$(GO) run $(STATICCHECK) -checks inherit,-ST1001 -tags slow ./...
 	$(GO) mod tidy -diff
+	@new="$$(mktemp -d)" && trap 'rm -r "$$new"' EXIT && $(call protoc,"$$new") && for proto in $(PROTOS); do \
+		diff -u "$${proto%.proto}.pb.go" "$$new/$${proto%.proto}.pb.go" || { echo "make generate, and commit what it makes"; exit 1; }; done
 	CGO_ENABLED=0 $(GO) vet ./models/...
 
 bench: setup $(if $(PYTHON),,bin/peers/ready) ## time training here, beside PyTorch and JAX (PYTHON=... has them, else 6 GB of wheels, once)
@@ -46,12 +59,13 @@ slow: setup tools ## the tests that take longer than CI's 20 minutes
 	$(GO) test -timeout 3h -tags slow -run Slow ./...
 
 FUZZTIME ?= 30s
-FUZZ := data:FuzzIDX data:FuzzCIFAR data/files:FuzzTar data/picture:FuzzSqueeze encoder:FuzzManifest format/npy:FuzzReadHeader \
-	format/pickle:FuzzRead format/safetensors:FuzzRead format/torchfile:FuzzOpen run:FuzzRecord run:FuzzMetrics
+FUZZ := models/data:FuzzIDX models/data:FuzzCIFAR models/data/files:FuzzTar models/data/picture:FuzzSqueeze \
+	models/encoder:FuzzManifest models/format/npy:FuzzReadHeader models/format/pickle:FuzzRead models/format/safetensors:FuzzRead \
+	models/format/torchfile:FuzzOpen models/run:FuzzRecord models/run:FuzzMetrics xla/hlo:FuzzRead xla:FuzzPrepare
 
-fuzz: ## look for files that break a reader, 30 seconds each (FUZZTIME=1h, FUZZ=run:FuzzRecord)
+fuzz: ## look for files that break a reader, 30 seconds each (FUZZTIME=1h, FUZZ=models/run:FuzzRecord)
 	@for target in $(FUZZ); do \
-		$(GO) test -run XXX -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./models/$${target%:*}" || exit 1; done
+		$(GO) test -run XXX -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$${target%:*}" || exit 1; done
 
 interop: setup bin/peers/ready ## run exported encoders in torchvision, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
 	PYTHONDONTWRITEBYTECODE=1 bin/peers/bin/python models/convert/testdata/interop.py $(MOCOTPU)

@@ -1,4 +1,5 @@
 // Package models is the map of mocotpu: it holds no code, its subpackages do, in the order an image travels.
+// docs/architecture.md follows an image through them phase by phase, and docs/rationale.md says why they are as they are.
 //
 //	models/data      reads data sets: images uint8 [N, size, size, channels], labels int32 [N]
 //	models/data/...  files lists image files, picture decodes them, stream does so on the way, packed keeps them as
@@ -6,6 +7,7 @@
 //	models/augment   draws two random views per image on the host, and makes them inside the compiled step
 //	models/resnet    the encoder: ResNet, BatchNorm over groups of the batch, projection head
 //	models/moco      one training step: query, momentum update, shuffle, key, loss, enqueue, SGD
+//	models/step      compiles that step: the one place that does
 //	models/run       a run: configuration and presets, its directory, metrics, learning rate
 //	models/train     trains one: the loop, its feed, evaluation, diagnosis, checkpoints
 //	models/encoder   opens a trained encoder, and turns images into features
@@ -20,19 +22,27 @@
 //	models/format/torchfile    the files of torch.save
 //	models/format/pickle       Python's pickles as plain data: nothing in one is executed
 //	models/format/npy          arrays as NumPy files
+//	models/format/onnx         ONNX models: an inference graph with its weights
 //	models/format/tfevents     a run's metrics as TensorBoard's event files
 //	xla                        opens an engine (go, cpu, cuda, tpu) and reads the programs it compiled
+//	xla/engine                 which engine, as plain data
 //	xla/hlo                    reads optimized programs: collectives, convolutions, aliased memory
-//	xla/programs               keeps compiled programs on disk, for the next start
+//	xla/programs               keeps what was compiled on disk: programs that run, and compilations for a plan
 //	xla/mesh                   compiles a graph function over a row of devices
-//	xla/aot                    compiles a program ahead of time and keeps what the compiler said
+//	xla/host/settings          what is wrong with a tree of settings, field by field
+//	xla/host/child             other programs, and parts of this one, as child processes
+//	xla/host/regular           opens regular files only, without waiting for what is none
+//	xla/host/limits            the memory and the CPUs that the container leaves the process
+//	xla/host/guard             goroutines whose panics reach those who wait for them
 //	xla/host/durable           files that survive a crash, and the file system that a test breaks
 //	xla/setup                  installs and finds PJRT plugins
 //	xla/cpuplugin              our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
 //	tpu                        Cloud TPUs by name, and a compiler for those that are not there
-//	tpu/plan                   what a compiled program needs and takes, as a report
+//	tpu/plan                   compiles a program ahead of time, and reports what it needs and takes
 //	cmd/mocotpu                the command
+//	cmd/mocotpu/bench          times training and reading here, beside PyTorch and JAX; benchstat reads its reports
 //	notebooks/show             pictures, charts and tables in a GoNB notebook
+//	docs/results               recorded measurements, and the program that writes them into README and docs
 //
 // # Words
 //
@@ -42,6 +52,6 @@
 //
 // # Errors
 //
-// Graph code (augment.Config.Apply, resnet.Forward, moco.Config.Step) panics, as GoMLX does; everything else returns
+// Graph code (augment.Config.Apply, resnet.Forward, moco.Step.Build) panics, as GoMLX does; everything else returns
 // errors, and xla/mesh is where the one becomes the other.
 package models

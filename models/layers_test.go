@@ -49,7 +49,7 @@ var rules = []rule{
 	{
 		[]string{"models/..."},
 		[]string{"xla/..."},
-		[]string{"xla/mesh", "xla/host/..."},
+		[]string{"xla/mesh", "xla/engine", "xla/host/..."},
 		"models build without cgo, and run on any GoMLX backend",
 	},
 	{

@@ -1,12 +1,7 @@
 package tpu_test
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -21,10 +16,10 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/tpu"
+	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
-	"github.com/mocotpu/mocotpu/xla/aot"
-	"github.com/mocotpu/mocotpu/xla/hlo"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
@@ -34,23 +29,15 @@ const childLimit = 4 * time.Minute
 
 // TestMain lets the test binary be the child that compiles: a fault in libtpu ends its process.
 func TestMain(m *testing.M) {
-	if name := os.Getenv("MOCOTPU_TEST_TOPOLOGY"); name != "" {
-		c, err := compileSmall(name)
-		if err == nil {
-			err = json.NewEncoder(os.Stdout).Encode(c)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+	if plan.Serve(buildSmall) {
+		return
 	}
 	os.Exit(m.Run())
 }
 
 // smallStep is a step with everything in it: augmentation, shuffle, both encoders, queue. No layer has 192 or 24 channels,
 // so those numbers are images wherever they stand.
-func smallStep() (run.Config, moco.Config) {
+func smallStep() (run.Config, moco.Step) {
 	c := run.GlyphsGo()
 	c.MoCo.Batch = 192
 	step, err := c.Step()
@@ -60,51 +47,27 @@ func smallStep() (run.Config, moco.Config) {
 	return c, step
 }
 
-func compileSmall(name string) (*aot.Compilation, error) {
-	t, err := tpu.Lookup(name)
-	if err != nil {
-		return nil, err
-	}
-	e, err := tpu.Open(t, xla.Options{})
-	if err != nil {
-		return nil, err
-	}
-	defer e.Close()
-	_, step := smallStep()
-	store := model.NewStore()
-	if err := moco.Init(store, step, 0); err != nil {
-		return nil, err
-	}
+// buildSmall compiles the small step.
+func buildSmall(e *xla.Engine, _ []byte) error {
+	_, definition := smallStep()
 	m, err := mesh.New(e, e.NumDevices())
 	if err != nil {
-		return nil, err
-	}
-	return aot.Compile(e, t.LibTPU(), nil, func() error {
-		p, err := m.Compile("step", store, step.Inputs(32, 3), step.Step)
-		if err == nil {
-			p.Close()
-		}
 		return err
-	})
+	}
+	s, err := step.New(m, definition, 0)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.Compile(32, 3)
 }
 
 // inChild compiles the small step in a child process.
-func inChild(t *testing.T, name string) *aot.Compilation {
+func inChild(t *testing.T, name string) *plan.Compilation {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), childLimit)
-	defer cancel()
-	child := exec.CommandContext(ctx, os.Args[0])
-	child.Env = append(os.Environ(), "MOCOTPU_TEST_TOPOLOGY="+name)
-	var out, talk bytes.Buffer
-	child.Stdout, child.Stderr = &out, &talk
-	if err := child.Run(); err != nil {
-		t.Errorf("%s: %v (limit %s): %s", name, err, childLimit, talk.String())
-		return nil
-	}
-	c := &aot.Compilation{}
-	if err := json.Unmarshal(out.Bytes(), c); err != nil {
+	c, _, err := plan.InChild(t.Context(), plan.Request{Topology: name, Program: plan.Program{Batch: 192}}, nil, childLimit)
+	if err != nil {
 		t.Errorf("%s: %v", name, err)
-		return nil
 	}
 	return c
 }
@@ -114,7 +77,7 @@ func inChild(t *testing.T, name string) *aot.Compilation {
 func TestCompileForTwoTopologies(t *testing.T) {
 	xlatest.LibTPU(t)
 	names := []string{"v2-8", "v3-8"}
-	compiled := make([]*aot.Compilation, len(names))
+	compiled := make([]*plan.Compilation, len(names))
 	var both sync.WaitGroup
 	for i, name := range names {
 		both.Go(func() { compiled[i] = inChild(t, name) })
@@ -131,7 +94,7 @@ func TestCompileForTwoTopologies(t *testing.T) {
 	}
 }
 
-func checkSmall(t *testing.T, c *aot.Compilation) {
+func checkSmall(t *testing.T, c *plan.Compilation) {
 	if !c.Fits() || c.Devices != 8 || c.Cost["flops"] <= 0 || c.Memory.Peak <= 0 {
 		t.Errorf("%s, %d devices, %g flops, memory %+v", c.Failure, c.Devices, c.Cost["flops"], c.Memory)
 	}
@@ -150,7 +113,7 @@ func checkSmall(t *testing.T, c *aot.Compilation) {
 		if len(c.Groups) != 1 || !slices.Equal(c.Groups[0], []int64{0, 1, 2, 3, 4, 5, 6, 7}) {
 			t.Errorf("%s in groups %v, want all eight", c.Op, c.Groups)
 		}
-		got = append(got, exchange{c.Op, c.Purpose, c.Bytes})
+		got = append(got, exchange{c.Op, plan.Purpose(c), c.Bytes})
 	}
 	var parameters int64
 	for _, p := range step.Encoder.Params() {
@@ -159,9 +122,9 @@ func checkSmall(t *testing.T, c *aot.Compilation) {
 		}
 	}
 	for _, want := range []exchange{
-		{"all-to-all", hlo.Images, batch / 8 * 32 * 32 * 3},
-		{"all-to-all", hlo.Features, batch / 8 * 128 * 4},
-		{"all-gather", hlo.Keys, batch * 128 * 4},
+		{"all-to-all", "images", batch / 8 * 32 * 32 * 3},
+		{"all-to-all", "features", batch / 8 * 128 * 4},
+		{"all-gather", "keys", batch * 128 * 4},
 	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("no %v among %v", want, got)
@@ -171,7 +134,7 @@ func checkSmall(t *testing.T, c *aot.Compilation) {
 		t.Errorf("exchanges %v, want three and one all-reduce of all gradients (%d bytes)", got, parameters)
 	}
 	own := 0
-	for _, conv := range m.Convolutions() {
+	for _, conv := range xlatest.Convolutions(m) {
 		if conv.Batch == batch {
 			t.Errorf("%s (%s) runs on all %d images on every device: %s", conv.Name, conv.OpName, batch, conv.InputShape)
 		}
@@ -220,11 +183,11 @@ func TestNoHardware(t *testing.T) {
 			return err
 		}
 	}
-	c, err := aot.Compile(e, "v2:2x2x1", nil, product(1<<19)) // the argument alone takes 128 GiB
+	c, err := plan.Compile(e, "v2:2x2x1", nil, product(1<<19)) // the argument alone takes 128 GiB
 	if err != nil || c.Fits() || !strings.Contains(c.Failure, "Hbm") {
 		t.Errorf("got %+v, %v, want that it does not fit", c, err)
 	}
-	small, err := aot.Compile(e, "v2:2x2x1", nil, product(16))
+	small, err := plan.Compile(e, "v2:2x2x1", nil, product(16))
 	if err != nil || !small.Fits() || small.Memory.Arguments < 16*65536*4 {
 		t.Errorf("after the failure: %+v, %v", small, err)
 	}

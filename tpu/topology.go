@@ -101,6 +101,28 @@ func listing() string {
 	return strings.Join(lines, "\n")
 }
 
+// generation finds libtpu's name of the chip in what it says about its version: "TPU v5 lite".
+var generation = regexp.MustCompile(`\bTPU (v\d+)( lite|e|p)?\b`)
+
+// OfPlugin finds the topology of an open TPU, by the version of its plugin (xla.Engine.PluginVersion), which names the chip,
+// and the number of its devices. It is false where that is no slice with a name.
+func OfPlugin(version string, devices int) (Topology, bool) {
+	m := generation.FindStringSubmatch(version)
+	if m == nil {
+		return Topology{}, false
+	}
+	chip := m[1] + strings.Replace(m[2], " lite", "e", 1)
+	if chip == "v5" {
+		chip = "v5p"
+	}
+	for _, t := range All() {
+		if t.Chip.Name == chip && t.Devices() == devices {
+			return t, true
+		}
+	}
+	return Topology{}, false
+}
+
 // LibTPU returns libtpu's name of the topology: "v3:2x2x1".
 func (t Topology) LibTPU() string {
 	axes := make([]string, len(t.Grid))

@@ -103,3 +103,25 @@ func TestNoLibTPU(t *testing.T) {
 		t.Errorf("got %v, want the command that gets libtpu", err)
 	}
 }
+
+// The version of an open TPU's plugin names its chip, its devices the slice.
+func TestOfPlugin(t *testing.T) {
+	for _, test := range []struct {
+		version string
+		devices int
+		want    string
+	}{
+		{"libtpu-0.0.52 TFRT TPU v2\nBuilt on", 8, "v2-8"},
+		{"TFRT TPU v3", 32, "v3-32"},
+		{"TFRT TPU v4", 8, "v4-8"},
+		{"TFRT TPU v5 lite", 8, "v5e-8"},
+		{"TFRT TPU v5", 4, "v5p-8"},
+		{"TFRT TPU v6 lite", 8, "v6e-8"},
+		{"TFRT TPU v3", 7, ""},
+		{"cpu", 8, ""},
+	} {
+		if got, ok := OfPlugin(test.version, test.devices); got.Name != test.want || ok != (test.want != "") {
+			t.Errorf("%q with %d devices: got %q, want %q", test.version, test.devices, got.Name, test.want)
+		}
+	}
+}

@@ -57,6 +57,10 @@ func newEngine(name string, b compute.Backend) *Engine {
 // EngineName returns which engine it is: "go", "cpu", "cuda" or "tpu".
 func (e *Engine) EngineName() string { return e.name }
 
+// LongSumsReadMemory reports whether a sum over a long axis reads its operand from memory, where XLA otherwise computes
+// it on the way: XLA's CPU engine hands such sums to a library.
+func (e *Engine) LongSumsReadMemory() bool { return e.name == "cpu" }
+
 // PluginVersion returns what the plugin says about itself and its PJRT API, or "" for the go engine.
 func (e *Engine) PluginVersion() string { return e.version }
 

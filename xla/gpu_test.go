@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
 // The options arrive at the plugin by the names and types that XLA's GPU client knows (pjrt_c_api_gpu_internal.cc), past
@@ -31,9 +32,9 @@ func TestGPUOptionsArrive(t *testing.T) {
 	}{
 		{xla.Options{}, "preallocate=bool:0"},
 		{xla.Options{Devices: 2}, "preallocate=bool:0 visible_devices=list:0:1"},
-		{xla.Options{Devices: 1, GPU: xla.GPU{Visible: []int{3}}}, "preallocate=bool:0 visible_devices=list:3"},
+		{xla.Options{Devices: 1, GPU: engine.GPU{Devices: []int{3}}}, "preallocate=bool:0 visible_devices=list:3"},
 		{
-			xla.Options{GPU: xla.GPU{Visible: []int{2, 0}, MemoryFraction: 0.5, Preallocate: true, Allocator: "cuda_async", CollectiveMemory: 1 << 28}},
+			xla.Options{GPU: engine.GPU{Devices: []int{2, 0}, MemoryFraction: 0.5, Preallocate: true, Allocator: "cuda_async", CollectiveMemory: 256}},
 			"allocator=string:cuda_async collective_memory_size=int64:268435456 memory_fraction=float:0.5 preallocate=bool:1 visible_devices=list:2:0",
 		},
 	} {
@@ -57,9 +58,9 @@ func TestGPUOptionsArrive(t *testing.T) {
 }
 
 func TestGPUValidate(t *testing.T) {
-	for _, g := range []xla.GPU{
+	for _, g := range []engine.GPU{
 		{},
-		{Visible: []int{1, 0}, MemoryFraction: 1, Preallocate: true, Allocator: "bfc"},
+		{Devices: []int{1, 0}, MemoryFraction: 1, Preallocate: true, Allocator: "bfc"},
 		{Allocator: "platform"},
 		{MemoryFraction: 0.01, Allocator: "cuda_async", CollectiveMemory: 1},
 	} {
@@ -68,27 +69,27 @@ func TestGPUValidate(t *testing.T) {
 		}
 	}
 	for _, test := range []struct {
-		gpu  xla.GPU
+		gpu  engine.GPU
 		want string
 	}{
-		{xla.GPU{Visible: []int{0, -1}}, "visible devices [0 -1]"},
-		{xla.GPU{Visible: []int{1, 1}}, "each once"},
-		{xla.GPU{MemoryFraction: 1.5}, "memory fraction 1.5"},
-		{xla.GPU{MemoryFraction: -0.5}, "memory fraction -0.5"},
-		{xla.GPU{MemoryFraction: math.NaN()}, "memory fraction NaN"},
-		{xla.GPU{Allocator: "default"}, `allocator "default", want one of ["bfc" "cuda_async" "platform"]`},
-		{xla.GPU{Allocator: "platform", MemoryFraction: 0.5}, "knows no memory fraction"},
-		{xla.GPU{Allocator: "platform", Preallocate: true}, "does not preallocate"},
-		{xla.GPU{CollectiveMemory: -1}, "collective memory of -1 bytes"},
+		{engine.GPU{Devices: []int{0, -1}}, "devices is [0 -1]"},
+		{engine.GPU{Devices: []int{1, 1}}, "each once"},
+		{engine.GPU{MemoryFraction: 1.5}, "memory_fraction is 1.5"},
+		{engine.GPU{MemoryFraction: -0.5}, "memory_fraction is -0.5"},
+		{engine.GPU{MemoryFraction: math.NaN()}, "memory_fraction is NaN"},
+		{engine.GPU{Allocator: "default"}, `allocator is "default", want one of bfc, cuda_async, platform`},
+		{engine.GPU{Allocator: "platform", MemoryFraction: 0.5}, "has no memory fraction"},
+		{engine.GPU{Allocator: "platform", Preallocate: true}, "does not preallocate"},
+		{engine.GPU{CollectiveMemory: -1}, "collective_memory is -1 MiB"},
 	} {
 		_, err := xla.Open("cuda", xla.Options{GPU: test.gpu})
 		if err == nil || errors.Is(err, xla.ErrNoPlugin) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: error %v, want %q before anything is opened", test.gpu, err, test.want)
 		}
 	}
-	for _, engine := range []string{"go", "cpu", "tpu", "auto"} {
-		if _, err := xla.Open(engine, xla.Options{GPU: xla.GPU{MemoryFraction: 0.5}}); err == nil || !strings.Contains(err.Error(), "are for the cuda engine") {
-			t.Errorf("%s: error %v, want a refusal of GPU options", engine, err)
+	for _, name := range []string{"go", "cpu", "tpu", "auto"} {
+		if _, err := xla.Open(name, xla.Options{GPU: engine.GPU{MemoryFraction: 0.5}}); err == nil || !strings.Contains(err.Error(), "are for the cuda engine") {
+			t.Errorf("%s: error %v, want a refusal of GPU options", name, err)
 		}
 	}
 }

@@ -1,24 +1,15 @@
 package xla
 
 import (
-	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/mocotpu/mocotpu/xla/internal/stablehlo"
 )
 
 // go-xla's programs say nothing about where an operation comes from, but their parameters have names: those of the
 // variables. So each operation is given the layer of the parameter that joined last on the way to it, as a location in
 // the text. The compiler keeps that as the operation's name: in the optimized program, in profiles, and in its complaint
 // about memory.
-
-var (
-	operation     = regexp.MustCompile(`^    (%\w+(?:, %\w+)*) = "\w+\.(\w+)"\(([^)]*)\)`)
-	nextOperation = regexp.MustCompile(`^(    [%"]|  })`)
-	valueName     = regexp.MustCompile(`%\w+`)
-	argument      = regexp.MustCompile(`(%\w+): tensor`)
-	inputArgument = regexp.MustCompile(`^%arg\d+$`)
-	lastName      = regexp.MustCompile(`\.(running\.)?[^.]+$`)
-)
 
 // inputLayer stands for the layers before the first parameter.
 const inputLayer = "input"
@@ -31,7 +22,7 @@ type origin struct {
 	order    int // of computed values the operation's number, else the parameter's
 }
 
-// after tells whether v says more about where an operation stands than w: a gradient does, else what is newer.
+// after reports whether v says more about where an operation stands than w: a gradient does, else what is newer.
 func (v origin) after(w origin) bool {
 	if v.backward != w.backward {
 		return v.backward
@@ -39,68 +30,53 @@ func (v origin) after(w origin) bool {
 	return !w.computed || v.order > w.order
 }
 
-// locate gives every operation of @main a location: "layer/operation", with "backward/" in front where it belongs to a
-// gradient. It reads the text that go-xla writes, an operation from one line with four blanks in front to the next; any
-// other stays as it is.
-func locate(text string) string {
-	var out strings.Builder
-	out.Grow(len(text) + len(text)/4)
-	var l *locator
-	lines := strings.SplitAfter(text, "\n")
-	for i := 0; i < len(lines); {
-		if strings.Contains(lines[i], "func.func") {
-			l = nil
-			if strings.Contains(lines[i], "@main(") {
-				l = newLocator(lines[i])
-			}
-		}
-		end := i + 1
-		if found := operation.FindStringSubmatch(lines[i]); l != nil && found != nil {
-			for end < len(lines) && !nextOperation.MatchString(lines[end]) {
-				end++
-			}
-			last := strings.TrimSuffix(lines[end-1], "\n")
-			name := l.locate(valueName.FindAllString(found[1], -1), found[2], valueName.FindAllString(found[3], -1))
-			lines[end-1] = fmt.Sprintf("%s loc(%q)\n", last, name)
-		}
-		for ; i < end; i++ {
-			out.WriteString(lines[i])
+// locate names the operations of @main: "layer/operation", with "backward/" in front where one belongs to a gradient, and
+// "" for one without a result.
+func locate(args []stablehlo.Value, operations []stablehlo.Operation) []string {
+	l := newLocator(args)
+	names := make([]string, len(operations))
+	for i, o := range operations {
+		if len(o.Results) > 0 {
+			names[i] = l.locate(o)
 		}
 	}
-	return out.String()
+	return names
 }
 
 // A locator walks over the operations of a function in their order.
 type locator struct {
 	values map[string]origin
-	left   map[string]bool // layers whose values another layer has used: whoever comes back does so for a gradient
+	left   map[string]bool // layers whose values another layer has used; a parameter that is used again after is for a gradient
 	count  int
 }
 
-func newLocator(signature string) *locator {
+func newLocator(args []stablehlo.Value) *locator {
 	l := &locator{values: map[string]origin{}, left: map[string]bool{}}
-	for i, a := range argument.FindAllStringSubmatch(signature, -1) {
-		if inputArgument.MatchString(a[1]) {
-			l.values[a[1]] = origin{layer: inputLayer, computed: true}
+	for i, a := range args {
+		if number, unnamed := strings.CutPrefix(a.Name, "%arg"); unnamed && strings.Trim(number, "0123456789") == "" {
+			l.values[a.Name] = origin{layer: inputLayer, computed: true}
 		} else {
-			l.values[a[1]] = origin{layer: layerOf(a[1]), order: i}
+			l.values[a.Name] = origin{layer: layerOf(a.Name), order: i}
 		}
 	}
 	return l
 }
 
 // layerOf makes "query.layer1.0.conv1" of "%_query_layer1_0_conv1_weight": go-xla has replaced all but letters and
-// digits, and the last word is a parameter of the layer's.
+// digits, and the last word, or running_mean and running_var, is a parameter of the layer's.
 func layerOf(parameter string) string {
 	path := strings.ReplaceAll(strings.TrimLeft(parameter, "%_"), "_", ".")
-	return lastName.ReplaceAllString(path, "")
+	if last := strings.LastIndexByte(path, '.'); last >= 0 {
+		path = strings.TrimSuffix(path[:last], ".running")
+	}
+	return path
 }
 
 // locate names an operation and notes where its results come from.
-func (l *locator) locate(results []string, name string, operands []string) string {
+func (l *locator) locate(operation stablehlo.Operation) string {
 	l.count++
 	var from, parameter origin
-	for _, o := range operands {
+	for _, o := range operation.Operands {
 		v := l.values[o]
 		switch {
 		case v.computed && v.after(from):
@@ -118,9 +94,10 @@ func (l *locator) locate(results []string, name string, operands []string) strin
 		}
 		from.order = l.count
 	}
-	for _, r := range results {
+	for _, r := range operation.Results {
 		l.values[r] = from
 	}
+	name := operation.Name[strings.IndexByte(operation.Name, '.')+1:]
 	if from.layer != "" {
 		name = from.layer + "/" + name
 	}

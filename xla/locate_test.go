@@ -42,7 +42,7 @@ func TestLocate(t *testing.T) {
 		}
 		plain.WriteString(line)
 	}
-	got, want := strings.Split(locate(plain.String()), "\n"), strings.Split(program, "\n")
+	got, want := strings.Split(prepared(t, plain.String(), false), "\n"), strings.Split(program, "\n")
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
 			t.Fatalf("line %d of %d: got %q, want %q", i, len(want), got[min(i, len(got)-1)], want[min(i, len(want)-1)])
@@ -57,8 +57,18 @@ func TestLocateLeavesOthersAlone(t *testing.T) {
 		"module {\n  func.func private @f(%a: tensor<f32>) {\n    %0 = \"stablehlo.abs\"(%a) : (tensor<f32>) -> tensor<f32>\n  }\n}\n",
 		"  func.func @main(%a: tensor<f32>) {\n %0 = stablehlo.abs %a : tensor<f32>\n}",
 	} {
-		if got := locate(text); got != text {
+		if got := prepared(t, text, false); got != text {
 			t.Errorf("got %q, want %q", got, text)
 		}
 	}
+}
+
+// prepared is the text of a program without donations, as the compiler gets it.
+func prepared(t *testing.T, text string, exact bool) string {
+	t.Helper()
+	got, marked, ignored, err := prepare(text, nil, exact)
+	if err != nil || marked != 0 || ignored != nil {
+		t.Fatalf("%d marked, ignored %q, %v", marked, ignored, err)
+	}
+	return got
 }

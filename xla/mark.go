@@ -3,7 +3,8 @@ package xla
 import (
 	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/mocotpu/mocotpu/xla/internal/stablehlo"
 )
 
 // Donation in a program's text: an argument of @main with the attribute tf.aliasing_output = N shares its memory with
@@ -14,32 +15,27 @@ const (
 	donorAttribute = "jax.buffer_donor"
 )
 
-// markDonated adds aliasAttribute to the arguments of @main that aliases names (argument -> output). It returns the new
-// text, how many arguments it marked, and why it left others alone: a type or sharding that is not the output's, or an
-// argument that is marked already. An index that does not exist, or an output that is named twice, is an error.
-func markDonated(text string, aliases map[int]int) (marked string, n int, ignored []string, err error) {
-	args, results, err := signature(text)
-	if err != nil {
-		return "", 0, nil, err
-	}
+// donate returns the edits that add aliasAttribute to the arguments of @main that aliases names (argument -> output), and
+// why it left others alone: a type or sharding that is not the output's, or an argument that is marked already. An index
+// that does not exist, or an output that is named twice, is an error.
+func donate(main *stablehlo.Function, aliases map[int]int) (marks []stablehlo.Edit, ignored []string, err error) {
+	args, results := main.Args, main.Results
 	donors := make([]int, 0, len(aliases))
 	for arg := range aliases {
 		donors = append(donors, arg)
 	}
 	slices.Sort(donors)
 	taken := map[int]int{}
-	var out strings.Builder
-	at := 0
 	for _, arg := range donors {
 		result := aliases[arg]
 		if arg < 0 || arg >= len(args) {
-			return "", 0, nil, fmt.Errorf("parameter %d is donated, the program has %d", arg, len(args))
+			return nil, nil, fmt.Errorf("parameter %d is donated, the program has %d", arg, len(args))
 		}
 		if result < 0 || result >= len(results) {
-			return "", 0, nil, fmt.Errorf("parameter %d is donated to output %d, the program has %d", arg, result, len(results))
+			return nil, nil, fmt.Errorf("parameter %d is donated to output %d, the program has %d", arg, result, len(results))
 		}
 		if other, ok := taken[result]; ok {
-			return "", 0, nil, fmt.Errorf("parameters %d and %d are both donated to output %d", other, arg, result)
+			return nil, nil, fmt.Errorf("parameters %d and %d are both donated to output %d", other, arg, result)
 		}
 		taken[result] = arg
 		a, r := args[arg], results[result]
@@ -47,32 +43,24 @@ func markDonated(text string, aliases map[int]int) (marked string, n int, ignore
 			ignored = append(ignored, fmt.Sprintf("parameter %d, output %d: %s", arg, result, why))
 			continue
 		}
-		out.WriteString(text[at:a.insert])
-		at = a.insert
-		attribute := fmt.Sprintf("%s = %d : i32", aliasAttribute, result)
-		switch {
-		case !a.hasDict:
-			fmt.Fprintf(&out, " {%s}", attribute)
-		case len(a.attributes) == 0:
-			out.WriteString(attribute)
-		default:
-			out.WriteString(attribute + ", ")
-		}
-		n++
+		marks = append(marks, a.Attribute(aliasAttribute, fmt.Sprintf("%d : i32", result)))
 	}
-	out.WriteString(text[at:])
-	return out.String(), n, ignored, nil
+	return marks, ignored, nil
 }
 
 // unfit says why argument a cannot share its memory with result r, or "".
-func unfit(a, r value) string {
+func unfit(a, r stablehlo.Value) string {
 	switch {
-	case a.typ != r.typ:
-		return fmt.Sprintf("type %s, the output's is %s", a.typ, r.typ)
-	case a.attributes[aliasAttribute] != "" || a.attributes[donorAttribute] != "":
+	case a.Type != r.Type:
+		return fmt.Sprintf("type %s, the output's is %s", a.Type, r.Type)
+	case a.Attributes[aliasAttribute] != "" || a.Attributes[donorAttribute] != "":
 		return "it is marked as donated already"
-	case a.sharding() != r.sharding(): // its part on a device may have another size
-		return fmt.Sprintf("sharding %q, the output's is %q", a.sharding(), r.sharding())
+	case sharding(a) != sharding(r): // its part on a device may have another size
+		return fmt.Sprintf("sharding %q, the output's is %q", sharding(a), sharding(r))
 	}
 	return ""
+}
+
+func sharding(v stablehlo.Value) string {
+	return v.Attributes["sdy.sharding"] + v.Attributes["mhlo.sharding"]
 }

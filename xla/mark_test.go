@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/mocotpu/mocotpu/xla/internal/stablehlo"
 )
 
 // The text is marked at the right places, whatever else the signature holds, and is otherwise unchanged.
@@ -78,7 +80,7 @@ func TestMarkDonated(t *testing.T) {
 	} {
 		for _, head := range []string{"module @m {\n  func.func @main", "// func.func @main(\nmodule @\"func.func @main(\" {\n func.func private @main2(%x: f32) -> f32\n func.func public @main "} {
 			t.Run(test.name, func(t *testing.T) {
-				got, n, ignored, err := markDonated(head+test.signature+body, test.aliases)
+				got, n, ignored, err := prepare(head+test.signature+body, test.aliases, false)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -117,7 +119,7 @@ func TestMarkDonatedMany(t *testing.T) {
 	text := func(args []string) string {
 		return "func.func @main(" + strings.Join(args, ", ") + ") -> (" + strings.Join(results, ", ") + ") {}"
 	}
-	got, marked, ignored, err := markDonated(text(args), aliases)
+	got, marked, ignored, err := prepare(text(args), aliases, false)
 	if err != nil || marked != n/2 || len(ignored) != 0 {
 		t.Fatalf("got %d marked, ignored %q, %v; want %d", marked, ignored, err, n/2)
 	}
@@ -147,7 +149,7 @@ func TestMarkDonatedErrors(t *testing.T) {
 		{"no type", "func.func @main(%a: ) -> f32", map[int]int{0: 0}, "want a type"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, _, _, err := markDonated(test.text, test.aliases)
+			_, _, _, err := prepare(test.text, test.aliases, false)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
@@ -155,11 +157,28 @@ func TestMarkDonatedErrors(t *testing.T) {
 	}
 }
 
-// No text makes the scanner panic or loop.
-func FuzzMarkDonated(f *testing.F) {
+// No text makes the scanner panic or loop, and the operations of what comes out are those of what went in.
+func FuzzPrepare(f *testing.F) {
 	f.Add("func.func @main(%a: tensor<2xf32> {x = \"}\", y}, %b: f32) -> (tensor<2xf32>, f32) {}")
 	f.Add("func.func @main(%a: f32 {\"")
+	f.Add("func.func @main(%a: f32) -> f32 { %0 = \"x.dot_general\"(%a) {p = #stablehlo<precision A>} : (f32) -> f32 \"r\"(%0) : (f32) -> () }")
 	f.Fuzz(func(t *testing.T, text string) {
-		_, _, _, _ = markDonated(text, map[int]int{0: 0})
+		after, _, _, err := prepare(text, map[int]int{0: 0}, false)
+		if err != nil {
+			return
+		}
+		was, failed := operations(text)
+		is, err := operations(after)
+		if (err != nil) != (failed != nil) || len(is) != len(was) {
+			t.Errorf("%d operations, %v, of %d, %v:\n%s", len(is), err, len(was), failed, after)
+		}
 	})
+}
+
+func operations(text string) ([]stablehlo.Operation, error) {
+	main, err := stablehlo.Main(text)
+	if err != nil {
+		return nil, err
+	}
+	return main.Operations()
 }

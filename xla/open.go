@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 
+	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
@@ -30,7 +31,7 @@ type Options struct {
 	// loaded in place of compiling. Plugins that cannot serialize a program do without, and so does the go engine.
 	Programs *programs.Store
 	// GPU is for the cuda engine alone.
-	GPU GPU
+	GPU engine.GPU
 }
 
 // maxDevices is that of the largest TPU pods; on the CPU each takes memory and threads.
@@ -45,9 +46,9 @@ func Open(name string, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("%w: %d devices, want 0 to %d: --devices", ErrOptions, o.Devices, maxDevices)
 	}
 	if err := o.GPU.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("xla: gpu: %w", err)
 	}
-	if name != "cuda" && !o.GPU.isZero() {
+	if name != "cuda" && !o.GPU.IsZero() {
 		return nil, fmt.Errorf("xla: options of GPUs are for the cuda engine, got %q", name)
 	}
 	switch name {
@@ -189,7 +190,7 @@ func clientOptions(name string, o Options) pjrt.NamedValuesMap {
 			}
 			options["visible_devices"] = visible
 		}
-		o.GPU.clientOptions(options)
+		gpuOptions(o.GPU, options)
 	}
 	return options
 }

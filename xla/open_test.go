@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/janpfeifer/must"
+
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/setup"
 )

@@ -159,13 +159,10 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 			p.Name, devices, e.devices)
 	}
 	p.Devices = devices
-	if format == "mlir" && len(aliases) > 0 {
-		if text, p.Marked, p.Ignored, err = markDonated(text, aliases); err != nil {
-			return nil, "", fmt.Errorf("%s: donate: %w", p.Name, err)
-		}
-	}
 	if format == "mlir" {
-		text = setPrecision(locate(text), e.exact)
+		if text, p.Marked, p.Ignored, err = prepare(text, aliases, e.exact); err != nil {
+			return nil, "", fmt.Errorf("%s: %w", p.Name, err)
+		}
 	}
 	p.text = text
 	if e.before != nil {

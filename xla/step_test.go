@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors/dtensor"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/janpfeifer/must"
+
 	"github.com/mocotpu/mocotpu/xla"
 )
 

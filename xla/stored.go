@@ -36,7 +36,7 @@ func (p *Program) find(options string) []byte {
 	if s == nil {
 		return nil
 	}
-	p.key = programs.Key(append([]string{withoutName(p.text), options}, s.compiler...)...)
+	p.key = programs.Key(programs.Running, append([]string{withoutName(p.text), options}, s.compiler...)...)
 	found, err := s.Get(p.key)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		p.tell("compiled again", err)

@@ -80,7 +80,7 @@ const maxMessage = 8 << 10
 
 // tell prints the error that ends a command.
 func tell(w io.Writer, err error) {
-	text := err.Error()
+	text := message(err)
 	if len(text) > maxMessage {
 		text = fmt.Sprintf("%s... (%d bytes more)", text[:maxMessage], len(text)-maxMessage)
 	}

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -15,10 +16,8 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
+	"github.com/mocotpu/mocotpu/xla/hlo"
 )
-
-// errTooBig says that a program does not fit its target's memory.
-var errTooBig = errors.New("does not fit")
 
 // compileFlags are those of compile that train does not have.
 type compileFlags struct {
@@ -39,11 +38,11 @@ func newCompile() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compile",
 		Short: "Compile the training step, for a TPU that need not be there, and report what it needs",
-		Long: "Compiles the very step that train runs with the same flags, for a TPU slice (--topology, through libtpu, without a\n" +
+		Long: "Compiles the step that train runs with the same flags, for a TPU slice (--topology, through libtpu, without a\n" +
 			"TPU) or for an engine of this machine (--backend), and reports: the memory of a device against what it has, the\n" +
 			"largest temporaries and their layers, the exchanges among devices, and the time of a step were everything ideal.\n" +
-			"Several targets make a table. Compilations are kept in the user's cache folder; asking again is quick. Exit code 3: it\n" +
-			"does not fit.",
+			"Several targets make a table. What was compiled is kept with the other compiled programs (see mocotpu doctor --help);\n" +
+			"asking again is quick. Exit code 3: it does not fit.",
 		Example: "  mocotpu compile --preset=moco-v1 --topology=v3-8\n" +
 			"  mocotpu compile --preset=moco-v1 --topology=v2-8,v3-8,v5e-8\n" +
 			"  mocotpu compile --preset=moco-v1 --topology=v3-32 --per-device=32\n" +
@@ -62,12 +61,7 @@ func newCompile() *cobra.Command {
 	cmd.Flags().BoolVar(&f.fit, "fit", false, "find the largest batch that fits, and the cheapest way to make the given one fit")
 	cmd.Flags().BoolVar(&f.fresh, "fresh", false, "compile again what was compiled before")
 	cmd.Flags().DurationVar(&f.limit, "time-limit", 30*time.Minute, "how long one compilation may take")
-	asJob := cmd.Flags().Bool("job", false, "read a job from standard input")
-	_ = cmd.Flags().MarkHidden("job") // the flag exists
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *asJob {
-			return runCompileJob(cmd.InOrStdin(), cmd.OutOrStdout())
-		}
 		config, err := flags.resolve(cmd.Flags())
 		if err != nil {
 			return err
@@ -80,21 +74,23 @@ func newCompile() *cobra.Command {
 				return err
 			}
 		}
-		store := ""
+		c := compiler{limit: f.limit, talk: newTicker(cmd.ErrOrStderr())}
 		if !f.fresh {
-			if store, err = compileStore(); err != nil {
-				return err
-			}
+			c.store = keptPrograms(cmd.ErrOrStderr())
 		}
-		c := newCompiler(f, store, cmd.ErrOrStderr())
 		targets, err := f.targets(config, cmd.Flags().Changed("backend"))
 		if err != nil {
 			return usageError{err}
 		}
-		if f.fit {
-			return c.fit(cmd.Context(), cmd.OutOrStdout(), targets[0])
+		var b bytes.Buffer
+		tooBig, err := f.run(cmd.Context(), &b, &c, targets)
+		if err == nil {
+			err = f.put(cmd.OutOrStdout(), b.Bytes())
 		}
-		return c.report(cmd.Context(), cmd.OutOrStdout(), targets)
+		if err == nil && tooBig != "" {
+			err = fmt.Errorf("compile: %w: %s", errTooBig, tooBig)
+		}
+		return err
 	}
 	return cmd
 }
@@ -124,8 +120,9 @@ func (f compileFlags) check(backendGiven bool) error {
 
 // compileTarget is one thing to compile.
 type compileTarget struct {
-	job    compileJob
-	target plan.Target
+	config   run.Config
+	topology string // of a TPU, "" to compile for the configuration's engine
+	plan.Target
 }
 
 // targets are the topologies in the order given, then the engine.
@@ -136,15 +133,11 @@ func (f compileFlags) targets(c run.Config, backendGiven bool) ([]compileTarget,
 		if err != nil {
 			return nil, err
 		}
-		devices := c.Engine.Devices
-		if devices > t.Devices() {
-			return nil, fmt.Errorf("compile: --devices=%d, %s has %d", devices, t.Name, t.Devices())
+		if c.Engine.Devices > t.Devices() {
+			return nil, fmt.Errorf("compile: --devices=%d, %s has %d", c.Engine.Devices, t.Name, t.Devices())
 		}
-		if devices == 0 {
-			devices = t.Devices()
-		}
-		one := compileTarget{job: compileJob{Config: c, Topology: name}, target: plan.TPU(t, devices)}
-		one.job.Config.Engine.Backend = "tpu"
+		one := compileTarget{c, name, plan.TPU(t, c.Engine.Devices)}
+		one.config.Engine.Backend = "tpu"
 		all = append(all, one)
 	}
 	if backendGiven {
@@ -155,7 +148,7 @@ func (f compileFlags) targets(c run.Config, backendGiven bool) ([]compileTarget,
 		if devices == 0 && c.Engine.Backend == "cpu" {
 			devices = 1
 		}
-		all = append(all, compileTarget{job: compileJob{Config: c}, target: plan.Engine(c.Engine.Backend, devices)})
+		all = append(all, compileTarget{c, "", plan.Engine(c.Engine.Backend, devices)})
 	}
 	for i := range all {
 		if err := f.split(&all[i]); err != nil {
@@ -167,7 +160,7 @@ func (f compileFlags) targets(c run.Config, backendGiven bool) ([]compileTarget,
 
 // split makes batch and groups go with the devices; it leaves those of an engine whose devices are not known alone.
 func (f compileFlags) split(t *compileTarget) error {
-	c, n := &t.job.Config, t.target.Devices
+	c, n := &t.config, t.Devices
 	if n == 0 {
 		return nil
 	}
@@ -177,27 +170,101 @@ func (f compileFlags) split(t *compileTarget) error {
 	}
 	if c.MoCo.Groups%n != 0 {
 		return fmt.Errorf("compile: %s has %d devices, which do not divide the %d BatchNorm groups: --per-device=%d, or --bn-groups=%d and a batch to go with it",
-			t.target.Name, n, c.MoCo.Groups, max(1, c.MoCo.Batch/c.MoCo.Groups), n)
+			t.Name, n, c.MoCo.Groups, max(1, c.MoCo.Batch/c.MoCo.Groups), n)
 	}
 	return c.Validate()
 }
 
-// compileStore is where compilations are kept.
-func compileStore() (string, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("compile: nowhere to keep what was compiled (use --fresh): %w", err)
+// run compiles what was asked for, writes about it and names what does not fit.
+func (f compileFlags) run(ctx context.Context, w io.Writer, c *compiler, targets []compileTarget) (tooBig string, err error) {
+	if f.fit {
+		return f.fitOne(w, targets[0], func(config run.Config) (*plan.Plan, error) {
+			_, p, err := c.compile(ctx, config, targets[0].topology)
+			return p, err
+		})
 	}
-	return filepath.Join(dir, "mocotpu", "compiled"), nil
+	var plans []*plan.Plan
+	var last *plan.Compilation
+	var names []string
+	for _, t := range targets {
+		compilation, p, err := c.compile(ctx, t.config, t.topology)
+		if err != nil {
+			return "", err
+		}
+		plans, last = append(plans, p), compilation
+		if !p.Fits {
+			names = append(names, t.Name)
+		}
+	}
+	return strings.Join(names, ", "), f.write(w, plans, last)
 }
 
-// writeJSON writes plans as JSON, an object each.
-func writeJSON(e *json.Encoder, plans []*plan.Plan) error {
+// fitOne searches and writes what will fit a target.
+func (f compileFlags) fitOne(w io.Writer, t compileTarget, compile func(run.Config) (*plan.Plan, error)) (tooBig string, err error) {
+	if t.Usable == 0 {
+		return "", usageError{fmt.Errorf("compile: --fit for %s, whose memory is not known here: it is for --topology", t.Name)}
+	}
+	found, err := fit(t.config, compile)
+	if err != nil {
+		return "", err
+	}
+	if found.Cheapest == nil {
+		tooBig = fmt.Sprintf("batch %d for %s, whatever the settings", t.config.MoCo.Batch, t.Name)
+	}
+	if f.json {
+		return tooBig, writeJSON(w, found)
+	}
+	return tooBig, found.WriteText(w, flagOf)
+}
+
+// write writes what --emit says.
+func (f compileFlags) write(w io.Writer, plans []*plan.Plan, last *plan.Compilation) error {
+	switch {
+	case f.json:
+		return writeJSON(w, plans...)
+	case f.emit == "stablehlo":
+		_, err := io.WriteString(w, last.Program)
+		return err
+	case f.emit == "hlo" && !last.Compiled():
+		return nil // there is no program after XLA
+	case f.emit == "hlo" && strings.HasSuffix(f.out, ".pb"):
+		proto, err := hlo.Proto(last.Format, last.Optimized)
+		if err == nil {
+			_, err = w.Write(proto)
+		}
+		return err
+	case f.emit == "hlo":
+		m, err := last.Module()
+		if err != nil {
+			return err
+		}
+		return m.WriteText(w)
+	case len(plans) > 1:
+		return plan.WriteTable(w, plans)
+	}
+	return plans[0].WriteText(w, flagOf)
+}
+
+// writeJSON writes values as JSON, an object each.
+func writeJSON[T any](w io.Writer, values ...T) error {
+	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	for _, p := range plans {
-		if err := e.Encode(p); err != nil {
+	for _, v := range values {
+		if err := e.Encode(v); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// put writes to the file that was asked for, or to w.
+func (f compileFlags) put(w io.Writer, text []byte) error {
+	write := func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	}
+	if f.out == "" {
+		return write(w)
+	}
+	return writeWhole(f.out, write)
 }

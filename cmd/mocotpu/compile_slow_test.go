@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mocotpu/mocotpu/tpu/plan"
+	"github.com/mocotpu/mocotpu/xla/programs"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
@@ -23,7 +24,7 @@ func TestSlowMoCoV1ForTPUs(t *testing.T) {
 		peak     float64
 	}{{"v2-8", 2863}, {"v3-8", 2863}, {"v5e-8", 2819}} {
 		t.Run(test.topology, func(t *testing.T) {
-			t.Setenv("XDG_CACHE_HOME", t.TempDir())
+			t.Setenv(programs.Variable, t.TempDir())
 			start := time.Now()
 			code, text, stderr := call(t, "compile", "--preset=moco-v1", "--json", "--topology="+test.topology)
 			var p plan.Plan

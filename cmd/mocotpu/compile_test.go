@@ -13,13 +13,14 @@ import (
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/hlo"
+	"github.com/mocotpu/mocotpu/xla/programs"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
 // compileCall runs compile on a small step, in an empty folder, with its compilations in cache.
 func compileCall(t *testing.T, cache string, args string) (code int, stdout, stderr string) {
 	t.Helper()
-	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv(programs.Variable, cache)
 	t.Chdir(t.TempDir())
 	return call(t, append([]string{"compile", "--preset=glyphs-go"}, strings.Fields(args)...)...)
 }
@@ -33,7 +34,7 @@ func TestCompileReports(t *testing.T) {
 	if code != 0 || strings.Count(table, "\n") != 5 || strings.Count(table, "  yes ") != 3 || strings.Count(stderr, "compiling for") != 3 {
 		t.Fatalf("exit code %d, stdout\n%s\nstderr %q, want a table of three", code, table, stderr)
 	}
-	kept, _ := filepath.Glob(filepath.Join(cache, "mocotpu/compiled/*.json.gz"))
+	kept, _ := filepath.Glob(filepath.Join(cache, "*.mocotpu-program"))
 	if len(kept) != 3 {
 		t.Fatalf("%d compilations kept, want 3: %q", len(kept), kept)
 	}
@@ -77,8 +78,12 @@ func TestCompileReports(t *testing.T) {
 	if code, _, stderr := compileCall(t, cache, "--topology=v3-8 --out=missing/report.txt"); code != 2 || !strings.Contains(stderr, "there is no folder missing") {
 		t.Errorf("exit code %d, %q, want that the folder is missing", code, stderr)
 	}
-	if kept, _ := filepath.Glob(filepath.Join(cache, "mocotpu/compiled/*")); len(kept) != 3 {
+	if kept, _ := filepath.Glob(filepath.Join(cache, "*")); len(kept) != 3 {
 		t.Errorf("%d files kept after asking again, want the same 3", len(kept))
+	}
+	var told strings.Builder
+	if err := tellPrograms(&told, true); err != nil || !strings.HasPrefix(told.String(), "3 compiled program(s) removed") {
+		t.Errorf("doctor --clear-programs: %q, error %v, want the compilations gone, too", told.String(), err)
 	}
 }
 
@@ -117,7 +122,7 @@ func TestCompileTimeLimit(t *testing.T) {
 	if code != exitFailed || stdout != "" || !strings.Contains(stderr, "not done within 1s") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
-	if left, _ := filepath.Glob(filepath.Join(cache, "mocotpu/compiled/*")); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(cache, "*")); len(left) != 0 {
 		t.Errorf("left %q", left)
 	}
 }
@@ -125,7 +130,7 @@ func TestCompileTimeLimit(t *testing.T) {
 // A run on a TPU is refused by its plan before any data is read; one that fits goes on.
 func TestCheckPlan(t *testing.T) {
 	xlatest.LibTPU(t)
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv(programs.Variable, t.TempDir())
 	const v2 = "libtpu-0.0.52 TFRT TPU v2 Built on Nov 5 2026"
 	var talk bytes.Buffer
 	c := run.GlyphsGo()
@@ -140,27 +145,6 @@ func TestCheckPlan(t *testing.T) {
 	}
 	if err := checkPlan(t.Context(), &talk, c, "TPU v99", 8); err != nil || !strings.Contains(talk.String(), "is not checked") {
 		t.Errorf("got %v, talk %q, want a note", err, talk.String())
-	}
-}
-
-func TestSlice(t *testing.T) {
-	for _, test := range []struct {
-		version string
-		devices int
-		want    string
-	}{
-		{"libtpu-0.0.52 TFRT TPU v2\nBuilt on", 8, "v2-8"},
-		{"TFRT TPU v3", 32, "v3-32"},
-		{"TFRT TPU v4", 8, "v4-8"},
-		{"TFRT TPU v5 lite", 8, "v5e-8"},
-		{"TFRT TPU v5", 4, "v5p-8"},
-		{"TFRT TPU v6 lite", 8, "v6e-8"},
-		{"TFRT TPU v3", 7, ""},
-		{"cpu", 8, ""},
-	} {
-		if got, ok := slice(test.version, test.devices); got.Name != test.want || ok != (test.want != "") {
-			t.Errorf("%q with %d devices: got %q, want %q", test.version, test.devices, got.Name, test.want)
-		}
 	}
 }
 

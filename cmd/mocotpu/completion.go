@@ -1,19 +1,19 @@
 package main
 
 import (
+	"maps"
+
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/models/judge"
 )
 
 // completeFlags teaches the shell completions of all commands what the flags with a choice take, and which flags name
 // folders.
 func completeFlags(cmd *cobra.Command) {
-	choices := map[string][]string{"data": run.Choices("kind"), "protocols": protocols, "baselines": baselines}
-	for _, name := range []string{"preset", "backend", "arch", "stem", "head", "views", "schedule", "precision", "remat"} {
-		choices[name] = run.Choices(name)
-	}
-	choices["gpu-allocator"] = run.Choices("allocator")
+	choices := map[string][]string{"data": dataset.Kinds, "protocols": judge.Protocols, "baselines": judge.Baselines}
+	maps.Copy(choices, choicesOf)
 	for name, values := range choices {
 		if cmd.Flags().Lookup(name) != nil {
 			// It fails only where a flag has a completion already.

@@ -47,7 +47,7 @@ func newData() *cobra.Command {
 				}
 				_ = bar.Set64(done)
 			}
-			if err := data.Get(cmd.Context(), args[0], dir, data.GetOptions{Progress: progress}); err != nil {
+			if err := data.Get(cmd.Context(), args[0], dir, data.GetOptions{Progress: progress, Note: func(text string) { fmt.Fprintln(talk, text) }}); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is in %s\n", args[0], dir)

@@ -5,13 +5,14 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // openEngine opens an engine that multiplies float32 as such; an unusable engine is the user's to mend. What was compiled
 // before it takes from store.
-func openEngine(e run.Engine, store *programs.Store) (*xla.Engine, error) {
+func openEngine(e engine.Config, store *programs.Store) (*xla.Engine, error) {
 	o := engineOptions(e)
 	o.Programs = store
 	return xla.Open(e.Backend, o)
@@ -38,11 +39,8 @@ func openFor(c run.Config, store *programs.Store) (*xla.Engine, error) {
 	return e, nil
 }
 
-func engineOptions(e run.Engine) xla.Options {
-	return xla.Options{Devices: e.Devices, Plugin: e.Plugin, GPU: xla.GPU{
-		Visible: e.GPU.Devices, MemoryFraction: e.GPU.MemoryFraction, Preallocate: e.GPU.Preallocate,
-		Allocator: e.GPU.Allocator, CollectiveMemory: int64(e.GPU.CollectiveMemory) << 20,
-	}}
+func engineOptions(e engine.Config) xla.Options {
+	return xla.Options{Devices: e.Devices, Plugin: e.Plugin, GPU: e.GPU}
 }
 
 // stepOptions are those that a training step is compiled with. Of a bfloat16 step only the views are products of

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/mocotpu/mocotpu/models/run"
-	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
@@ -44,7 +44,7 @@ func TestTF32ElsewhereIsRefused(t *testing.T) {
 	for _, command := range []string{"train", "bench step", "compile"} {
 		var out, talk bytes.Buffer
 		args := append(strings.Fields(command), "--preset=glyphs-go", "--backend=cpu", "--precision=tf32")
-		if code := execute(t.Context(), args, &out, &talk); code != exitUsage || !strings.Contains(talk.String(), "encoder.precision is tf32, which only the cuda engine has") {
+		if code := execute(t.Context(), args, &out, &talk); code != exitUsage || !strings.Contains(talk.String(), "--precision is tf32, which only the cuda engine has") {
 			t.Errorf("%s: exit code %d, %q, want %d and why", command, code, talk.String(), exitUsage)
 		}
 	}
@@ -66,16 +66,16 @@ func TestTF32ElsewhereIsRefused(t *testing.T) {
 // Flags of GPUs reach the engine's options, and are refused where there is no such engine.
 func TestGPUFlags(t *testing.T) {
 	c := resolved(t, "--backend=cuda", "--gpus=0,2", "--gpu-memory-fraction=0.9", "--gpu-preallocate", "--gpu-allocator=bfc", "--gpu-collective-memory=64")
-	want := xla.GPU{Visible: []int{0, 2}, MemoryFraction: 0.9, Preallocate: true, Allocator: "bfc", CollectiveMemory: 64 << 20}
+	want := engine.GPU{Devices: []int{0, 2}, MemoryFraction: 0.9, Preallocate: true, Allocator: "bfc", CollectiveMemory: 64}
 	if got := stepOptions(c).GPU; !reflect.DeepEqual(got, want) {
 		t.Errorf("options %+v, want %+v", got, want)
 	}
 	for _, test := range []struct{ flags, want string }{
-		{"--backend=cpu --gpus=1", "engine.gpu is for backend cuda, got cpu"},
-		{"--gpu-preallocate", "engine.gpu is for backend cuda, got auto: set --backend=cuda"},
-		{"--backend=cuda --gpu-memory-fraction=2", "engine.gpu.memory_fraction is 2"},
+		{"--backend=cpu --gpus=1", "--backend is cpu, want cuda"},
+		{"--gpu-preallocate", "--backend is auto, want cuda"},
+		{"--backend=cuda --gpu-memory-fraction=2", "--gpu-memory-fraction is 2"},
 		{"--backend=cuda --gpus=a", "--gpus"},
-		{"--backend=cuda --gpu-allocator=malloc", `engine.gpu.allocator is "malloc"`},
+		{"--backend=cuda --gpu-allocator=malloc", `--gpu-allocator is "malloc"`},
 	} {
 		code, stdout, stderr := call(t, append([]string{"train"}, strings.Fields(test.flags)...)...)
 		if code != exitUsage || stdout != "" || !strings.Contains(stderr, test.want) {
@@ -99,7 +99,7 @@ func TestGPUsStayBehind(t *testing.T) {
 	if c := resolved(t, "--dir="+dir); len(c.Engine.GPU.Devices) != 2 {
 		t.Errorf("GPUs %v, want the run's", c.Engine.GPU.Devices)
 	}
-	if c := resolved(t, "--dir="+dir, "--backend=cpu"); !reflect.DeepEqual(c.Engine.GPU, run.GPU{}) {
+	if c := resolved(t, "--dir="+dir, "--backend=cpu"); !reflect.DeepEqual(c.Engine.GPU, engine.GPU{}) {
 		t.Errorf("GPUs %+v on the CPU, want none", c.Engine.GPU)
 	}
 }

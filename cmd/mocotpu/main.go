@@ -1,7 +1,8 @@
 // Command mocotpu trains image encoders by Momentum Contrast (MoCo) on TPUs, GPUs and CPUs.
 //
 // Results go to standard output, talk to standard error. Exit codes: 0 done, 1 failed, 2 wrong use or input,
-// 3 the program does not fit its target, 130 interrupted (SIGINT) and 143 terminated (SIGTERM), both after a checkpoint.
+// 3 the program does not fit its target, 129 hung up (SIGHUP), 130 interrupted (SIGINT), 141 nobody reads the output any
+// more (SIGPIPE) and 143 terminated (SIGTERM), all after a checkpoint.
 package main
 
 import (
@@ -12,12 +13,15 @@ import (
 func main() {
 	quietFaults()
 	limitMemory()
+	if serveJobs() {
+		return
+	}
 	os.Exit(command())
 }
 
 // command runs the process's arguments under its signals.
 func command() int {
-	ctx, stop := withSignals(context.Background())
+	ctx, stop := withSignals(context.Background(), os.Stderr)
 	defer stop()
 	return execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
 }

@@ -27,7 +27,7 @@ func exhausted(t *testing.T, e *xla.Engine) error {
 	if err == nil {
 		t.Fatal("a result of 2^48 bytes has room")
 	}
-	return fmt.Errorf("pretrain: step 1: %w", err)
+	return fmt.Errorf("run: step 1: %w", err)
 }
 
 // A program that was compiled and had no room when it ran comes with its memory and with what would take less.
@@ -40,7 +40,7 @@ func TestOutOfMemoryInRunning(t *testing.T) {
 	if exitCode(t.Context(), err) != exitTooBig {
 		t.Errorf("exit code %d, want %d: %v", exitCode(t.Context(), err), exitTooBig, err)
 	}
-	for _, want := range []string{"pretrain: step 1", "RESOURCE_EXHAUSTED", "it does not fit the memory of the cpu engine"} {
+	for _, want := range []string{"run: step 1", "RESOURCE_EXHAUSTED", "it does not fit the memory of the cpu engine"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q in it", err, want)
 		}

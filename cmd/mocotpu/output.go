@@ -28,13 +28,5 @@ func refuseExisting(force bool, paths ...string) error {
 
 // writeWhole puts what write writes at path, durably: whole or not at all.
 func writeWhole(path string, write func(io.Writer) error) error {
-	disk, temp := durable.Disk{}, path+durable.TempSuffix
-	err := durable.Write(disk, temp, write)
-	if err == nil {
-		err = disk.Rename(temp, path)
-	}
-	if err != nil {
-		return errors.Join(err, disk.RemoveAll(temp))
-	}
-	return disk.SyncDir(filepath.Dir(path))
+	return durable.ReplaceWith(durable.Disk{}, path, write)
 }

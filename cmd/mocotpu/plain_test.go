@@ -51,8 +51,14 @@ func TestNamesAreQuoted(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), evil)
 	must.M(os.MkdirAll(filepath.Join(dir, evil), 0o755))
 	for _, args := range [][]string{
-		{evil}, {"train", "--" + evil}, {"train", "--dir=" + dir}, {"train", "--preset=moco-v2", "--data=" + dir, "--backend=go"},
-		{"embed", dir}, {"import", dir}, {"data", "verify", dir}, {"report", dir},
+		{evil},
+		{"train", "--" + evil},
+		{"train", "--dir=" + dir},
+		{"train", "--preset=moco-v2", "--data=" + dir, "--backend=go"},
+		{"embed", dir},
+		{"import", dir},
+		{"data", "verify", dir},
+		{"report", dir},
 	} {
 		code, stdout, stderr := call(t, args...)
 		if code != exitUsage {

@@ -6,17 +6,17 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/report"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
 func newReport() *cobra.Command {
-	var engine run.Engine
+	var choice engine.Config
 	var out string
 	var noLook, force bool
 	cmd := &cobra.Command{
@@ -24,7 +24,7 @@ func newReport() *cobra.Command {
 		Short: "Make one HTML page of runs: their curves, and what their encoders see",
 		Long: "Writes a page that holds all it shows: curves over the steps (several runs over one another), the two views of\n" +
 			"sample images, nearest neighbours, a map of the features, confusion, the evaluation if there is one, and the\n" +
-			"configuration. It asks no network for anything; send it as it is. A run may be in progress.",
+			"configuration. It loads nothing from the network, so it can be sent as one file. A run may be in progress.",
 		Example: "  mocotpu report runs/glyphs-20260102-030405\n" +
 			"  mocotpu report runs/a runs/b --out=compared.html",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -34,8 +34,8 @@ func newReport() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(run.Choices("backend"), engine.Backend) {
-				return usageError{fmt.Errorf("--backend: %q, want one of %s", engine.Backend, strings.Join(run.Choices("backend"), ", "))}
+			if err := checkBackend(choice.Backend); err != nil {
+				return usageError{err}
 			}
 			for _, dir := range args {
 				if _, err := run.ReadRecord(dir); err != nil {
@@ -52,9 +52,10 @@ func newReport() *cobra.Command {
 				return err
 			}
 			watch := newStages(cmd.ErrOrStderr())
-			o := report.Options{Stage: watch.stage}
+			defer watch.close()
+			o := report.Options{Stage: func(what string) { watch.Stage(what) }}
 			if !noLook {
-				opened, err := openEngine(engine, keptPrograms(cmd.ErrOrStderr()))
+				opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
 				if err != nil {
 					return err
 				}
@@ -74,7 +75,7 @@ func newReport() *cobra.Command {
 	flags.StringVar(&out, "out", "", "file to write (default <first run>.html)")
 	flags.BoolVar(&force, "force", false, "replace a page that is there already")
 	flags.BoolVar(&noLook, "curves-only", false, "leave out what takes the data set and an engine: views, neighbours, map, confusion")
-	flags.StringVar(&engine.Backend, "backend", "auto", "engine: "+strings.Join(run.Choices("backend"), ", "))
-	flags.StringVar(&engine.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
+	flags.StringVar(&choice.Backend, "backend", "auto", "engine: "+strings.Join(engine.Backends, ", "))
+	flags.StringVar(&choice.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
 	return cmd
 }

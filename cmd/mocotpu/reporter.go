@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -14,21 +15,50 @@ import (
 	"github.com/mocotpu/mocotpu/xla"
 )
 
-// reporter shows a run: a line an epoch or JSON on out, talk and a progress bar on talk.
+// reporter shows a run: a line an epoch or JSON on out; on talk a progress bar where a person watches, elsewhere a line
+// at least every half minute.
 type reporter struct {
-	out, talk io.Writer
-	json      bool
-	watched   bool // a person looks at talk
-	bar       *progressbar.ProgressBar
-	last      run.Row
-	began     time.Time
+	out, talk   io.Writer
+	json        bool
+	watched     bool   // a person looks at talk
+	pulse       *pulse // nil where one does
+	bar         *progressbar.ProgressBar
+	began       time.Time
+	batch       int // images a step
+	mu          sync.Mutex
+	last        run.Row
+	done, total int       // steps
+	first       int       // steps done when this part of the run began
+	stepping    time.Time // when the first of this part's steps was done
 }
 
 func newReporter(out, talk io.Writer, json bool) *reporter {
-	return &reporter{out: out, talk: talk, json: json, watched: isTerminal(talk), began: time.Now()}
+	r := &reporter{out: out, talk: talk, json: json, watched: isTerminal(talk), began: time.Now()}
+	if !r.watched {
+		r.pulse = newPulse(talk, nil)
+		r.talk = r.pulse
+	}
+	return r
+}
+
+// progress is the line of a run that has printed nothing for a while.
+func (r *reporter) progress() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	line := fmt.Sprintf("step %d of %d", r.done, r.total)
+	if r.last.Step > 0 {
+		line += fmt.Sprintf("  loss %.3f", r.last.Loss)
+	}
+	if steps, took := r.done-r.first, time.Since(r.stepping).Seconds(); steps > 0 && took > 0 {
+		perStep := took / float64(steps)
+		left := time.Duration(perStep * float64(r.total-r.done) * float64(time.Second))
+		line += fmt.Sprintf("  %.0f img/s, %s to go", float64(r.batch)/perStep, left.Round(time.Second))
+	}
+	return line
 }
 
 func (r *reporter) start(c run.Config, e *xla.Engine) {
+	r.batch = c.MoCo.Batch
 	engine := e.EngineName()
 	if v := e.PluginVersion(); v != "" {
 		engine += " (" + v + ")"
@@ -44,6 +74,9 @@ func (r *reporter) Note(text string) {
 }
 
 func (r *reporter) Stage(what string) {
+	if r.pulse != nil {
+		r.pulse.now(func() string { return "still " + what })
+	}
 	if r.watched && r.bar != nil {
 		r.bar.Describe(quoted(what))
 		return
@@ -54,6 +87,16 @@ func (r *reporter) Stage(what string) {
 }
 
 func (r *reporter) Step(done, total int) {
+	unsaved.Store(true)
+	r.mu.Lock()
+	if r.stepping.IsZero() {
+		r.first, r.stepping = done, time.Now()
+	}
+	r.done, r.total = done, total
+	r.mu.Unlock()
+	if r.pulse != nil {
+		r.pulse.now(r.progress)
+	}
 	if !r.watched {
 		r.bar = progressbar.DefaultSilent(int64(total))
 		return
@@ -68,7 +111,9 @@ func (r *reporter) Step(done, total int) {
 }
 
 func (r *reporter) Row(row run.Row) {
+	r.mu.Lock()
 	r.last = row
+	r.mu.Unlock()
 	if r.json {
 		r.line(row)
 		return
@@ -103,6 +148,10 @@ func (r *reporter) KNN(row run.KNNRow) {
 
 // end sums the run up.
 func (r *reporter) end(c run.Config, result train.Result) {
+	unsaved.Store(false)
+	if r.pulse != nil {
+		r.pulse.end()
+	}
 	r.clear()
 	if s := result.Saving; s.Checkpoints > 0 {
 		fmt.Fprintf(r.talk, "%d checkpoint(s) of %.1f MB: training waited %.2f s for them, %.2f %% of the time; written beside it in %.2f s\n",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // Exit codes.
@@ -28,10 +30,22 @@ const (
 	exitInterrupted = 130
 )
 
+// errUsage is what every usageError is: jobs keep it from one process to the other.
+var errUsage = errors.New("wrong use")
+
 // usageError marks an error that the user mends by typing something else.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
+
+func (usageError) Is(target error) bool { return target == errUsage }
+
+// usageErrors are the errors of exit code 2.
+var usageErrors = []error{
+	errUsage, data.ErrMissing, data.ErrCorrupt, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
+	packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace, run.ErrNotRun, xla.ErrOptions, regular.ErrIrregular, regular.ErrTooLong, checkpoint.ErrDamaged,
+	syscall.ELOOP, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, // of names that were given
+}
 
 // execute is the command as a function: it returns the exit code.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -42,6 +56,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := guarded(args, func() error { return root.ExecuteContext(ctx) })
 	if err == nil {
 		return exitDone
+	}
+	var s signalled
+	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
+		return s.code() // nobody reads on
 	}
 	tell(newPlain(stderr), err)
 	return exitCode(ctx, err)
@@ -55,19 +73,7 @@ func exitCode(ctx context.Context, err error) int {
 	if errors.Is(err, errTooBig) {
 		return exitTooBig
 	}
-	for _, usage := range []error{
-		data.ErrMissing, data.ErrCorrupt, run.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, run.ErrNotRun, xla.ErrNoPlugin, xla.ErrOptions,
-		checkpoint.ErrDamaged, regular.ErrIrregular, regular.ErrTooLong,
-		syscall.ELOOP, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, // of names that were given
-		tpu.ErrUnknown,
-		packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace,
-	} {
-		if errors.Is(err, usage) {
-			return exitUsage
-		}
-	}
-	var wrong usageError
-	if errors.As(err, &wrong) {
+	if slices.ContainsFunc(usageErrors, func(usage error) bool { return errors.Is(err, usage) }) {
 		return exitUsage
 	}
 	return exitFailed
@@ -94,17 +100,26 @@ func newRoot() *cobra.Command {
 		return cmd.Help()
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+		return usageError{fmt.Errorf("%w%s; see %s --help", err, didYouMeanFlag(cmd, err), cmd.CommandPath())}
 	})
 	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newReport())
 	completeFlags(root)
+	groupHelp(root)
 	return root
 }
 
 // noArguments refuses what is neither a flag nor a command.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("unexpected argument %q; see %s --help", args[0], cmd.CommandPath())}
+		var names []string
+		for _, c := range cmd.Commands() {
+			names = append(names, c.Name())
+		}
+		hint := ""
+		if near := settings.Nearest(args[0], names); near != "" {
+			hint = "; did you mean " + near + "?"
+		}
+		return usageError{fmt.Errorf("unexpected argument %q%s; see %s --help", args[0], hint, cmd.CommandPath())}
 	}
 	return nil
 }

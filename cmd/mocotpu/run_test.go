@@ -12,13 +12,21 @@ import (
 	"testing"
 
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/host/child"
 	"github.com/mocotpu/mocotpu/xla/programs"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
 // TestMain lets the test binary be the command: doctor probes engines and compile compiles in a child process of
 // itself, and tests send signals to train. The tests keep compiled programs for each other, in a folder of their own.
 func TestMain(m *testing.M) {
-	if os.Getenv(commandVariable) != "" || len(os.Args) > 1 && (os.Args[1] == "doctor" || os.Args[1] == "compile" || os.Args[1] == "train" || os.Args[1] == "bench") {
+	if how := os.Getenv(hanging); how != "" {
+		hang(how)
+	}
+	if serveJobs() {
+		return
+	}
+	if os.Getenv(commandVariable) != "" || len(os.Args) > 1 && os.Args[1] == "train" {
 		main()
 	}
 	cache, err := os.MkdirTemp("", "programs-*")
@@ -58,26 +66,26 @@ func TestExitCodes(t *testing.T) {
 		{"train --batch x", 2, "", "invalid argument"},
 		{"train now", 2, "", `unexpected argument "now"`},
 		{"train --preset nope", 2, "", "want one of glyphs, "},
-		{"train --batch 100 --temperature -1 --arch vgg", 2, "", "encoder.arch is \"vgg\""},
-		{"train --batch 100 --temperature -1 --arch vgg", 2, "", "moco.temperature is -1"},
+		{"train --batch 100 --temperature -1 --arch vgg", 2, "", "--arch is \"vgg\""},
+		{"train --batch 100 --temperature -1 --arch vgg", 2, "", "--temperature is -1"},
 		{"train --batch 72 --bn-groups 8", 2, "", "have no common divisor to shuffle by"},
-		{"train --devices 3", 2, "", "divides moco.groups"},
+		{"train --devices 3", 2, "", "divides --bn-groups"},
 		{"train --keep first=3", 2, "", `"first=3" in it, want last=N, every=STEPS or best`},
-		{"train --keep best", 2, "", "run.keep.last is 0, want at least 1 checkpoint"},
-		{"train --temperature 1e-5 --weight-decay 2", 2, "", "optim.weight_decay is 2"},
+		{"train --keep best", 2, "", "--keep last is 0, want at least 1 checkpoint"},
+		{"train --temperature 1e-5 --weight-decay 2", 2, "", "--weight-decay is 2"},
 		{"train --plugin /x.so", 2, "", "want the engine that plugin /x.so is of"},
 		{"train --backend go --data mnist", 2, "", "mocotpu data get mnist"},
 		{"train --preset moco-v1 --backend go", 2, "", "data/imagenet: no such folder"},
 		{"train --data photos", 2, "", "take --preset=moco-v2"},
-		{"train --preset mnist --canvas 64", 2, "", "data.canvas is 64"},
+		{"train --preset mnist --canvas 64", 2, "", "--canvas is 64"},
 		{"train --backend cpu --plugin " + missing, 2, "", missing},
 		{"train --backend tpu", 2, "", "mocotpu compile --topology=v3-8"},
 		{"compile", 2, "", "compile: for what?"},
 		{"compile --topology v3-9", 2, "", "v3-8 v3-32"},
 		{"compile --topology v3-32", 2, "", "--per-device=16, or --bn-groups=32"},
 		{"compile --topology v3-8 --devices 16 --bn-groups 16", 2, "", "--devices=16, v3-8 has 8"},
-		{"compile --topology v3-8 --devices 3", 2, "", "divides moco.groups"},
-		{"compile --topology v3-8 --batch -1", 2, "", "moco.batch"},
+		{"compile --topology v3-8 --devices 3", 2, "", "divides --bn-groups"},
+		{"compile --topology v3-8 --batch -1", 2, "", "--batch is -1"},
 		{"compile --topology v3-8 --emit pdf", 2, "", "want one of report, stablehlo, hlo"},
 		{"compile --topology v2-8,v3-8 --emit hlo", 2, "", "is for one target"},
 		{"compile --topology v2-8,v3-8 --fit", 2, "", "--fit is for one target, got 2"},
@@ -167,14 +175,13 @@ func TestDoctor(t *testing.T) {
 
 // The libraries that an engine loads have their own loggers; a user reads ours.
 func TestOpeningIsQuiet(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	child := exec.CommandContext(t.Context(), self, "doctor", "--probe=cpu")
+	xlatest.CPU(t, 1)
+	opening := exec.CommandContext(t.Context(), os.Args[0])
+	opening.Env = append(os.Environ(), child.Variable+"="+probing.Name)
+	opening.Stdin = strings.NewReader(`"cpu"`)
 	var talk bytes.Buffer
-	child.Stderr = &talk
-	if _, err := child.Output(); err != nil || talk.Len() > 0 {
-		t.Errorf("opening the cpu engine: error %v, stderr %q, want no words", err, talk.String())
+	opening.Stderr = &talk
+	if out, err := opening.Output(); err != nil || talk.Len() > 0 || !strings.Contains(string(out), `"Devices":1`) {
+		t.Errorf("opening the cpu engine: %s, error %v, stderr %q, want no words", out, err, talk.String())
 	}
 }

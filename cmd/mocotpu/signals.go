@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // signalled is the cause of a context that a signal ended.
@@ -13,29 +17,65 @@ type signalled struct{ syscall.Signal }
 
 func (s signalled) Error() string { return s.String() }
 
-// withSignals returns a context that the first SIGINT or SIGTERM ends; the next one ends the process at once, as usual.
-func withSignals(parent context.Context) (ctx context.Context, stop func()) {
+// code is the exit code: 128 and the signal's number, as shells have it, so 143 for the SIGTERM that takes a
+// pre-emptible machine away.
+func (s signalled) code() int { return 128 + int(s.Signal) }
+
+// grace is how long a command may take to end by itself after a signal, while nothing would be lost.
+const grace = time.Second
+
+// unsaved is true while a run has done steps that no checkpoint holds, so that the process must not end at once.
+var unsaved atomic.Bool
+
+// withSignals returns a context that the first signal ends: SIGINT, SIGTERM, SIGHUP (the terminal was closed; not under
+// nohup) or SIGPIPE (who read the output is gone). The command then has a moment to end by itself, or, where a run has
+// unsaved steps, as long as their checkpoint takes. XLA cannot be interrupted while it compiles, and a file on a network
+// may not answer: there is nothing to lose then, and the process ends without them. The second signal ends the process
+// at once, always.
+func withSignals(parent context.Context, talk io.Writer) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signals := make(chan os.Signal, 2)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE} {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
 	go func() {
+		defer signal.Stop(signals)
+		var first signalled
 		select {
 		case s := <-signals:
-			signal.Stop(signals)
-			cancel(signalled{s.(syscall.Signal)})
+			first = signalled{s.(syscall.Signal)}
 		case <-ctx.Done():
-			signal.Stop(signals)
+			return
+		}
+		cancel(first)
+		if unsaved.Load() {
+			fmt.Fprintf(talk, "%s: writing a checkpoint after the step in flight; a second signal ends at once\n", first)
+		}
+		for deadline := time.After(grace); ; {
+			select {
+			case s := <-signals:
+				if s != syscall.SIGPIPE { // another write to the same broken pipe is no wish of the user's
+					os.Exit(signalled{s.(syscall.Signal)}.code())
+				}
+			case <-deadline:
+				if !unsaved.Load() {
+					fmt.Fprintf(talk, "mocotpu: %s: ended at once, nothing was lost\n", first)
+					os.Exit(first.code())
+				}
+				deadline = nil
+			}
 		}
 	}()
 	return ctx, func() { cancel(nil) }
 }
 
-// interruptedCode is the exit code after what ended the context: 128 and the signal's number, as shells have it, so 143
-// for the SIGTERM that takes a pre-emptible machine away.
+// interruptedCode is the exit code after what ended the context.
 func interruptedCode(ctx context.Context) int {
 	var s signalled
 	if errors.As(context.Cause(ctx), &s) {
-		return 128 + int(s.Signal)
+		return s.code()
 	}
 	return exitInterrupted
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +24,7 @@ func TestSignals(t *testing.T) {
 	for _, test := range []struct {
 		signal syscall.Signal
 		code   int
-	}{{syscall.SIGTERM, 143}, {syscall.SIGINT, 130}} {
+	}{{syscall.SIGTERM, 143}, {syscall.SIGINT, 130}, {syscall.SIGHUP, 129}} {
 		t.Run(test.signal.String(), func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "run")
 			args := append(tinyRun, "--dir", dir, "--epochs", "1000", "--knn-every", "0", "--checkpoint-every", "1000000")
@@ -70,5 +73,104 @@ func TestUnusableDirectory(t *testing.T) {
 	code, _, stderr := call(t, append(tinyRun, "--dir", dir.Path())...)
 	if code != exitUsage || !strings.Contains(stderr, "another trainer is using this directory") || strings.Contains(stderr, "compiling") {
 		t.Errorf("exit code %d, stderr %q, want %d and who holds the directory", code, stderr, exitUsage)
+	}
+}
+
+// TestBrokenPipe: who reads the rows goes away; the run leaves a checkpoint and exits as a shell expects, in silence.
+func TestBrokenPipe(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	args := append(tinyRun, "--dir", dir, "--epochs", "1000", "--knn-every", "0", "--checkpoint-every", "1000000", "--json")
+	c := exec.CommandContext(t.Context(), os.Args[0], args...)
+	var talk bytes.Buffer
+	c.Stderr = &talk
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	_ = c.Wait() // its exit code is not 0
+	saved, err := checkpoint.Load(dir)
+	if code := c.ProcessState.ExitCode(); code != 141 || err != nil || saved.State.Step == 0 {
+		t.Errorf("exit code %d, checkpoint %+v (%v), stderr %q, want 141 and a checkpoint", code, saved, err, talk.String())
+	}
+}
+
+// hanging is the environment variable that makes the test binary a command that never looks at its context: with
+// unsaved steps if it is "unsaved".
+const hanging = "MOCOTPU_TEST_HANG"
+
+func hang(how string) {
+	withSignals(context.Background(), os.Stderr)
+	unsaved.Store(how == "unsaved")
+	fmt.Println("ready")
+	select {}
+}
+
+// TestSignalsEndWhatHangs: the first signal ends a command that does not answer, where nothing would be lost, and the
+// second ends any.
+func TestSignalsEndWhatHangs(t *testing.T) {
+	for _, test := range []struct {
+		how     string
+		signals int
+		want    string
+	}{{"idle", 1, "nothing was lost"}, {"unsaved", 2, "a second signal ends at once"}} {
+		t.Run(test.how, func(t *testing.T) {
+			c := exec.CommandContext(t.Context(), os.Args[0])
+			c.Env = append(os.Environ(), hanging+"="+test.how)
+			talk, err := c.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+			said := bufio.NewReader(talk)
+			var first string
+			for i := range test.signals {
+				if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+				if i == 0 {
+					first, _ = said.ReadString('\n')
+				}
+			}
+			_ = c.Wait()
+			if code := c.ProcessState.ExitCode(); code != 143 || !strings.Contains(first, test.want) {
+				t.Errorf("exit code %d, stderr %q, want 143 and %q", code, first, test.want)
+			}
+		})
+	}
+}
+
+// TestPulse: a line for each stretch of silence, none where something was printed, none where nothing goes on.
+func TestPulse(t *testing.T) {
+	var out bytes.Buffer
+	p := newPulse(&out, make(chan time.Time))
+	defer p.end()
+	tick := func() { p.tick(p.began.Add(42 * time.Second)) }
+	tick()
+	p.now(func() string { return "still compiling" })
+	tick()
+	fmt.Fprintln(p, "a row")
+	tick()
+	tick()
+	p.now(nil)
+	tick()
+	want := "still compiling (42s so far)\na row\nstill compiling (42s so far)\n"
+	if out.String() != want {
+		t.Errorf("printed %q, want %q", out.String(), want)
 	}
 }

@@ -54,7 +54,12 @@ func importFile(path string, o ImportOptions) (*encoder.Weights, error) {
 	if err != nil {
 		return nil, err
 	}
-	tensors, err = torchvisionNames(tensors)
+	return importTensors(path, tensors, o)
+}
+
+// importTensors makes an encoder of a file's tensors.
+func importTensors(path string, tensors []safetensors.Tensor, o ImportOptions) (*encoder.Weights, error) {
+	tensors, err := torchvisionNames(tensors)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +171,7 @@ func deduce(tensors []safetensors.Tensor) (resnet.Config, error) {
 		}
 	}
 	closest, fewest := "", -1
-	for _, c.Arch = range resnet.Archs() {
+	for _, c.Arch = range resnet.Archs {
 		wrong := differences(c, shapes)
 		if len(wrong) == 0 {
 			return c, nil

@@ -61,7 +61,7 @@ func save(t *testing.T, content []byte) string {
 
 // Encoders are found behind every prefix that is known, and architecture, stem and head follow from the tensors.
 func TestImport(t *testing.T) {
-	for _, arch := range resnet.Archs() {
+	for _, arch := range resnet.Archs {
 		for _, head := range []string{resnet.HeadLinear, resnet.HeadMLP, resnet.HeadNone} {
 			c := tiny(head)
 			c.Arch = arch

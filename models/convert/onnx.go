@@ -1,12 +1,15 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/mocotpu/mocotpu/models/encoder"
-	"github.com/mocotpu/mocotpu/models/format/safetensors"
+	"github.com/mocotpu/mocotpu/models/format/onnx"
 	"github.com/mocotpu/mocotpu/models/resnet"
 )
 
@@ -24,7 +27,7 @@ func onnxFormat(s Source, _ Options, m *Manifest) ([]artifact, error) {
 		return nil, err
 	}
 	network := s.Encoder.Manifest.Network
-	m.Opset, m.Tensors = onnxOpset, len(g.weights)
+	m.Opset, m.Tensors = onnxOpset, len(g.Initializer)
 	m.Inputs = []Value{{
 		Name: programImages, DType: "float32", Shape: []int{-1, 3, -1, -1},
 		Meaning: "RGB images [N, channel, height, width], (pixel/255 - mean) / std",
@@ -35,51 +38,58 @@ func onnxFormat(s Source, _ Options, m *Manifest) ([]artifact, error) {
 			Name: programProjections, DType: "float32", Shape: []int{-1, network.Projection}, Meaning: meaningProjections,
 		})
 	}
-	g.inputs, g.outputs = m.Inputs, m.Outputs
-	return []artifact{{
-		write: g.write,
+	g.Input, g.Output = onnxValues(m.Inputs), onnxValues(m.Outputs)
+	return []artifact{onnxArtifact(&onnx.ModelProto{
+		IrVersion: proto.Int64(onnxIRVersion), ProducerName: proto.String("mocotpu"), Graph: g.GraphProto,
+		OpsetImport: []*onnx.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(onnxOpset)}},
+	})}, nil
+}
+
+// onnxValues are the program's inputs or outputs. The first dimension, which is free, has one name in all.
+func onnxValues(values []Value) []*onnx.ValueInfoProto {
+	var all []*onnx.ValueInfoProto
+	for _, v := range values {
+		all = append(all, onnx.Value(v.Name, v.Shape, []string{"N", "channel", "height", "width"}))
+	}
+	return all
+}
+
+func onnxArtifact(model *onnx.ModelProto) artifact {
+	return artifact{
+		write: func(w io.Writer) error {
+			err := onnx.Write(w, model)
+			if errors.Is(err, onnx.ErrTooLarge) {
+				err = fmt.Errorf("%w: %w", ErrUnsupported, err)
+			}
+			return err
+		},
 		verify: func(path string) error {
 			content, err := os.ReadFile(path)
 			if err != nil {
 				return err
 			}
-			return g.compare(content)
+			read, err := onnx.Read(content)
+			if err == nil && !proto.Equal(read, model) {
+				err = errors.New("the model differs from the one that was written")
+			}
+			return err
 		},
-	}}, nil
-}
-
-// onnxNode is one operator.
-type onnxNode struct {
-	op              string
-	inputs, outputs []string
-	attributes      []onnxAttribute
-}
-
-// onnxAttribute is a number, or numbers, or a float.
-type onnxAttribute struct {
-	name   string
-	ints   []int // of one element, and not list: an int
-	list   bool
-	number float32
+	}
 }
 
 // onnxGraph collects operators and weights.
-type onnxGraph struct {
-	nodes           []onnxNode
-	weights         []safetensors.Tensor
-	inputs, outputs []Value
-}
+type onnxGraph struct{ *onnx.GraphProto }
 
 // onnxEncoder is resnet.Forward in ONNX's operators.
-func onnxEncoder(w *encoder.Weights) (*onnxGraph, error) {
-	g := &onnxGraph{}
+func onnxEncoder(w *encoder.Weights) (onnxGraph, error) {
+	g := onnxGraph{&onnx.GraphProto{Name: proto.String("encoder")}}
 	tensors, err := w.StateDict("F32")
 	if err != nil {
-		return nil, err
+		return g, err
 	}
 	for _, t := range tensors {
 		if t.DType == "F32" { // the counts of batches are for training only
-			g.weights = append(g.weights, t)
+			g.Initializer = append(g.Initializer, onnx.Tensor(t.Name, t.Shape, t.Data))
 		}
 	}
 	c := w.Manifest.Network.Config()
@@ -88,18 +98,18 @@ func onnxEncoder(w *encoder.Weights) (*onnxGraph, error) {
 		x = g.relu(g.convNorm(x, "conv1", "bn1", 3, 1))
 	} else {
 		x = g.relu(g.convNorm(x, "conv1", "bn1", 7, 2))
-		x = g.add("MaxPool", "maxpool", []string{x}, ints2("kernel_shape", 3, 3), ints2("strides", 2, 2), onnxAttribute{name: "pads", ints: []int{1, 1, 1, 1}, list: true})
+		x = g.add("MaxPool", "maxpool", []string{x}, onnx.Ints("kernel_shape", 3, 3), onnx.Ints("strides", 2, 2), onnx.Ints("pads", 1, 1, 1, 1))
 	}
 	for _, b := range c.Blocks() {
 		x = g.block(x, b)
 	}
 	x = g.add("GlobalAveragePool", "avgpool", []string{x})
-	g.nodes = append(g.nodes, onnxNode{"Flatten", []string{x}, []string{programFeatures}, []onnxAttribute{{name: "axis", ints: []int{1}}}})
+	g.node("Flatten", []string{x}, programFeatures, onnx.Int("axis", 1))
 	g.head(c.Head)
 	return g, nil
 }
 
-func (g *onnxGraph) block(x string, b resnet.Block) string {
+func (g onnxGraph) block(x string, b resnet.Block) string {
 	y := x
 	for i := 1; i <= b.Convs; i++ {
 		size, stride := 3, 1
@@ -120,7 +130,7 @@ func (g *onnxGraph) block(x string, b resnet.Block) string {
 	return g.relu(g.add("Add", b.Name+".add", []string{y, x}))
 }
 
-func (g *onnxGraph) head(head string) {
+func (g onnxGraph) head(head string) {
 	if head == resnet.HeadNone {
 		return
 	}
@@ -131,37 +141,33 @@ func (g *onnxGraph) head(head string) {
 		y = g.linear(programFeatures, "fc")
 	}
 	// As torch's normalize: by the norm, but not by less than 1e-12.
-	norm := g.add("ReduceL2", "norm", []string{y}, onnxAttribute{name: "axes", ints: []int{1}, list: true}, onnxAttribute{name: "keepdims", ints: []int{1}})
-	g.weights = append(g.weights, safetensors.Tensor{Name: "norm.least", DType: "F32", Shape: []int{}, Data: []byte{0xcc, 0xbc, 0x8c, 0x2b}})
+	norm := g.add("ReduceL2", "norm", []string{y}, onnx.Ints("axes", 1), onnx.Int("keepdims", 1))
+	g.Initializer = append(g.Initializer, onnx.Tensor("norm.least", nil, []byte{0xcc, 0xbc, 0x8c, 0x2b}))
 	norm = g.add("Max", "norm.max", []string{norm, "norm.least"})
-	g.nodes = append(g.nodes, onnxNode{"Div", []string{y, norm}, []string{programProjections}, nil})
+	g.node("Div", []string{y, norm}, programProjections)
 }
 
 // add appends an operator and returns the name of its output.
-func (g *onnxGraph) add(op, name string, inputs []string, attributes ...onnxAttribute) string {
+func (g onnxGraph) add(op, name string, inputs []string, attributes ...*onnx.AttributeProto) string {
 	output := name + ".out"
-	g.nodes = append(g.nodes, onnxNode{op, inputs, []string{output}, attributes})
+	g.node(op, inputs, output, attributes...)
 	return output
 }
 
-func (g *onnxGraph) convNorm(x, conv, norm string, size, stride int) string {
+func (g onnxGraph) node(op string, inputs []string, output string, attributes ...*onnx.AttributeProto) {
+	g.Node = append(g.Node, onnx.Node(op, inputs, []string{output}, attributes...))
+}
+
+func (g onnxGraph) convNorm(x, conv, norm string, size, stride int) string {
 	p := (size - 1) / 2
 	x = g.add("Conv", conv, []string{x, conv + ".weight"},
-		ints2("kernel_shape", size, size), ints2("strides", stride, stride), onnxAttribute{name: "pads", ints: []int{p, p, p, p}, list: true})
+		onnx.Ints("kernel_shape", size, size), onnx.Ints("strides", stride, stride), onnx.Ints("pads", p, p, p, p))
 	return g.add("BatchNormalization", norm,
-		[]string{x, norm + ".weight", norm + ".bias", norm + ".running_mean", norm + ".running_var"},
-		onnxAttribute{name: "epsilon", number: 1e-5})
+		[]string{x, norm + ".weight", norm + ".bias", norm + ".running_mean", norm + ".running_var"}, onnx.Float("epsilon", 1e-5))
 }
 
-func (g *onnxGraph) relu(x string) string { return g.add("Relu", x, []string{x}) }
+func (g onnxGraph) relu(x string) string { return g.add("Relu", x, []string{x}) }
 
-func (g *onnxGraph) linear(x, name string) string {
-	return g.add("Gemm", name, []string{x, name + ".weight", name + ".bias"}, onnxAttribute{name: "transB", ints: []int{1}})
+func (g onnxGraph) linear(x, name string) string {
+	return g.add("Gemm", name, []string{x, name + ".weight", name + ".bias"}, onnx.Int("transB", 1))
 }
-
-func ints2(name string, a, b int) onnxAttribute {
-	return onnxAttribute{name: name, ints: []int{a, b}, list: true}
-}
-
-// write writes the program; its weights are not copied a second time.
-func (g *onnxGraph) write(w io.Writer) error { return writeOnnx(w, g) }

@@ -8,20 +8,24 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // retries is how many connections in a row may bring nothing new before a mirror is given up.
 const retries = 4
 
-// errGiveUp marks an answer that a retry won't change: on to the next mirror.
+// errGiveUp marks an answer that a retry won't change: the next mirror is tried.
 var errGiveUp = errors.New("not retried")
+
+// errUnreachable marks a host that cannot be reached.
+var errUnreachable = errors.New("no way to that host")
 
 // A download brings one file.
 type download struct {
@@ -29,6 +33,7 @@ type download struct {
 	path     string
 	o        GetOptions
 	progress func(done int64)
+	dead     map[string]bool // mirrors that cannot be reached, for all files
 }
 
 func (d *download) run(ctx context.Context) error {
@@ -52,17 +57,34 @@ func (d *download) run(ctx context.Context) error {
 	defer part.Close()
 	var failures []error
 	for _, mirror := range d.mirrors {
+		if d.dead[mirror] {
+			continue
+		}
+		d.o.Note("trying " + mirror + d.name)
 		err := d.fromMirror(ctx, part, mirror+d.name)
 		if err == nil {
-			return d.finish(part)
+			return d.finish()
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w: run the same command again to resume", context.Cause(ctx))
 		}
 		failures = append(failures, fmt.Errorf("%s: %w", mirror, err))
+		d.o.Note(fmt.Sprintf("given up: %v", err))
+		d.dead[mirror] = errors.Is(err, errUnreachable)
+	}
+	if d.module != (goModule{}) {
+		d.o.Note("trying the Go module " + d.module.version)
+		err := d.fromModule(ctx, part)
+		if err == nil {
+			return d.finish()
+		}
+		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
 }
+
+// finish gives the verified part its name.
+func (d *download) finish() error { return durable.Place(durable.Disk{}, d.path+".part", d.path) }
 
 // fromMirror fills part from one URL and verifies it. A wrong checksum is tried once more from the start: the part may have begun as something else.
 func (d *download) fromMirror(ctx context.Context, part *os.File, url string) error {
@@ -122,7 +144,7 @@ func (d *download) fill(ctx context.Context, part *os.File, url string) error {
 	}
 }
 
-// request makes one request for the bytes from have on, appends what comes to part and returns part's new size.
+// request makes one request for the bytes from have on, appends the answer to part and returns part's new size.
 func (d *download) request(ctx context.Context, part *os.File, url string, have int64) (int64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -140,8 +162,12 @@ func (d *download) request(ctx context.Context, part *os.File, url string, have 
 	}
 	answer, err := d.o.Client.Do(r)
 	if err != nil {
-		if context.Cause(ctx) == stalled {
+		var unreachable *net.OpError
+		switch {
+		case context.Cause(ctx) == stalled:
 			err = stalled
+		case errors.As(err, &unreachable) && unreachable.Op == "dial":
+			err = fmt.Errorf("%w (%w): %w", err, errUnreachable, errGiveUp) // a retry in a second would not reach it, either
 		}
 		return have, err
 	}
@@ -171,7 +197,7 @@ func (d *download) start(part *os.File, answer *http.Response, have int64) (int6
 			return have, fmt.Errorf("the server has %d bytes, want %d: %w: %w", answer.ContentLength, d.size, ErrChecksum, errGiveUp)
 		}
 	case code == http.StatusPartialContent, code == http.StatusRequestedRangeNotSatisfiable:
-		// The server knows another file than the one begun. Truncated, the next request has no range.
+		// The file on the server has changed since the download began. part is truncated, so the next request has no range.
 		return 0, errors.Join(fmt.Errorf("got %s for the range from %d on", answer.Status, have), part.Truncate(0))
 	case code >= 500, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout:
 		return have, fmt.Errorf("got status %s, want 200", answer.Status)
@@ -201,23 +227,7 @@ func (d *download) verify(f *os.File) error {
 	return nil
 }
 
-// finish gives the verified part its name, in an order that survives a crash.
-func (d *download) finish(part *os.File) error {
-	if err := part.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(part.Name(), d.path); err != nil {
-		return err
-	}
-	folder, err := os.Open(filepath.Dir(d.path))
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
-}
-
-// watched is a reader that tells how far it has come.
+// watched is a reader that reports how far it has come.
 type watched struct {
 	reader io.Reader
 	touch  func(read int64)

@@ -95,7 +95,7 @@ func openZipMember(archive, member string) (*source, error) {
 	return nil, corrupt(archive, "no member %s", member)
 }
 
-// decompress tells gzip by its first bytes rather than by the file's name: browsers unpack without renaming.
+// decompress recognises gzip by its first bytes, not by the file's name: browsers unpack without renaming.
 func decompress(name string, r io.Reader, size int64, close func() error) (*source, error) {
 	buffered := bufio.NewReaderSize(r, 1<<16)
 	s := &source{Reader: buffered, name: name, most: size, close: close}
@@ -119,7 +119,7 @@ func readFull(name string, r io.Reader, buf []byte, where string) error {
 	return readError(name, err)
 }
 
-// wantEnd makes sure that r ends here; for gzip that also checks the checksum. It reads one byte at most, so that a bomb stays packed.
+// wantEnd makes sure that r ends here; for gzip that also checks the checksum. It reads at most one byte, so that a decompression bomb does no harm.
 func wantEnd(name string, r io.Reader, size int64) error {
 	n, err := io.ReadFull(r, make([]byte, 1))
 	if n > 0 {
@@ -131,7 +131,7 @@ func wantEnd(name string, r io.Reader, size int64) error {
 	return readError(name, err)
 }
 
-// readError tells a broken file from one that can't be read; nil stays nil.
+// readError distinguishes a broken file from one that cannot be read; it returns nil for nil.
 func readError(name string, err error) error {
 	var broken flate.CorruptInputError
 	switch {

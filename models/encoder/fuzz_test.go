@@ -15,12 +15,12 @@ func FuzzManifest(f *testing.F) {
 		f.Add(must.M1(small(head).Manifest.Encode()))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		m, err := DecodeManifest(text)
+		m, err := decodeManifest(text)
 		if err != nil {
 			return
 		}
 		again := must.M1(m.Encode())
-		if second, err := DecodeManifest(again); err != nil || !bytes.Equal(must.M1(second.Encode()), again) {
+		if second, err := decodeManifest(again); err != nil || !bytes.Equal(must.M1(second.Encode()), again) {
 			t.Fatalf("read %+v, error %v, want %+v", second, err, m)
 		}
 		m.Network.Config().Params()

@@ -3,7 +3,11 @@ package encoder
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // ErrNotEncoder says that a file holds no encoder that [Load] can read.
@@ -29,15 +33,29 @@ func load(path string) (*Weights, error) {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
 	if info.IsDir() {
-		run, err := LoadRun(path)
-		if err != nil {
-			return nil, err
-		}
-		return run.Query, nil
+		return loadRunDir(path)
 	}
 	w, err := loadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %s: %w", path, err)
+	}
+	w.Path = filepath.Clean(path)
+	return w, nil
+}
+
+func loadRunDir(dir string) (*Weights, error) {
+	r, err := LoadRun(dir)
+	if err != nil {
+		return nil, err
+	}
+	w := r.Query
+	w.Path, w.Run = filepath.Clean(dir), &r.Config
+	// config.json is newer than the checkpoint's configuration where the data has moved since.
+	switch record, err := run.ReadRecord(dir); {
+	case err == nil:
+		w.Run = &record.Config
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
 	}
 	return w, nil
 }

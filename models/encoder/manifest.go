@@ -64,6 +64,9 @@ type Source struct {
 
 // NewNetwork is the manifest's part for an encoder.
 func NewNetwork(c resnet.Config) Network {
+	if c.Precision == resnet.TF32 {
+		c.Precision = resnet.Float32 // the same arithmetic, but for how an engine multiplies
+	}
 	return Network{
 		Arch: c.Arch, Width: c.Width, Stem: c.Stem, Head: c.Head,
 		Features: c.Features(), Projection: c.Dim, Precision: c.Precision,
@@ -113,15 +116,7 @@ func (m Manifest) Encode() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// DecodeManifest reads what [Manifest.Encode] wrote, refuses unknown fields and another format, and validates.
-func DecodeManifest(text []byte) (Manifest, error) {
-	m, err := decodeManifest(text)
-	if err != nil {
-		return Manifest{}, fmt.Errorf("encoder: %w", err)
-	}
-	return m, nil
-}
-
+// decodeManifest reads what [Manifest.Encode] wrote, refuses unknown fields and another format, and validates.
 func decodeManifest(text []byte) (Manifest, error) {
 	var head struct {
 		Format string `json:"format"`

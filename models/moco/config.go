@@ -1,94 +1,121 @@
 package moco
 
 import (
-	"errors"
-	"fmt"
 	"math"
+	"slices"
+	"strconv"
+	"strings"
 
-	"github.com/gomlx/gomlx/core/graph"
-
-	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
-// Viewer makes views of images inside the step; augment.Config is one.
-type Viewer interface {
-	// NumParams is the number P of parameters of a view.
-	NumParams() int
-	// Apply is graph code: images uint8 [N,S,S,C] and parameters float32 [N,P] give float32 [N,size,size,3].
-	Apply(images, params *graph.Node, size int) *graph.Node
-	// Validate lists what is wrong with the viewer's configuration.
-	Validate() error
-}
-
-// Config is everything that shapes the program of a step. Values that change from step to step (the learning
-// rate, the views) are inputs.
+// Config holds the settings of the algorithm, in the paper's words.
 type Config struct {
-	// Encoder is the architecture of both encoders.
-	Encoder resnet.Config
-	// Views makes the two views of each image; ImageSize is their side in pixels.
-	Views     Viewer
-	ImageSize int
-	// Batch is the global batch N.
-	Batch int
-	// QueueLen is the number K of keys in the queue: at least N, at least 2N when Symmetric. N need not divide it.
-	QueueLen int
-	// KeyMomentum m updates the key parameters: k = m*k + (1-m)*q. In [0,1]; the papers use 0.999.
-	KeyMomentum float64
-	// Temperature T divides the logits: 0.07 in v1, 0.2 in v2.
-	Temperature float64
-	// Groups is the number G of BatchNorm groups: the replicas of the reference. It divides N, and the
-	// number of devices divides it.
-	Groups int
-	// Shuffle gives each group's key batch images of other groups (Shuffling BN, section 3.3 of v1).
-	Shuffle bool
-	// Symmetric adds the loss with the views' roles exchanged, as the MoCo CIFAR notebook's option does.
-	Symmetric bool
-	// SGDMomentum and WeightDecay are torch.optim.SGD's, on every parameter: 0.9 and 1e-4 in the papers.
-	SGDMomentum, WeightDecay float64
+	// Batch is N, the images per step over all devices: a multiple of Groups, with two images or more in each.
+	Batch int `json:"batch"`
+	// Queue is K, the number of keys kept as negatives: at least Batch, or 2*Batch when Symmetric. It need not be a
+	// multiple of either.
+	Queue int `json:"queue"`
+	// KeyMomentum is m in k <- m*k + (1-m)*q, in [0, 1]; 0.999 in the papers. 1 leaves the key encoder as it began.
+	KeyMomentum float64 `json:"key_momentum"`
+	// Temperature divides the logits, 1e-4 to 1e4: 0.07 in v1, 0.2 in v2.
+	Temperature float64 `json:"temperature"`
+	// Groups is G: BatchNorm's statistics are taken over G contiguous groups of the batch, whatever the number of
+	// devices, which must divide it. The reference has one group per GPU, so 8.
+	Groups int `json:"groups"`
+	// Shuffle gives each group's key batch images of other groups (Shuffling BN, section 3.3 of v1), without which the
+	// groups' statistics leak the positive. With one group there is nothing to shuffle.
+	Shuffle bool `json:"shuffle"`
+	// Symmetric adds the loss with the two views exchanged, as the MoCo CIFAR notebook's option does.
+	Symmetric bool `json:"symmetric"`
 }
 
-// Validate lists everything that is wrong with the configuration.
+// maxGroups bounds the search for batches that work; it is twice the cores of the largest TPU v3 pod.
+const maxGroups = 4096
+
+// Validate lists everything that is wrong with the settings, as a [settings.Error].
 func (c Config) Validate() error {
-	errs := []error{c.Encoder.Validate()}
-	if c.Views == nil {
-		errs = append(errs, errors.New("moco: no views, want a Viewer such as an augment.Config"))
-	} else {
-		errs = append(errs, c.Views.Validate())
+	var p settings.Check
+	p.That(c.Batch > 0, "batch", "is %d, want above 0", c.Batch)
+	p.That(c.Groups > 0 && c.Groups <= maxGroups, "groups", "is %d, want 1 to %d", c.Groups, maxGroups)
+	if c.Batch > 0 && c.Groups > 0 && c.Groups <= maxGroups {
+		c.checkBatch(&p)
 	}
-	bad := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("moco: "+format, args...))
+	why := "the batch"
+	if c.Symmetric {
+		why = "the keys of both views"
 	}
-	if c.Encoder.Head == resnet.HeadNone {
-		bad("no head, want %q or %q: the loss compares projections", resnet.HeadLinear, resnet.HeadMLP)
+	p.That(c.Queue > 0 && c.Queue >= c.keysPerStep(), "queue", "is %d, want at least %d, %s", c.Queue, c.keysPerStep(), why)
+	p.That(c.KeyMomentum >= 0 && c.KeyMomentum <= 1, "key_momentum", "is %g, want 0 to 1", c.KeyMomentum)
+	p.That(c.Temperature >= 1e-4 && c.Temperature <= 1e4, "temperature", "is %g, want 0.0001 to 10000", c.Temperature)
+	return p.Err()
+}
+
+func (c Config) checkBatch(p *settings.Check) {
+	if c.Batch%c.Groups != 0 || c.Batch < 2*c.Groups {
+		p.That(false, "batch", "is %d, want a multiple of {groups} (%d) with two images or more in each: try %s",
+			c.Batch, c.Groups, orList(c.UsableBatches()))
+		return
 	}
-	if c.ImageSize < 1 {
-		bad("image size %d, want at least 1", c.ImageSize)
-	}
-	switch {
-	case c.Batch < 1:
-		bad("batch %d, want at least 1", c.Batch)
-	case c.Groups < 1:
-		bad("%d BatchNorm groups, want at least 1", c.Groups)
-	case c.Batch%c.Groups != 0:
-		bad("batch %d is no multiple of the %d BatchNorm groups", c.Batch, c.Groups)
-	case c.Shuffle && c.Groups > 1 && ShuffleSet(c.Groups, c.Batch) == 1:
-		bad("batch %d in %d groups of %d images cannot be shuffled: no number above 1 divides both groups and "+
-			"images a group; batches that work: %v (or turn the shuffle off)",
-			c.Batch, c.Groups, c.Batch/c.Groups, shuffleBatches(c.Groups, c.Batch))
-	}
-	if keys := c.keysPerStep(); c.QueueLen < keys {
-		bad("queue of %d keys, want at least the %d that a step enqueues", c.QueueLen, keys)
-	}
-	inRange := func(name string, v, low, high float64) {
-		if math.IsNaN(v) || v < low || v > high {
-			bad("%s %v, want %v to %v", name, v, low, high)
+	p.That(c.usable(c.Batch), "batch", "is %d in %d groups of %d, which have no common divisor to shuffle by: try %s, or turn {shuffle} off",
+		c.Batch, c.Groups, c.Batch/c.Groups, orList(c.UsableBatches()))
+}
+
+// shuffles tells whether images change places.
+func (c Config) shuffles() bool { return c.Shuffle && c.Groups > 1 }
+
+// usable tells whether n images make whole groups of two or more, which can be shuffled where they are to be.
+func (c Config) usable(n int) bool {
+	return n%c.Groups == 0 && n >= 2*c.Groups && (!c.shuffles() || ShuffleSet(c.Groups, n) > 1)
+}
+
+// UsableBatches are the usable batches nearest to Batch on either side, and the nearest in which every group exchanges
+// images with every other, ascending. Groups is 1 to 4096.
+func (c Config) UsableBatches() []int {
+	g := c.Groups
+	var found []int
+	lower := c.Batch / g * g
+	for n := lower; n > 0; n -= g {
+		if c.usable(n) {
+			found = append(found, n)
+			break
 		}
 	}
-	inRange("key momentum", c.KeyMomentum, 0, 1)
-	inRange("SGD momentum", c.SGDMomentum, 0, 1)
-	inRange("weight decay", c.WeightDecay, 0, 1)
-	inRange("temperature", c.Temperature, 1e-4, 1e4)
-	return errors.Join(errs...)
+	for n := lower + g; ; n += g {
+		if c.usable(n) {
+			found = append(found, n)
+			break
+		}
+	}
+	if c.shuffles() {
+		found = append(found, max(1, int(math.Round(float64(c.Batch)/float64(g*g))))*g*g)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// Granule is what batches of these settings are multiples of, so that the shuffle keeps its shape: what all groups
+// exchange, or, where not all do, the batch itself.
+func (c Config) Granule() int {
+	if c.Shuffle && ShuffleSet(c.Groups, c.Batch) == c.Groups {
+		return c.Groups * c.Groups
+	}
+	return c.Batch
+}
+
+// Resized is the settings with another batch: the queue grows where it could not hold the keys of a step.
+func (c Config) Resized(batch int) Config {
+	c.Batch = batch
+	c.Queue = max(c.Queue, c.keysPerStep())
+	return c
+}
+
+func orList(ns []int) string {
+	words := make([]string, len(ns))
+	for i, n := range ns {
+		words[i] = strconv.Itoa(n)
+	}
+	return strings.Join(words, " or ")
 }
 
 // keysPerStep is how many keys a step enqueues.
@@ -107,14 +134,4 @@ func ShuffleSet(groups, n int) int {
 		a, b = b, a%b
 	}
 	return a
-}
-
-// shuffleBatches are the batches around n that shuffle over all groups.
-func shuffleBatches(groups, n int) []int {
-	square := groups * groups
-	below := n / square * square
-	if below == 0 {
-		return []int{square, 2 * square}
-	}
-	return []int{below, below + square}
 }

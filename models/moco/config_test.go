@@ -17,33 +17,35 @@ func (badViews) Validate() error { return errors.New("views: bad") }
 func TestValidate(t *testing.T) {
 	tests := []struct {
 		name   string
-		change func(*Config)
+		change func(*Step)
 		want   []string // all of them in the error; none: valid
 	}{
-		{"tiny", func(*Config) {}, nil},
-		{"queue as long as the batch", func(c *Config) { c.QueueLen = 16 }, nil},
-		{"queue no multiple of the batch", func(c *Config) { c.QueueLen = 17 }, nil},
-		{"queue shorter than the batch", func(c *Config) { c.QueueLen = 15 }, []string{"queue of 15 keys", "16"}},
-		{"symmetric queue", func(c *Config) { c.QueueLen, c.Symmetric = 32, true }, nil},
-		{"symmetric queue too short", func(c *Config) { c.QueueLen, c.Symmetric = 31, true }, []string{"queue of 31 keys", "32"}},
-		{"momentum at the ends", func(c *Config) { c.KeyMomentum, c.SGDMomentum = 0, 1 }, nil},
-		{"NaN momentum", func(c *Config) { c.KeyMomentum = math.NaN() }, []string{"key momentum NaN"}},
-		{"temperature", func(c *Config) { c.Temperature = 0 }, []string{"temperature 0"}},
-		{"infinite temperature", func(c *Config) { c.Temperature = math.Inf(1) }, []string{"temperature +Inf"}},
-		{"groups", func(c *Config) { c.Groups = 3 }, []string{"batch 16 is no multiple of the 3"}},
-		{"no groups", func(c *Config) { c.Groups = 0 }, []string{"0 BatchNorm groups"}},
-		{"no batch", func(c *Config) { c.Batch = 0 }, []string{"batch 0"}},
-		{"part of the groups", func(c *Config) { c.Groups = 8 }, nil},
-		{"nothing to shuffle", func(c *Config) { c.Groups = 16 }, []string{"cannot be shuffled", "256"}},
-		{"nothing to shuffle, not asked to", func(c *Config) { c.Groups, c.Shuffle = 16, false }, nil},
-		{"one group", func(c *Config) { c.Groups = 1 }, nil},
-		{"no head", func(c *Config) { c.Encoder.Head, c.Encoder.Dim = resnet.HeadNone, 0 }, []string{"no head", "linear", "mlp"}},
-		{"views", func(c *Config) { c.Views = badViews{} }, []string{"views: bad"}},
-		{"everything", func(c *Config) {
-			*c = Config{Encoder: resnet.Config{}, KeyMomentum: 2, SGDMomentum: -1, WeightDecay: -1}
+		{"tiny", func(*Step) {}, nil},
+		{"queue as long as the batch", func(c *Step) { c.Queue = 16 }, nil},
+		{"queue no multiple of the batch", func(c *Step) { c.Queue = 17 }, nil},
+		{"queue shorter than the batch", func(c *Step) { c.Queue = 15 }, []string{"moco.queue is 15", "16"}},
+		{"symmetric queue", func(c *Step) { c.Queue, c.Symmetric = 32, true }, nil},
+		{"symmetric queue too short", func(c *Step) { c.Queue, c.Symmetric = 31, true }, []string{"moco.queue is 31", "32"}},
+		{"momentum at the ends", func(c *Step) { c.KeyMomentum, c.SGDMomentum = 0, 1 }, nil},
+		{"NaN momentum", func(c *Step) { c.KeyMomentum = math.NaN() }, []string{"moco.key_momentum is NaN"}},
+		{"temperature", func(c *Step) { c.Temperature = 0 }, []string{"moco.temperature is 0"}},
+		{"infinite temperature", func(c *Step) { c.Temperature = math.Inf(1) }, []string{"moco.temperature is +Inf"}},
+		{"groups", func(c *Step) { c.Groups = 3 }, []string{"moco.batch is 16, want a multiple of moco.groups (3)"}},
+		{"no groups", func(c *Step) { c.Groups = 0 }, []string{"moco.groups is 0"}},
+		{"no batch", func(c *Step) { c.Batch = 0 }, []string{"moco.batch is 0"}},
+		{"part of the groups", func(c *Step) { c.Groups = 8 }, nil},
+		{"nothing to shuffle", func(c *Step) { c.Batch, c.Groups = 15, 5 }, []string{"no common divisor", "try 25"}},
+		{"nothing to shuffle, not asked to", func(c *Step) { c.Batch, c.Groups, c.Shuffle = 15, 5, false }, nil},
+		{"one image in a group", func(c *Step) { c.Groups, c.Shuffle = 16, false }, []string{"two images or more in each"}},
+		{"one group", func(c *Step) { c.Groups = 1 }, nil},
+		{"no head", func(c *Step) { c.Encoder.Head, c.Encoder.Dim = resnet.HeadNone, 0 }, []string{"encoder.head is none", "linear", "mlp"}},
+		{"views", func(c *Step) { c.Views = badViews{} }, []string{"views: bad"}},
+		{"everything", func(c *Step) {
+			*c = Step{Config: Config{KeyMomentum: 2}, SGDMomentum: -1, WeightDecay: -1}
 		}, []string{
-			"arch", "stem", "head", "precision", "remat", "width", "dimension", "no views", "image size", "batch",
-			"key momentum", "SGD momentum", "weight decay", "temperature",
+			"encoder.arch", "encoder.stem", "encoder.head", "encoder.precision", "encoder.remat", "encoder.width", "encoder.dim",
+			"views is missing", "views.image_size", "moco.batch", "moco.queue", "moco.groups", "moco.key_momentum",
+			"moco.temperature", "optim.momentum", "optim.weight_decay",
 		}},
 	}
 	for _, test := range tests {
@@ -62,17 +64,20 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// Every batch that the shuffle's error proposes works.
-func TestProposedBatchesShuffle(t *testing.T) {
+// Every batch that the advice names works, and the last of them shuffles over all groups.
+func TestUsableBatches(t *testing.T) {
 	for groups := 2; groups <= 16; groups++ {
-		for batch := groups; batch <= 600; batch += groups {
-			if ShuffleSet(groups, batch) != 1 {
-				continue
-			}
-			for _, proposed := range shuffleBatches(groups, batch) {
-				if got := ShuffleSet(groups, proposed); got != groups {
-					t.Errorf("batch %d proposed for %d groups: sets of %d", proposed, groups, got)
+		for batch := 1; batch <= 600; batch++ {
+			c := Config{Batch: batch, Groups: groups, Shuffle: true}
+			full := false
+			for _, n := range c.UsableBatches() {
+				if !c.usable(n) {
+					t.Errorf("batch %d in %d groups: %d is advised and not usable", batch, groups, n)
 				}
+				full = full || ShuffleSet(groups, n) == groups
+			}
+			if !full {
+				t.Errorf("batch %d in %d groups: none of %v shuffles over all groups", batch, groups, c.UsableBatches())
 			}
 		}
 	}

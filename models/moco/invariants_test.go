@@ -13,14 +13,14 @@ import (
 )
 
 // tiny is a step that the Go engine runs in a moment.
-func tiny() Config {
-	return Config{
+func tiny() Step {
+	return Step{
 		Encoder: resnet.Config{
 			Arch: "resnet10", Width: 4, Stem: resnet.StemSmall, Head: resnet.HeadLinear, Dim: 8,
 			Precision: resnet.Float32, Remat: resnet.RematNone,
 		},
-		Views: affine{}, ImageSize: 8, Batch: 16, QueueLen: 40, KeyMomentum: 0.9, Temperature: 0.2, Groups: 4,
-		Shuffle: true, SGDMomentum: 0.9, WeightDecay: 1e-4,
+		Views: affine{}, ImageSize: 8, SGDMomentum: 0.9, WeightDecay: 1e-4,
+		Config: Config{Batch: 16, Queue: 40, KeyMomentum: 0.9, Temperature: 0.2, Groups: 4, Shuffle: true},
 	}
 }
 
@@ -38,7 +38,7 @@ func stateOf(store *model.Store) state {
 }
 
 // params are the parameters of an encoder, by name.
-func (s state) params(t testing.TB, c Config, scope string) state {
+func (s state) params(t testing.TB, c Step, scope string) state {
 	t.Helper()
 	params := state{}
 	for _, p := range c.Encoder.Params() {
@@ -56,7 +56,7 @@ func (s state) params(t testing.TB, c Config, scope string) state {
 
 // trained runs steps of tiny changed, from the formulas' state, and returns the first step's figures and the
 // state before and after.
-func trained(t testing.TB, change func(*Config), steps int) (figures [][]float32, before, after state) {
+func trained(t testing.TB, change func(*Step), steps int) (figures [][]float32, before, after state) {
 	t.Helper()
 	c := tiny()
 	change(&c)
@@ -71,7 +71,7 @@ func trained(t testing.TB, change func(*Config), steps int) (figures [][]float32
 // reaches them. With m = 1 they stay, with m = 0 they are the query's.
 func TestKeyFollowsMomentumOnly(t *testing.T) {
 	for _, m := range []float64{0, 0.9, 1} {
-		_, before, after := trained(t, func(c *Config) { c.KeyMomentum = m }, 1)
+		_, before, after := trained(t, func(c *Step) { c.KeyMomentum = m }, 1)
 		query, key := before.params(t, tiny(), QueryScope), before.params(t, tiny(), KeyScope)
 		for name, got := range after.params(t, tiny(), KeyScope) {
 			want := make([]float64, len(got))
@@ -96,8 +96,8 @@ func TestKeyFollowsMomentumOnly(t *testing.T) {
 
 // BatchNorm's buffers are each encoder's own: both move, and the key's are no mixture with the query's.
 func TestBuffersAreEachEncodersOwn(t *testing.T) {
-	_, before, after := trained(t, func(c *Config) { c.KeyMomentum = 1 }, 1)
-	_, _, other := trained(t, func(c *Config) { c.KeyMomentum = 0 }, 1)
+	_, before, after := trained(t, func(c *Step) { c.KeyMomentum = 1 }, 1)
+	_, _, other := trained(t, func(c *Step) { c.KeyMomentum = 0 }, 1)
 	for _, name := range []string{"bn1.running_mean", "layer4.0.bn2.running_var"} {
 		for _, scope := range []string{QueryScope, KeyScope} {
 			if slices.Equal(before["/"+scope+"/"+name], after["/"+scope+"/"+name]) {
@@ -114,8 +114,8 @@ func TestBuffersAreEachEncodersOwn(t *testing.T) {
 // With one group the shuffle changes nothing; with more it changes the keys' statistics.
 func TestShuffleMattersBetweenGroups(t *testing.T) {
 	for groups, differs := range map[int]bool{1: false, 2: true, 4: true} {
-		with, _, _ := trained(t, func(c *Config) { c.Groups = groups }, 1)
-		without, _, _ := trained(t, func(c *Config) { c.Groups, c.Shuffle = groups, false }, 1)
+		with, _, _ := trained(t, func(c *Step) { c.Groups = groups }, 1)
+		without, _, _ := trained(t, func(c *Step) { c.Groups, c.Shuffle = groups, false }, 1)
 		d := parity.Compare(with[0], without[0])
 		if got := d.RelL2 > 1e-4; got != differs {
 			t.Errorf("%d groups: shuffling changes the figures: %v (%v), want %v", groups, got, d, differs)
@@ -125,8 +125,8 @@ func TestShuffleMattersBetweenGroups(t *testing.T) {
 
 // Recomputing blocks in the backward pass changes memory, not numbers.
 func TestRematGivesTheSameNumbers(t *testing.T) {
-	want, _, wantState := trained(t, func(*Config) {}, 2)
-	got, _, gotState := trained(t, func(c *Config) { c.Encoder.Remat = resnet.RematBlock }, 2)
+	want, _, wantState := trained(t, func(*Step) {}, 2)
+	got, _, gotState := trained(t, func(c *Step) { c.Encoder.Remat = resnet.RematBlock }, 2)
 	for step := range want {
 		if d := parity.Compare(got[step], want[step]); !(d.RelL2 <= 1e-6) {
 			t.Errorf("step %d: figures %v, want %v", step, got[step], want[step])
@@ -141,8 +141,8 @@ func TestRematGivesTheSameNumbers(t *testing.T) {
 
 // bfloat16 has 8 bits: figures agree to about a hundredth, and the state stays float32.
 func TestBFloat16IsNear(t *testing.T) {
-	want, _, _ := trained(t, func(*Config) {}, 1)
-	got, _, _ := trained(t, func(c *Config) { c.Encoder.Precision = resnet.BFloat16 }, 1)
+	want, _, _ := trained(t, func(*Step) {}, 1)
+	got, _, _ := trained(t, func(c *Step) { c.Encoder.Precision = resnet.BFloat16 }, 1)
 	for _, figure := range []int{FigureLoss, FigurePositive, FigureNegative, FigureSpread} {
 		g, w := float64(got[0][figure]), float64(want[0][figure])
 		if !(math.Abs(g-w) <= 0.03*max(1, math.Abs(w))) {
@@ -156,8 +156,8 @@ func TestBFloat16IsNear(t *testing.T) {
 
 // A symmetric step's loss is the sum of both terms, each that of a plain step with the views' roles.
 func TestSymmetricTerms(t *testing.T) {
-	plain, _, _ := trained(t, func(*Config) {}, 1)
-	both, _, _ := trained(t, func(c *Config) { c.Symmetric = true }, 1)
+	plain, _, _ := trained(t, func(*Step) {}, 1)
+	both, _, _ := trained(t, func(c *Step) { c.Symmetric = true }, 1)
 	if got, want := both[0][FigureLossQuery], plain[0][FigureLoss]; math.Abs(float64(got-want)) > 1e-5 {
 		t.Errorf("first term %v, want the plain step's loss %v", got, want)
 	}
@@ -184,15 +184,15 @@ func TestCollapsedStateIsAtChance(t *testing.T) {
 	for _, b := range bias {
 		norm += float64(b) * float64(b)
 	}
-	queue := make([]float32, 0, c.QueueLen*c.Encoder.Dim)
-	for range c.QueueLen {
+	queue := make([]float32, 0, c.Queue*c.Encoder.Dim)
+	for range c.Queue {
 		for _, b := range bias {
 			queue = append(queue, b/float32(math.Sqrt(norm)))
 		}
 	}
-	set(t, store.RootScope(), QueueName, matrix(queue, c.QueueLen, c.Encoder.Dim))
+	set(t, store.RootScope(), QueueName, matrix(queue, c.Queue, c.Encoder.Dim))
 	figures := runSteps(t, engines.Go(t), store, c, []float32{0.01})[0]
-	if got, want := float64(figures[FigureLoss]), math.Log(float64(c.QueueLen+1)); math.Abs(got-want) > 1e-5 {
+	if got, want := float64(figures[FigureLoss]), math.Log(float64(c.Queue+1)); math.Abs(got-want) > 1e-5 {
 		t.Errorf("loss %v, want log(K+1) = %v", got, want)
 	}
 	if figures[FigureSpread] > 2e-3 || figures[FigurePositive] < 0.9999 {
@@ -202,8 +202,8 @@ func TestCollapsedStateIsAtChance(t *testing.T) {
 
 // Two runs from one state are equal bit for bit.
 func TestStepIsDeterministic(t *testing.T) {
-	a, _, stateA := trained(t, func(*Config) {}, 2)
-	b, _, stateB := trained(t, func(*Config) {}, 2)
+	a, _, stateA := trained(t, func(*Step) {}, 2)
+	b, _, stateB := trained(t, func(*Step) {}, 2)
 	for step := range a {
 		if !slices.Equal(a[step], b[step]) {
 			t.Errorf("step %d: figures %v, then %v", step, a[step], b[step])

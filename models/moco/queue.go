@@ -1,6 +1,7 @@
 package moco
 
 import (
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -9,9 +10,14 @@ import (
 // and returns the queue and the pointer behind the keys.
 //
 // A dynamic update slice clamps its start instead of wrapping. So two windows of n rows are written: one
-// from min(pointer, K-n), one from the queue's start. Laid at row s into two windows of rows, s being the
-// overhang (0 unless the keys wrap), rows s.. of the first and rows ..s of the second are the keys in place;
-// the windows' other rows keep the queue's.
+// from min(pointer, K-n), one from the queue's start. The keys are laid into two windows of zeros, as many
+// rows down as the pointer stands behind the first window's start (the overhang, 0 unless the keys wrap);
+// where a window has no keys it keeps the queue's. With K = 10, n = 4 keys abcd and the pointer at 8:
+//
+//	queue    0 1 2 3 4 5 6 7 8 9
+//	keys     . . a b | c d . .      two windows, overhang 8 - 6 = 2
+//	windows  6 7 a b   c d 2 3      written at rows 6 and 0
+//	queue    c d 2 3 4 5 6 7 a b    the new pointer is 2
 //
 // Over a mesh the keys' way into the replicated buffer is the step's one all-gather. The queue stays
 // two-dimensional: reshaped into windows it would be gathered whole.
@@ -20,7 +26,7 @@ func enqueue(queue, pointer, keys *Node) (newQueue, newPointer *Node) {
 	n, k, d := keys.Shape().Dimensions[0], queue.Shape().Dimensions[0], queue.Shape().Dimensions[1]
 	next := AddScalar(pointer, n)
 	newPointer = Where(GreaterOrEqual(next, Scalar(g, dtypes.Int32, k)), SubScalar(next, k), next)
-	if g.Backend().Name() == goEngine {
+	if !g.Backend().Capabilities().Operations[compute.OpTypeDynamicUpdateSlice] {
 		return enqueueByGather(queue, pointer, keys), newPointer
 	}
 	zero := ScalarZero(g, dtypes.Int32)
@@ -39,10 +45,7 @@ func enqueue(queue, pointer, keys *Node) (newQueue, newPointer *Node) {
 	return queue, newPointer
 }
 
-// goEngine is what GoMLX's pure Go engine calls itself; it has no dynamic update slice.
-const goEngine = "Go Backend"
-
-// enqueueByGather takes each row of the new queue from keys and queue, laid end to end, by its index. On a
+// enqueueByGather is for backends without dynamic update slices. It takes each row of the new queue from keys and queue, laid end to end, by its index. On a
 // mesh the gather would cost a collective more.
 func enqueueByGather(queue, pointer, keys *Node) *Node {
 	g := queue.Graph()

@@ -14,21 +14,21 @@ import (
 	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
-	"github.com/mocotpu/mocotpu/xla/mesh"
+	"github.com/mocotpu/mocotpu/models/step"
 )
 
 // smallConfig is a step of a small net that both engines run in a second.
-func smallConfig() moco.Config {
-	return moco.Config{
+func smallConfig() moco.Step {
+	return moco.Step{
 		Encoder: resnet.Config{
 			Arch: "resnet10", Width: 4, Stem: resnet.StemSmall, Head: resnet.HeadLinear,
 			Dim: 32, Precision: resnet.Float32, Remat: resnet.RematNone,
 		},
-		Views: must.M1(augment.Preset("glyphs")), ImageSize: 16,
-		Batch: 64, QueueLen: 160, KeyMomentum: 0.9, Temperature: 0.1,
-		Groups: 8, Shuffle: true, SGDMomentum: 0.9, WeightDecay: 5e-4,
+		Views: must.M1(augment.Preset("glyphs")), ImageSize: 16, SGDMomentum: 0.9, WeightDecay: 5e-4,
+		Config: moco.Config{Batch: 64, Queue: 160, KeyMomentum: 0.9, Temperature: 0.1, Groups: 8, Shuffle: true},
 	}
 }
 
@@ -40,25 +40,22 @@ type stepRun struct {
 
 // trial is a compiled step that can be run from its initial state again and again.
 type trial struct {
-	config  moco.Config
-	store   *model.Store
-	program *mesh.Program
+	*step.Step
 	initial map[string]*tensors.Tensor
 }
 
 // newTrial compiles the step over a state of seed 1.
-func newTrial(t testing.TB, b compute.Backend, devices int, c moco.Config) *trial {
+func newTrial(t testing.TB, b compute.Backend, devices int, c moco.Step) *trial {
 	t.Helper()
-	tr := &trial{config: c, store: model.NewStore(), initial: map[string]*tensors.Tensor{}}
-	must.M(moco.Init(tr.store, c, 1))
-	for v := range tr.store.IterVariables() {
-		tr.initial[v.Path()] = must.M1(must.M1(v.Value()).LocalClone())
-	}
-	m, err := mesh.New(b, devices)
+	s, err := step.New(engines.Mesh(t, b, devices), c, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tr.program, err = m.Compile("step", tr.store, c.Inputs(c.ImageSize, 3), c.Step); err != nil {
+	tr := &trial{s, map[string]*tensors.Tensor{}}
+	for v := range s.Store().IterVariables() {
+		tr.initial[v.Path()] = must.M1(must.M1(v.Value()).LocalClone())
+	}
+	if err := s.Compile(c.ImageSize, 3); err != nil {
 		t.Fatal(err)
 	}
 	return tr
@@ -93,22 +90,22 @@ func (tr *trial) condition() *trial {
 func (tr *trial) run(t testing.TB, steps int, lr float32) stepRun {
 	t.Helper()
 	for path, value := range tr.initial {
-		must.M(tr.store.GetVariable(path).SetValue(must.M1(value.LocalClone())))
+		must.M(tr.Store().GetVariable(path).SetValue(must.M1(value.LocalClone())))
 	}
 	var run stepRun
 	for step := range steps {
-		out, err := tr.program.Run(stepInputs(tr.config, step, lr)...)
+		figures, err := tr.RunTensors(stepInputs(tr.Definition(), step, lr)...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		run.figures = append(run.figures, tensors.MustCopyFlatData[float32](out[0]))
+		run.figures = append(run.figures, figures[:])
 	}
-	run.state = floats(tr.store)
+	run.state = floats(tr.Store())
 	return run
 }
 
 // stepInputs are the inputs of one step, a pure function of the step.
-func stepInputs(c moco.Config, step int, lr float32) []*tensors.Tensor {
+func stepInputs(c moco.Step, step int, lr float32) []*tensors.Tensor {
 	size := c.ImageSize
 	images := tensors.FromShape(shapes.Make(dtypes.Uint8, c.Batch, size, size, 3))
 	must.M(tensors.MutableFlatData(images, func(flat []uint8) {

@@ -35,7 +35,7 @@ func shuffle(x *Node, groups int) *Node {
 func (c Config) ShuffleOrder() []int {
 	order := make([]int, c.Batch)
 	s := 1
-	if c.Shuffle {
+	if c.shuffles() {
 		s = ShuffleSet(c.Groups, c.Batch)
 	}
 	perGroup := c.Batch / c.Groups

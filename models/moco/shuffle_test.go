@@ -83,3 +83,20 @@ func TestShuffleOrderUnshuffled(t *testing.T) {
 		t.Errorf("order %v, want %v", order, want)
 	}
 }
+
+// TestShuffleSetSize against the definition, by trying every divisor.
+func TestShuffleSetSize(t *testing.T) {
+	for groups := 1; groups <= 40; groups++ {
+		for perGroup := 1; perGroup <= 40; perGroup++ {
+			want := 1
+			for s := 1; s <= groups; s++ {
+				if groups%s == 0 && perGroup%s == 0 {
+					want = s
+				}
+			}
+			if got := ShuffleSet(groups, groups*perGroup); got != want {
+				t.Errorf("%d groups of %d: %d, want %d", groups, perGroup, got, want)
+			}
+		}
+	}
+}

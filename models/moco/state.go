@@ -27,23 +27,23 @@ const queueStream = 0x71756575
 // Init creates the state of a run in an empty store: the query encoder by its initialisers, the key encoder
 // a copy of it, SGD's buffers zero, the queue random unit rows, the pointer 0. A pure function of the
 // configuration and the seed.
-func Init(store *model.Store, c Config, seed uint64) error {
-	if err := c.Validate(); err != nil {
+func Init(store *model.Store, s Step, seed uint64) error {
+	if err := s.Validate(); err != nil {
 		return err
 	}
 	root := store.RootScope()
 	for _, scope := range []string{QueryScope, KeyScope} {
-		resnet.Init(root.In("%s", scope), c.Encoder, seed)
+		resnet.Init(root.In("%s", scope), s.Encoder, seed)
 	}
 	momentum := root.In(MomentumScope)
-	for _, p := range c.Encoder.Params() {
+	for _, p := range s.Encoder.Params() {
 		if !p.Buffer {
 			momentum.VariableWithValue(p.Name, tensors.FromShape(shape(dtypes.Float32, p.Dims...))).SetTrainable(false)
 		}
 	}
-	queue := tensors.FromShape(shape(dtypes.Float32, c.QueueLen, c.Encoder.Dim))
+	queue := tensors.FromShape(shape(dtypes.Float32, s.Queue, s.Encoder.Dim))
 	err := tensors.MutableFlatData(queue, func(flat []float32) {
-		fillUnitRows(flat, c.Encoder.Dim, rand.New(rand.NewPCG(seed, queueStream)))
+		fillUnitRows(flat, s.Encoder.Dim, rand.New(rand.NewPCG(seed, queueStream)))
 	})
 	if err != nil {
 		return fmt.Errorf("moco: queue: %w", err)

@@ -34,8 +34,8 @@ func TestInit(t *testing.T) {
 		}
 	}
 	queue := s["/"+QueueName]
-	if len(queue) != c.QueueLen*c.Encoder.Dim {
-		t.Fatalf("queue of %d values, want %d", len(queue), c.QueueLen*c.Encoder.Dim)
+	if len(queue) != c.Queue*c.Encoder.Dim {
+		t.Fatalf("queue of %d values, want %d", len(queue), c.Queue*c.Encoder.Dim)
 	}
 	for row := range slices.Chunk(queue, c.Encoder.Dim) {
 		sum := 0.0
@@ -61,8 +61,8 @@ func TestInit(t *testing.T) {
 			t.Errorf("%s is the same for two seeds", path)
 		}
 	}
-	if err := Init(model.NewStore(), Config{}, 1); err == nil {
-		t.Error("a state of the zero Config, want an error")
+	if err := Init(model.NewStore(), Step{}, 1); err == nil {
+		t.Error("a state of the zero Step, want an error")
 	}
 }
 

@@ -7,10 +7,9 @@ import (
 	. "github.com/gomlx/gomlx/support/exceptions"
 
 	"github.com/mocotpu/mocotpu/models/resnet"
-	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
-// Figures are the values that a step returns, in this order, as one float32 vector.
+// The entries of [Figures], in the order of the float32 vector that the program returns.
 const (
 	FigureLoss         = iota // InfoNCE, both terms summed when symmetric
 	FigureTop1                // share of queries whose own key is the nearest, 0 to 1
@@ -24,47 +23,34 @@ const (
 	NumFigures
 )
 
-// Inputs declares the inputs of Step, in order: images uint8 [N,size,size,channels]; the parameters of view 1
-// [N,P] in batch order, and of view 2 in ShuffleOrder; the learning rate, a float32 scalar. A symmetric step
-// takes two more: view 2 in batch order, and view 1 in ShuffleOrder.
-func (c Config) Inputs(size, channels int) []mesh.Input {
-	views := mesh.Input{Shape: shape(dtypes.Float32, c.Batch, c.Views.NumParams())}
-	in := []mesh.Input{
-		{Shape: shape(dtypes.Uint8, c.Batch, size, size, channels)},
-		views, views,
-		{Shape: shape(dtypes.Float32), Replicated: true},
-	}
-	if c.Symmetric {
-		in = append(in, views, views)
-	}
-	return in
-}
+// Figures are what a step returns.
+type Figures [NumFigures]float32
 
-// Step builds one training step over the inputs that Inputs declares and the state that Init made: it sets
+// Build builds one training step over the inputs that Inputs declares and the state that Init made: it sets
 // every variable of the state and returns one vector of Figures. It panics on shapes that do not fit.
-func (c Config) Step(root *model.Scope, inputs []*Node) []*Node {
-	if want := len(c.Inputs(1, 1)); len(inputs) != want {
+func (s Step) Build(root *model.Scope, inputs []*Node) []*Node {
+	if want := len(s.Inputs(1, 1)); len(inputs) != want {
 		Panicf("moco: step of %d inputs, want %d", len(inputs), want)
 	}
-	images, view1, view2Shuffled, lr := inputs[0], inputs[1], inputs[2], inputs[3]
-	g := images.Graph()
-	queryParams := variables(root, QueryScope, c.Encoder)
-	keyParams := variables(root, KeyScope, c.Encoder)
+	in := s.name(inputs)
+	g := in.images.Graph()
+	queryParams := variables(root, QueryScope, s.Encoder)
+	keyParams := variables(root, KeyScope, s.Encoder)
 
-	query := c.query(root, images, view1)
+	query := s.query(root, in.images, in.params[0].query)
 	var query2 *Node
-	if c.Symmetric {
-		query2 = c.query(root, images, inputs[4])
+	if s.Symmetric {
+		query2 = s.query(root, in.images, in.params[1].query)
 	}
-	updateKey(g, queryParams, keyParams, c.KeyMomentum)
-	keys := c.key(root, images, view2Shuffled)
+	updateKey(g, queryParams, keyParams, s.KeyMomentum)
+	keys := s.key(root, in.images, in.params[1].key)
 
 	queueVar, pointerVar := root.GetVariable(QueueName), root.GetVariable(PointerName)
 	queue := queueVar.NodeValue(g)
-	terms := []contrast{infoNCE(query, keys, queue, c.Temperature)}
-	if c.Symmetric {
-		keys2 := c.key(root, images, inputs[5])
-		terms = append(terms, infoNCE(query2, keys2, queue, c.Temperature))
+	terms := []contrast{infoNCE(query, keys, queue, s.Temperature)}
+	if s.Symmetric {
+		keys2 := s.key(root, in.images, in.params[0].key)
+		terms = append(terms, infoNCE(query2, keys2, queue, s.Temperature))
 		// The notebook enqueues the keys of view 1, which belong to the second term, before those of view 2.
 		keys = Concatenate([]*Node{keys2, keys}, 0)
 	}
@@ -82,31 +68,31 @@ func (c Config) Step(root *model.Scope, inputs []*Node) []*Node {
 		params[i] = p.NodeValue(g)
 	}
 	gradients := Gradient(loss, params...)
-	norm := descend(g, queryParams, variables(root, MomentumScope, c.Encoder), gradients, lr, c.SGDMomentum, c.WeightDecay)
+	norm := descend(g, queryParams, variables(root, MomentumScope, s.Encoder), gradients, in.lr, s.SGDMomentum, s.WeightDecay)
 	return []*Node{figures(terms, spread(keys), norm)}
 }
 
 // query encodes the batch's views in batch order.
-func (c Config) query(root *model.Scope, images, views *Node) *Node {
-	x := c.Views.Apply(images, views, c.ImageSize)
-	norm := resnet.Norm{Train: true, Groups: c.Groups}
-	return resnet.Forward(root.At(QueryScope), c.Encoder, norm, x).Projection
+func (s Step) query(root *model.Scope, images, views *Node) *Node {
+	x := s.Views.Apply(images, views, s.ImageSize)
+	norm := resnet.Norm{Train: true, Groups: s.Groups}
+	return resnet.Forward(root.At(QueryScope), s.Encoder, norm, x).Projection
 }
 
 // key encodes views of the shuffled batch, in train mode and without gradient, and gives the keys in batch
 // order. The uint8 images are what is shuffled: the views are made behind the exchange, where they are small
 // to move and their parameters tell the compiler that the batch stays split.
-func (c Config) key(root *model.Scope, images, shuffledViews *Node) *Node {
-	if c.Shuffle {
-		images = shuffle(images, c.Groups)
+func (s Step) key(root *model.Scope, images, shuffledViews *Node) *Node {
+	if s.shuffles() {
+		images = shuffle(images, s.Groups)
 	}
-	x := c.Views.Apply(images, shuffledViews, c.ImageSize)
-	norm := resnet.Norm{Train: true, Groups: c.Groups}
-	encoder := c.Encoder
+	x := s.Views.Apply(images, shuffledViews, s.ImageSize)
+	norm := resnet.Norm{Train: true, Groups: s.Groups}
+	encoder := s.Encoder
 	encoder.Remat = resnet.RematNone // nothing to recompute without a backward pass
 	keys := StopGradient(resnet.Forward(root.At(KeyScope), encoder, norm, x).Projection)
-	if c.Shuffle {
-		keys = shuffle(keys, c.Groups)
+	if s.shuffles() {
+		keys = shuffle(keys, s.Groups)
 	}
 	return keys
 }

@@ -26,7 +26,7 @@ func TestSlowTwentySteps(t *testing.T) {
 		trials := map[int]*trial{}
 		for _, devices := range []int{1, 8} {
 			trials[devices] = newTrial(t, xlatest.CPU(t, devices), devices, c)
-			defer trials[devices].program.Close()
+			defer trials[devices].Close()
 		}
 		one, eight := trials[1].condition().run(t, 20, 0.001), trials[8].condition().run(t, 20, 0.001)
 		compareRuns(t, eight, one, 1e-5, 1e-4)

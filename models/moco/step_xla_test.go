@@ -72,7 +72,7 @@ func TestEightDevicesGiveTheNumbersOfOneResNet18(t *testing.T) {
 // TestGoEngineGivesTheNumbersOfXLA compares two engines that share no code below GoMLX's graph.
 func TestGoEngineGivesTheNumbersOfXLA(t *testing.T) {
 	goTrial := newTrial(t, xlatest.Go(t), 1, smallConfig())
-	defer goTrial.program.Close()
+	defer goTrial.Close()
 	const lr = 0.001
 	compareRuns(t, goTrial.condition().run(t, 5, lr), smallStep(t, 1).condition().run(t, 5, lr), 1e-5, 1e-4)
 }
@@ -101,7 +101,7 @@ func TestCompiledOnce(t *testing.T) {
 		t.Errorf("five steps compiled %d programs, want 1", s.compile)
 	}
 	e := xlatest.CPU(t, 1)
-	newTrial(t, e, 1, smallConfig()).program.Close()
+	newTrial(t, e, 1, smallConfig()).Close()
 	programs := e.Programs()
 	if programs[len(programs)-1].StableHLO() != s.program.StableHLO() {
 		t.Error("building the step twice gave two program texts")
@@ -112,14 +112,14 @@ func TestCompiledOnce(t *testing.T) {
 // features back, the keys into every queue, and all sums at once.
 func TestCollectives(t *testing.T) {
 	s := smallStep(t, 8)
-	c := s.config
+	c := s.Definition()
 	module, err := s.program.Optimized()
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := map[string][]hlo.Collective{}
 	for _, c := range module.Collectives() {
-		t.Logf("%s of %d arrays like %v, %d bytes a device: %s", c.Op, len(c.Shapes), c.Shapes[0], c.Bytes, c.Purpose)
+		t.Logf("%s of %d arrays like %v, %d bytes a device", c.Op, len(c.Shapes), c.Shapes[0], c.Bytes)
 		found[c.Op] = append(found[c.Op], c)
 	}
 	count := func(op string, want int) {
@@ -159,7 +159,7 @@ func TestRematOnEightDevices(t *testing.T) {
 	c.Encoder.Remat = resnet.RematBlock
 	e := xlatest.CPU(t, 8)
 	again := newTrial(t, e, 8, c)
-	defer again.program.Close()
+	defer again.Close()
 	programs := e.Programs()
 	module, err := programs[len(programs)-1].Optimized()
 	if err != nil {
@@ -179,8 +179,8 @@ func TestEncodersAreSplit(t *testing.T) {
 		t.Fatal(err)
 	}
 	// No layer has 64 channels, so 64 is the batch wherever it stands.
-	batch, share, split := int64(s.config.Batch), int64(s.config.Batch/8), 0
-	for _, conv := range module.Convolutions() {
+	batch, share, split := int64(s.Definition().Batch), int64(s.Definition().Batch/8), 0
+	for _, conv := range xlatest.Convolutions(module) {
 		if conv.Batch == batch {
 			t.Errorf("%s runs on all %d images on every device: the encoder is replicated", conv.Name, batch)
 		}
@@ -228,7 +228,7 @@ func TestStateIsDonated(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := s.store.ByteSize()
+		want := s.Store().ByteSize()
 		if memory.Aliased != want {
 			t.Errorf("%d devices: %d bytes aliased, want all %d of the state", devices, memory.Aliased, want)
 		}

@@ -43,16 +43,18 @@ type torchRun struct {
 	Tensors      []parity.Record `json:"tensors"`
 }
 
-func (r torchRun) config() Config {
+func (r torchRun) config() Step {
 	c := r.Config
-	return Config{
+	return Step{
 		Encoder: resnet.Config{
 			Arch: c.Arch, Width: c.Width, Stem: c.Stem, Head: c.Head, Dim: c.Dim,
 			Precision: resnet.Float32, Remat: resnet.RematNone,
 		},
-		Views: affine{}, ImageSize: c.ImageSize, Batch: c.Batch, QueueLen: c.QueueLen, KeyMomentum: c.KeyMomentum,
-		Temperature: c.Temperature, Groups: c.Groups, Shuffle: true, Symmetric: c.Symmetric,
-		SGDMomentum: c.SGDMomentum, WeightDecay: c.WeightDecay,
+		Views: affine{}, ImageSize: c.ImageSize, SGDMomentum: c.SGDMomentum, WeightDecay: c.WeightDecay,
+		Config: Config{
+			Batch: c.Batch, Queue: c.QueueLen, KeyMomentum: c.KeyMomentum, Temperature: c.Temperature,
+			Groups: c.Groups, Shuffle: true, Symmetric: c.Symmetric,
+		},
 	}
 }
 
@@ -117,7 +119,7 @@ func testTorch(t *testing.T, b compute.Backend, version string) {
 }
 
 // formulaState is a state whose values are formulas, those of gen_torch.py.
-func formulaState(t testing.TB, c Config, pointer int) *model.Store {
+func formulaState(t testing.TB, c Step, pointer int) *model.Store {
 	t.Helper()
 	store := model.NewStore()
 	if err := Init(store, c, 1); err != nil {
@@ -130,14 +132,22 @@ func formulaState(t testing.TB, c Config, pointer int) *model.Store {
 			set(t, root.At("%s", scope), p.Name, tensors.FromFlatDataAndDimensions(values, p.Dims...))
 		}
 	}
-	queue := parity.UnitRows("queue", c.QueueLen, c.Encoder.Dim)
-	set(t, root, QueueName, tensors.FromFlatDataAndDimensions(queue, c.QueueLen, c.Encoder.Dim))
+	queue := parity.UnitRows("queue", c.Queue, c.Encoder.Dim)
+	set(t, root, QueueName, tensors.FromFlatDataAndDimensions(queue, c.Queue, c.Encoder.Dim))
 	set(t, root, PointerName, tensors.FromValue(int32(pointer)))
 	return store
 }
 
 // runSteps runs one step of the formula's inputs for each learning rate and returns the figures.
-func runSteps(t testing.TB, b compute.Backend, store *model.Store, c Config, lrs []float32) [][]float32 {
+// declared are the inputs of a step for its mesh.
+func declared(s Step) (in []mesh.Input) {
+	for _, i := range s.Inputs(s.ImageSize, 3) {
+		in = append(in, i.Input)
+	}
+	return in
+}
+
+func runSteps(t testing.TB, b compute.Backend, store *model.Store, c Step, lrs []float32) [][]float32 {
 	t.Helper()
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
@@ -146,7 +156,7 @@ func runSteps(t testing.TB, b compute.Backend, store *model.Store, c Config, lrs
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := m.Compile("step", store, c.Inputs(c.ImageSize, 3), c.Step)
+	program, err := m.Compile("step", store, declared(c), c.Build)
 	if err != nil {
 		t.Fatal(err)
 	}

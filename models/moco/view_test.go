@@ -40,7 +40,7 @@ func affineParams(name string, n int, order []int) []float32 {
 }
 
 // stepArgs are the arguments of the step-th step of a formula's run, as Inputs declares them.
-func stepArgs(c Config, step string, lr float32) []*tensors.Tensor {
+func stepArgs(c Step, step string, lr float32) []*tensors.Tensor {
 	n, order := c.Batch, c.ShuffleOrder()
 	views := func(v string, order []int) *tensors.Tensor {
 		return tensors.FromFlatDataAndDimensions(affineParams("view"+v+"."+step, n, order), n, 2)

@@ -58,8 +58,8 @@ func (e *encoder) batchNorm(x *Node, name string) *Node {
 	wide := ConvertDType(grouped, dtypes.Float32)
 	origin := runningMean.NodeValue(e.g) // [C]; no gradient reaches it
 	distance := Sub(wide, Reshape(origin, 1, 1, channels))
-	mean := meanOfPositions(distance) // [G,C]
-	variance := MaxScalar(Sub(meanOfPositions(Square(distance)), Square(mean)), 0)
+	mean := e.meanOfPositions(distance) // [G,C]
+	variance := MaxScalar(Sub(e.meanOfPositions(Square(distance)), Square(mean)), 0)
 
 	scale := Div(InsertAxes(weight, 0), Sqrt(AddScalar(variance, normEpsilon)))
 	shift := Sub(forGroups(bias, groups), Mul(mean, scale))
@@ -73,22 +73,26 @@ func (e *encoder) batchNorm(x *Node, name string) *Node {
 
 // meanOfPositions is the mean of x [G,count,C] over its middle axis: [G,C].
 //
-// XLA's CPU engine hands a sum over many positions to a library, for which it writes out x first; runs of 32 it sums
-// itself, and makes x on the way. On a TPU the detour would move half as many bytes again.
-func meanOfPositions(x *Node) *Node {
+// XLA's CPU engine hands a sum over many positions to a library, which reads x from memory: all of x is written out
+// first. A sum over 32 positions is XLA's own, which computes x on the way. So the mean is taken in two steps, of 32
+// positions and then of the runs. On a TPU, where both sums are XLA's own, the second step would move half as many bytes
+// again.
+func (e *encoder) meanOfPositions(x *Node) *Node {
 	const run = 32
 	dims := x.Shape().Dimensions
-	engine, named := x.Graph().Backend().(interface{ EngineName() string })
-	if !named || engine.EngineName() != "cpu" || dims[1]%run != 0 {
+	if !e.lowering.meansInTwoSteps || dims[1]%run != 0 {
 		return ReduceMean(x, 1)
 	}
 	return ReduceMean(ReduceMean(Reshape(x, dims[0], dims[1]/run, run, dims[2]), 2), 1)
 }
 
-// forGroups gives each of the groups a [C] vector: [G,C].
+// forGroups gives each of the groups a [C] vector: [G,C]. It doubles the vector and halves the groups' copies. Both are
+// exact, so the copies are the vector's values.
 //
-// Doubling and halving, which is exact, keeps the gradient cheap. It sums over the groups what has been summed over each
-// group's positions; XLA would make one sum of the two, and read all activations a second time for it.
+// The two multiplications are there for the gradient. The gradient of the copies is a sum over each group's positions,
+// which the rest of BatchNorm needs, too; the vector's is the sum of those over the groups. XLA would fuse the two into
+// one sum over groups and positions, and read all activations a second time for it. With a multiplication between them
+// it cannot, and the second sum is over [G,C] values.
 func forGroups(x *Node, groups int) *Node {
 	twice := InsertAxes(MulScalar(x, 2), 0)
 	return MulScalar(BroadcastToDims(twice, groups, x.Shape().Dimensions[0]), 0.5)

@@ -1,12 +1,12 @@
 package resnet
 
 import (
-	"errors"
-	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/gomlx/compute/dtypes"
+
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // Stems: what stands in front of the first stage.
@@ -27,9 +27,13 @@ const (
 	HeadNone = "none"
 )
 
-// Precisions of the trunk's computation. Parameters, statistics and the head are float32 in both.
+// Precisions of the trunk's computation. Parameters, statistics, the head, the loss and SGD are float32 in all three.
 const (
-	Float32  = "float32"
+	Float32 = "float32"
+	// TF32 is float32 with the operands of convolutions rounded to 10 bits of mantissa. It is the same program as
+	// Float32, which the cuda engine alone multiplies so.
+	TF32 = "tf32"
+	// BFloat16 is the type of convolutions and activations.
 	BFloat16 = "bfloat16"
 )
 
@@ -39,22 +43,30 @@ const (
 	RematBlock = "block" // each residual block's inside is recomputed: less memory, about a third more compute
 )
 
+// The values of Config's fields that name something.
+var (
+	Stems      = []string{StemImageNet, StemSmall}
+	Heads      = []string{HeadLinear, HeadMLP} // of encoders that are trained here
+	Precisions = []string{Float32, TF32, BFloat16}
+	Remats     = []string{RematNone, RematBlock}
+)
+
 // Config describes an encoder. The zero value is not valid: see Validate.
 type Config struct {
-	// Arch is one of Archs().
-	Arch string
+	// Arch is one of [Archs].
+	Arch string `json:"arch"`
 	// Width is the channels of the first stage; 64 is torchvision's.
-	Width int
+	Width int `json:"width"`
 	// Stem is StemImageNet or StemSmall.
-	Stem string
+	Stem string `json:"stem"`
 	// Head is HeadLinear, HeadMLP or HeadNone.
-	Head string
+	Head string `json:"head"`
 	// Dim is the projection's dimension; 128 in both MoCo papers, 0 without a head.
-	Dim int
-	// Precision is Float32 or BFloat16.
-	Precision string
+	Dim int `json:"dim"`
+	// Precision is one of [Precisions].
+	Precision string `json:"precision"`
 	// Remat is RematNone or RematBlock.
-	Remat string
+	Remat string `json:"remat"`
 }
 
 type arch struct {
@@ -69,40 +81,33 @@ var archs = map[string]arch{
 	"resnet50": {blocks: [4]int{3, 4, 6, 3}, bottleneck: true},
 }
 
-// Archs lists the architectures by name: torchvision's ResNet-18, 34 and 50, and resnet10 (one basic block
-// per stage) for small images.
-func Archs() []string {
-	names := make([]string, 0, len(archs))
-	for name := range archs {
-		names = append(names, name)
+// Archs are the architectures by name: torchvision's ResNet-18, 34 and 50, and resnet10 (one basic block per stage) for
+// small images.
+var Archs = slices.Sorted(maps.Keys(archs))
+
+// Validate lists everything that is wrong with the configuration, as a [settings.Error].
+func (c Config) Validate() error {
+	var p settings.Check
+	p.OneOf("arch", c.Arch, Archs...)
+	p.That(c.Width > 0, "width", "is %d, want above 0", c.Width)
+	p.OneOf("stem", c.Stem, Stems...)
+	if c.Head != HeadNone {
+		p.OneOf("head", c.Head, Heads...)
+		p.That(c.Dim > 0, "dim", "is %d, want above 0", c.Dim)
+	} else {
+		p.That(c.Dim == 0, "dim", "is %d without a head, want 0", c.Dim)
 	}
-	slices.Sort(names)
-	return names
+	p.OneOf("precision", c.Precision, Precisions...)
+	p.OneOf("remat", c.Remat, Remats...)
+	return p.Err()
 }
 
-// Validate lists everything that is wrong with the configuration.
-func (c Config) Validate() error {
-	var errs []error
-	bad := func(field, got string, want ...string) {
-		if !slices.Contains(want, got) {
-			errs = append(errs, fmt.Errorf("resnet: %s %q, want one of: %s", field, got, strings.Join(want, ", ")))
-		}
+// SmallestImage is the side in pixels at which the stem leaves one pixel before the last pooling.
+func (c Config) SmallestImage() int {
+	if c.Stem == StemImageNet {
+		return 32
 	}
-	bad("arch", c.Arch, Archs()...)
-	bad("stem", c.Stem, StemImageNet, StemSmall)
-	bad("head", c.Head, HeadLinear, HeadMLP, HeadNone)
-	bad("precision", c.Precision, Float32, BFloat16)
-	bad("remat", c.Remat, RematNone, RematBlock)
-	if c.Width < 1 {
-		errs = append(errs, fmt.Errorf("resnet: width %d, want at least 1", c.Width))
-	}
-	switch {
-	case c.Head == HeadNone && c.Dim != 0:
-		errs = append(errs, fmt.Errorf("resnet: projection dimension %d without a head, want 0", c.Dim))
-	case c.Head != HeadNone && c.Dim < 1:
-		errs = append(errs, fmt.Errorf("resnet: projection dimension %d, want at least 1", c.Dim))
-	}
-	return errors.Join(errs...)
+	return 8
 }
 
 // Features is the dimension of the pooled features: 8 x Width for basic blocks, 32 x Width for bottlenecks.

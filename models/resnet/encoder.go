@@ -21,13 +21,13 @@ type Output struct {
 func Forward(scope *model.Scope, c Config, norm Norm, images *Node) Output {
 	images.AssertDims(images.Shape().Dimensions[0], -1, -1, 3)
 	norm.check(images.Shape().Dimensions[0])
-	e := encoder{scope: scope, config: c, norm: norm, g: images.Graph()}
+	e := encoder{scope: scope, config: c, norm: norm, g: images.Graph(), lowering: loweringFor(images.Graph().Backend())}
 	x := ConvertDType(images, c.dtype())
 	if c.Stem == StemSmall {
 		x = e.convNorm(x, "conv1", "bn1", 1, true)
 	} else {
 		x = e.convNorm(x, "conv1", "bn1", 2, true)
-		x = maxPool(x)
+		x = e.maxPool(x)
 	}
 	remat := c.Remat == RematBlock && norm.Train
 	for _, b := range c.blocks() {
@@ -48,10 +48,11 @@ func Forward(scope *model.Scope, c Config, norm Norm, images *Node) Output {
 }
 
 type encoder struct {
-	scope  *model.Scope
-	config Config
-	norm   Norm
-	g      *Graph
+	scope    *model.Scope
+	config   Config
+	norm     Norm
+	g        *Graph
+	lowering lowering
 }
 
 func (e *encoder) variable(name string) *model.Variable {
@@ -82,7 +83,7 @@ func (e *encoder) block(x *Node, b block) *Node {
 
 func (e *encoder) convNorm(x *Node, conv, norm string, stride int, relu bool) *Node {
 	kernel := ConvertDType(e.value(conv+".weight"), x.DType())
-	x = convolve(x, kernel, stride)
+	x = e.convolve(x, kernel, stride)
 	x = e.batchNorm(x, norm)
 	if relu {
 		x = MaxScalar(x, 0)
@@ -110,8 +111,8 @@ func (e *encoder) linear(x *Node, name string) *Node {
 
 // convolve is torch's Conv2d without bias: x [N,H,W,C], kernel [h,w,C,D] with h = w odd, padding (h-1)/2 on
 // each side whatever the stride ("same" padding would shift strided convolutions).
-func convolve(x, kernel *Node, stride int) *Node {
-	if x.Graph().Backend().Name() == goEngine {
+func (e *encoder) convolve(x, kernel *Node, stride int) *Node {
+	if e.lowering.windowsByMatmul {
 		return convolveByMatmul(x, kernel, stride)
 	}
 	p := (kernel.Shape().Dimensions[0] - 1) / 2
@@ -119,20 +120,20 @@ func convolve(x, kernel *Node, stride int) *Node {
 }
 
 // maxPool is torch's MaxPool2d(3, stride 2, padding 1) of x [N,H,W,C], none of it negative: zeros may pad.
-func maxPool(x *Node) *Node {
-	if x.Graph().Backend().Name() != goEngine {
-		return MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
+func (e *encoder) maxPool(x *Node) *Node {
+	if e.lowering.windowsByMatmul {
+		return maxPoolByTaps(x)
 	}
-	taps := windowTaps(x, 3, 2) // that engine's pooling has no gradient
+	return MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
+}
+
+func maxPoolByTaps(x *Node) *Node {
+	taps := windowTaps(x, 3, 2)
 	for _, tap := range taps[1:] {
 		taps[0] = Max(taps[0], tap)
 	}
 	return taps[0]
 }
-
-// goEngine is what GoMLX's pure Go engine calls itself, whose convolution is a plain loop, far slower than its
-// matrix product.
-const goEngine = "Go Backend"
 
 // convolveByMatmul gathers each kernel tap's view of the padded image, and multiplies once.
 func convolveByMatmul(x, kernel *Node, stride int) *Node {

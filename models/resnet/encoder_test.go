@@ -183,7 +183,7 @@ func TestMaxPool(t *testing.T) {
 			x[i] = float32(max(0, parity.Uniform("pool", i)))
 		}
 		got, err := CallOnceN(engines.Go(t), func(x *Node) (*Node, *Node) {
-			return maxPool(x), MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
+			return maxPoolByTaps(x), MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
 		}, tensors.FromFlatDataAndDimensions(x, 2, size, size, 3))
 		if err != nil {
 			t.Fatal(err)
@@ -259,7 +259,7 @@ func TestValidate(t *testing.T) {
 	if err := tiny().Validate(); err != nil {
 		t.Errorf("tiny: %v", err)
 	}
-	for _, arch := range Archs() {
+	for _, arch := range Archs {
 		c := tiny()
 		c.Arch = arch
 		if err := c.Validate(); err != nil {
@@ -282,7 +282,7 @@ func TestValidate(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error of a wrong configuration")
 	}
-	for _, want := range []string{`arch "vgg"`, "resnet18", "stem", "head", "precision", "remat", "width 0", "dimension 0"} {
+	for _, want := range []string{`arch is "vgg"`, "resnet18", "stem", "head", "precision", "remat", "width is 0", "dim is 0"} {
 		if !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("error %q, want %q in it", err, want)
 		}

@@ -5,7 +5,7 @@
 // # Errors
 //
 // Everything returns errors. [Config.Validate] lists every problem at once, before anything is read or compiled. Callers
-// may act on [ErrInvalid], [ErrIncompatible], [ErrDirectory], [ErrLocked] and those of package checkpoint.
+// may act on [settings.ErrInvalid], [ErrIncompatible], [ErrDirectory], [ErrLocked] and those of package checkpoint.
 //
 // # Determinism
 //
@@ -15,7 +15,10 @@ package run
 
 import (
 	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
 // Config says everything about a run. It is plain data: a preset fills it (see
@@ -27,12 +30,13 @@ type Config struct {
 	Preset  string         `json:"preset"`
 	Data    dataset.Config `json:"data"`
 	Views   Views          `json:"views"`
-	Encoder Encoder        `json:"encoder"`
-	MoCo    MoCo           `json:"moco"`
+	Encoder resnet.Config  `json:"encoder"`
+	MoCo    moco.Config    `json:"moco"`
 	Optim   Optim          `json:"optim"`
 	KNN     KNN            `json:"knn"`
-	Engine  Engine         `json:"engine"`
-	Run     Run            `json:"run"`
+	// Engine may differ when a run is resumed: it does not change the result beyond rounding.
+	Engine engine.Config `json:"engine"`
+	Run    Run           `json:"run"`
 }
 
 // Views says how an image becomes two.
@@ -42,52 +46,6 @@ type Views struct {
 	// ImageSize is the height and width of a view in pixels: at least 8 with
 	// the small stem, 32 with the imagenet stem.
 	ImageSize int `json:"image_size"`
-}
-
-// Encoder is the network that both encoders share.
-type Encoder struct {
-	// Arch is resnet10 (one basic block per stage), resnet18, resnet34 or
-	// resnet50.
-	Arch string `json:"arch"`
-	// Width is the number of channels after the stem; torchvision's is 64.
-	Width int `json:"width"`
-	// Stem is imagenet (7x7 stride 2, max-pool) or small (3x3 stride 1).
-	Stem string `json:"stem"`
-	// Head is linear (v1) or mlp (v2: linear, ReLU, linear; no BatchNorm).
-	Head string `json:"head"`
-	// Dim is the length of the embedding; the paper's is 128.
-	Dim int `json:"dim"`
-	// Precision of the convolutions: float32; tf32, which is float32 with the
-	// operands rounded to 10 bits of mantissa, of the cuda engine alone; or
-	// bfloat16, activations included. Parameters, statistics, the head, the loss
-	// and SGD are float32 in all three.
-	Precision string `json:"precision"`
-	// Remat is what the backward pass computes again instead of keeping: none,
-	// or block (keep the input of each residual block only).
-	Remat string `json:"remat"`
-}
-
-// MoCo holds the settings of the algorithm, in the paper's words.
-type MoCo struct {
-	// Batch is N, the images per step over all devices. It is a multiple of
-	// Groups.
-	Batch int `json:"batch"`
-	// Queue is K, the number of keys kept as negatives: at least Batch, or
-	// 2*Batch when Symmetric. It need not be a multiple of either.
-	Queue int `json:"queue"`
-	// KeyMomentum is m in k <- m*k + (1-m)*q, in [0, 1).
-	KeyMomentum float64 `json:"key_momentum"`
-	// Temperature divides the logits; above 0.
-	Temperature float64 `json:"temperature"`
-	// Groups is G: BatchNorm's statistics are taken over G contiguous groups of
-	// the batch, whatever the number of devices, which must divide it. The
-	// reference has one group per GPU, so 8.
-	Groups int `json:"groups"`
-	// Shuffle mixes the images between the groups before the key encoder
-	// (Shuffling BN), without which the groups' statistics leak the positive.
-	Shuffle bool `json:"shuffle"`
-	// Symmetric adds the loss with the two views exchanged.
-	Symmetric bool `json:"symmetric"`
 }
 
 // Optim holds the settings of SGD and the learning rate; see [LR].
@@ -123,41 +81,6 @@ type KNN struct {
 	BankImages int `json:"bank_images"`
 }
 
-// Engine says what runs the compiled step. It does not change the result
-// beyond rounding, so a run may be resumed on another.
-type Engine struct {
-	// Backend is auto, go, cpu, cuda or tpu.
-	Backend string `json:"backend"`
-	// Devices is how many to use; 0 is every device of a cuda or tpu engine and
-	// one of the others. It must divide MoCo.Groups.
-	Devices int `json:"devices"`
-	// Plugin is the path of a PJRT plugin to use instead of the one found. It is
-	// recorded, and compared when a run goes on, but never taken from a file: a
-	// plugin is code.
-	Plugin string `json:"plugin"`
-	// GPU is for backend cuda alone.
-	GPU GPU `json:"gpu"`
-}
-
-// GPU says which GPUs the cuda engine takes, and how much of their memory. Zero
-// is the default of every field.
-type GPU struct {
-	// Devices are CUDA's numbers of the GPUs, each once; empty takes the first
-	// Engine.Devices, or all.
-	Devices []int `json:"devices"`
-	// MemoryFraction is the most that a run takes of each GPU's memory, above 0
-	// and at most 1; 0 is XLA's 0.75.
-	MemoryFraction float64 `json:"memory_fraction"`
-	// Preallocate takes that memory at the start instead of as it is needed.
-	Preallocate bool `json:"preallocate"`
-	// Allocator is bfc (best fit with coalescing), cuda_async (CUDA's pool) or
-	// platform (CUDA piece by piece: slow, with neither of the two above); ""
-	// is bfc.
-	Allocator string `json:"allocator"`
-	// CollectiveMemory is set aside for exchanges among GPUs, in MiB.
-	CollectiveMemory int `json:"collective_memory"`
-}
-
 // Run says how long to train, from which seed, and what to write.
 type Run struct {
 	// Epochs over the training set; the last, partial batch of each is dropped.
@@ -166,10 +89,14 @@ type Run struct {
 	// Steps ends the run early, after so many steps; 0 does not. The schedule
 	// spans Epochs, or Steps where Epochs is 0.
 	Steps int `json:"steps"`
+	// Init names what both encoders start from: a run directory, an encoder's file, or one of torchvision, timm or
+	// facebookresearch/moco. Empty starts from weights drawn by Seed. A run that goes on does not read it.
+	Init string `json:"init"`
 	// Seed of the parameters, the order of the images and the views.
 	Seed uint64 `json:"seed"`
 	// CheckpointEvery is the number of steps between checkpoints; 0 writes one
-	// at the end of each epoch. One is always written at the end.
+	// at the end of each epoch, and after ten minutes without one. One is always
+	// written at the end.
 	CheckpointEvery int `json:"checkpoint_every"`
 	// Keep says which checkpoints stay. With Best, an evaluation that is better
 	// than all before it makes a checkpoint, too.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
 // TestDiffSeesEveryField changes each leaf of Config through reflection; Diff
@@ -77,7 +78,10 @@ func allFields(t *testing.T) string {
 	full.Optim.Milestones, full.Optim.Warmup = []int{1}, 1
 	full.MoCo.Symmetric = true
 	full.KNN.BankImages = 1
-	full.Engine = Engine{"b", 1, "p", GPU{[]int{1}, 1, true, "a", 1}}
-	full.Run = Run{1, 1, 1, 1, checkpoint.Keep{Last: 1, Every: 1, Best: true}, 1, ""}
+	full.Engine = engine.Config{
+		Backend: "b", Devices: 1, Plugin: "p",
+		GPU: engine.GPU{Devices: []int{1}, MemoryFraction: 1, Preallocate: true, Allocator: "a", CollectiveMemory: 1},
+	}
+	full.Run = Run{1, 1, "i", 1, 1, checkpoint.Keep{Last: 1, Every: 1, Best: true}, 1, ""}
 	return "\n" + strings.Join(Diff(Config{}, full), "\n")
 }

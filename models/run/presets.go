@@ -1,12 +1,14 @@
 package run
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // DefaultPreset is what `mocotpu train` runs when it is told nothing.
@@ -28,15 +30,17 @@ var presets = []struct {
 	{"student", Student},
 }
 
-// Preset returns a fresh copy of the named preset, or an error that lists the
-// names there are.
+// Preset returns a fresh copy of the named preset, or a [settings.Error] that
+// lists the names there are.
 func Preset(name string) (Config, error) {
 	for _, p := range presets {
 		if p.name == name {
 			return p.make(), nil
 		}
 	}
-	return Config{}, fmt.Errorf("run: preset: %q, want one of %s", name, strings.Join(PresetNames(), ", "))
+	var p settings.Check
+	p.OneOf("preset", name, PresetNames()...)
+	return Config{}, p.Err()
 }
 
 // PresetNames lists the presets, the default first.
@@ -188,13 +192,13 @@ func Student() Config {
 func base(name string) Config {
 	return Config{
 		Preset: name,
-		Encoder: Encoder{
+		Encoder: resnet.Config{
 			Width: 64, Head: "linear", Dim: 128, Precision: "float32", Remat: "none",
 		},
-		MoCo:   MoCo{Groups: 8, Shuffle: true},
+		MoCo:   moco.Config{Groups: 8, Shuffle: true},
 		Optim:  Optim{Momentum: 0.9, Schedule: "cosine"},
 		KNN:    KNN{Every: 1, Ks: slices.Clone(defaultKs), Temperature: 0.1},
-		Engine: Engine{Backend: "auto"},
+		Engine: engine.Config{Backend: "auto"},
 		Run:    Run{Keep: checkpoint.Keep{Last: 3, Best: true}, LogEvery: 10},
 	}
 }

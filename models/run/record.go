@@ -83,8 +83,8 @@ func CheckResume(saved, asked Record) (notices []string, err error) {
 
 // bothFloat32 tells whether two precisions differ only in how an engine multiplies: a run of the cuda engine's tf32 may
 // go on elsewhere.
-func bothFloat32(a, b Encoder) bool {
-	return a.network().Precision == resnet.Float32 && b.network().Precision == resnet.Float32
+func bothFloat32(a, b resnet.Config) bool {
+	return a.Precision != resnet.BFloat16 && b.Precision != resnet.BFloat16
 }
 
 func versionNotices(saved, now map[string]string) (notices []string) {

@@ -116,5 +116,18 @@ func (d *RunDir) Save(files []checkpoint.File, state checkpoint.State, keep chec
 // Load is [checkpoint.Load] from this directory.
 func (d *RunDir) Load() (*checkpoint.Checkpoint, error) { return checkpoint.Load(d.path) }
 
+// Append adds text at the end of one of the directory's files, which it makes if need be, durably.
+func (d *RunDir) Append(file string, text []byte) error {
+	f, err := d.fs.Append(filepath.Join(d.path, file))
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
 // Close gives the lock back. The directory must not be used after.
 func (d *RunDir) Close() error { return d.lock.Close() }

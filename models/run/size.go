@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mocotpu/mocotpu/xla/host/limits"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 const (
@@ -25,17 +26,12 @@ const (
 	mostViews = 1 << 47
 )
 
-// CheckSize returns an error, [ErrInvalid], that lists what the run cannot have in a process that may use so many bytes of
+// CheckSize returns a [settings.Error] that lists what the run cannot have in a process that may use so many bytes of
 // memory, with what each would take at least; see [limits.Memory]. It allocates nothing, whatever c says.
 func (c Config) CheckSize(memory int64) error {
-	var p problems
-	c.checkSize(&p, memory)
-	return joinProblems("config", p)
-}
-
-func (c Config) checkSize(p *problems, memory int64) {
-	fits := func(bytes, most int64, format string, args ...any) {
-		p.check(bytes <= most, "%s at least %s, and this process may use %s", fmt.Sprintf(format, args...), limits.Text(bytes), limits.Text(memory))
+	var p settings.Check
+	fits := func(bytes, most int64, field, format string, args ...any) {
+		p.That(bytes <= most, field, "%s at least %s, and this process may use %s", fmt.Sprintf(format, args...), limits.Text(bytes), limits.Text(memory))
 	}
 	host := c.Engine.Backend == "cpu" || c.Engine.Backend == "go" // the devices' memory is the process's, too
 	copies, take := int64(1), "take"
@@ -44,39 +40,41 @@ func (c Config) checkSize(p *problems, memory int64) {
 	}
 	encoders, queue := c.stateBytes()
 	encoders, queue = limits.Product(copies, encoders), limits.Product(copies, queue)
-	fits(encoders, memory, "encoder.width is %d and encoder.dim %d (--width, --dim): both encoders and SGD's buffers %s", c.Encoder.Width, c.Encoder.Dim, take)
-	fits(queue, memory, "moco.queue is %d of encoder.dim %d (--queue, --dim): the keys %s", c.MoCo.Queue, c.Encoder.Dim, take)
+	fits(encoders, memory, "encoder.width", "is %d and {encoder.dim} %d: both encoders and SGD's buffers %s", c.Encoder.Width, c.Encoder.Dim, take)
+	fits(queue, memory, "moco.queue", "is %d of {encoder.dim} %d: the keys %s", c.MoCo.Queue, c.Encoder.Dim, take)
 	if encoders <= memory && queue <= memory {
-		fits(limits.Sum(encoders, queue), memory, "moco.queue is %d and encoder.width %d (--queue, --width): keys, both encoders and SGD's buffers %s", c.MoCo.Queue, c.Encoder.Width, take)
+		fits(limits.Sum(encoders, queue), memory, "moco.queue", "is %d and {encoder.width} %d: keys, both encoders and SGD's buffers %s", c.MoCo.Queue, c.Encoder.Width, take)
 	}
 	side, channels := c.Data.Image()
 	pixels := limits.Product(count(side), count(side), int64(channels))
-	fits(limits.Product(count(c.MoCo.Batch), pixels), memory, "moco.batch is %d, of images of %d pixels a side (--batch, --canvas): a batch takes", c.MoCo.Batch, side)
+	fits(limits.Product(count(c.MoCo.Batch), pixels), memory, "moco.batch", "is %d, of images of %d pixels a side (see {data.canvas}): a batch takes", c.MoCo.Batch, side)
 	views := limits.Product(2, count(c.MoCo.Batch), 3, count(c.Views.ImageSize), count(c.Views.ImageSize), 4)
 	most := int64(mostViews)
 	if host {
 		most = min(most, memory)
 	}
-	fits(views, most, "moco.batch is %d and views.image_size %d (--batch, --image-size): the two views of a batch take", c.MoCo.Batch, c.Views.ImageSize)
+	fits(views, most, "moco.batch", "is %d and {views.image_size} %d: the two views of a batch take", c.MoCo.Batch, c.Views.ImageSize)
 	if c.Data.Kind == "folder" {
 		fits(limits.Product(count(c.Data.Workers), limits.Sum(workerBytes, pixels)), memory,
-			"data.workers is %d, of canvases of %d pixels (--workers, --canvas): they take", c.Data.Workers, side)
+			"data.workers", "is %d, of canvases of %d pixels (see {data.canvas}): they take", c.Data.Workers, side)
 	}
 	if c.Data.Kind == "glyphs" {
-		p.check(max(c.Data.TrainImages, c.Data.TestImages) <= mostGlyphs, "data.train_images is %d and data.test_images %d, want at most the %d glyphs there are (--train-images)",
+		p.That(max(c.Data.TrainImages, c.Data.TestImages) <= mostGlyphs, "data.train_images", "is %d and {data.test_images} %d, want at most the %d glyphs there are",
 			c.Data.TrainImages, c.Data.TestImages, mostGlyphs)
 	}
-	p.check(c.Run.Epochs <= mostEpochs, "run.epochs is %d, want at most %d (--epochs)", c.Run.Epochs, mostEpochs)
-	p.check(c.Run.Steps <= mostSteps, "run.steps is %d, want at most %d (--steps)", c.Run.Steps, mostSteps)
-	if len(*p) == 0 { // what takes no memory by itself
-		checkCounts(p, "", reflect.ValueOf(c))
+	p.That(c.Run.Epochs <= mostEpochs, "run.epochs", "is %d, want at most %d", c.Run.Epochs, mostEpochs)
+	p.That(c.Run.Steps <= mostSteps, "run.steps", "is %d, want at most %d", c.Run.Steps, mostSteps)
+	if err := p.Err(); err != nil {
+		return err
 	}
+	checkCounts(&p, "", reflect.ValueOf(c)) // of what takes no memory by itself
+	return p.Err()
 }
 
 // stateBytes is what a run's float32 state takes: the parameters of the query encoder, the key encoder and SGD, with the
 // statistics of the two encoders; and the keys. What does not fit is math.MaxInt64.
 func (c Config) stateBytes() (encoders, queue int64) {
-	network := c.Encoder.network()
+	network := c.Encoder
 	// Widths and dimensions beyond these make more than there is anyway, and less would overflow.
 	network.Width, network.Dim = min(network.Width, 1<<26), min(network.Dim, 1<<58)
 	if network.Validate() == nil {
@@ -99,7 +97,7 @@ func (c Config) stateBytes() (encoders, queue int64) {
 func count(n int) int64 { return max(0, int64(n)) }
 
 // checkCounts refuses integers beyond mostCount, wherever they are; a seed may be any.
-func checkCounts(p *problems, field string, v reflect.Value) {
+func checkCounts(p *settings.Check, field string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
@@ -112,6 +110,6 @@ func checkCounts(p *problems, field string, v reflect.Value) {
 			checkCounts(p, fmt.Sprintf("%s[%d]", field, i), v.Index(i))
 		}
 	case reflect.Int:
-		p.check(math.Abs(float64(v.Int())) <= mostCount, "%s is %d, want at most %d", field, v.Int(), int64(mostCount))
+		p.That(math.Abs(float64(v.Int())) <= mostCount, field, "is %d, want at most %d", v.Int(), int64(mostCount))
 	}
 }

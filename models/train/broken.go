@@ -2,12 +2,10 @@ package train
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 
 	"github.com/mocotpu/mocotpu/models/data/files"
-	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 const (
@@ -39,22 +37,18 @@ func (s *session) tellBroken() error {
 	if len(pending) == 0 {
 		return nil
 	}
-	name := filepath.Join(s.dir.Path(), brokenFile)
-	f, err := regular.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return fmt.Errorf("train: %w", err)
-	}
-	defer f.Close()
+	var lines []byte
 	for _, image := range pending {
-		if _, err := fmt.Fprintf(f, "%s: %s\n", image.Name, image.Problem); err != nil {
-			return fmt.Errorf("train: %w", err)
-		}
+		lines = fmt.Appendf(lines, "%s: %s\n", image.Name, image.Problem)
 		if s.broken.told++; s.broken.told <= brokenNotes {
 			s.report.Note(fmt.Sprintf("broken image, another in its place: %s: %s", image.Name, image.Problem))
 		}
 		if s.broken.told == brokenNotes {
-			s.report.Note("further broken images are named in " + name)
+			s.report.Note("further broken images are named in " + filepath.Join(s.dir.Path(), brokenFile))
 		}
+	}
+	if err := s.dir.Append(brokenFile, lines); err != nil {
+		return fmt.Errorf("train: %w", err)
 	}
 	return nil
 }

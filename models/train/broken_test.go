@@ -35,13 +35,8 @@ func brokenMachine(t testing.TB, steps ...int) (Machine, *brokenDevice) {
 	return m, b
 }
 
-// EngineName is that of the device behind it, for which graphs are built.
-func (d *brokenDevice) EngineName() string {
-	if e, ok := d.Backend.(interface{ EngineName() string }); ok {
-		return e.EngineName()
-	}
-	return ""
-}
+// Unwrap is the device behind it, for which graphs are built.
+func (d *brokenDevice) Unwrap() compute.Backend { return d.Backend }
 
 // brokenBuffer belongs to the broken device, as GoMLX wants it.
 type brokenBuffer struct {

@@ -9,7 +9,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/models/data/stream"
-	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // openTest opens the held-out images. A folder may do without: then nothing is judged.
@@ -35,7 +35,7 @@ func (s *session) openTest() error {
 	classes, known := test.Info().Classes, s.train.Info().Classes
 	if len(classes) > len(known) || !slices.Equal(classes, known[:len(classes)]) {
 		return errors.Join(fmt.Errorf("train: %w: %s has other classes than %s (%d and %d): pack both from one folder, or set --knn-every=0",
-			run.ErrInvalid, test.Info().Name, s.train.Info().Name, len(classes), len(known)), test.Close())
+			settings.ErrInvalid, test.Info().Name, s.train.Info().Name, len(classes), len(known)), test.Close())
 	}
 	s.test = test
 	return nil

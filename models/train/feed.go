@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/mocotpu/mocotpu/models/augment"
@@ -22,7 +23,8 @@ const feedSlots = 2
 type Feed struct {
 	source data.Source
 	info   data.Info
-	step   moco.Config
+	step   moco.Step
+	inputs []moco.Input
 	views  augment.Config
 	seed   uint64
 
@@ -43,22 +45,29 @@ type epochOrder struct {
 	indices []int
 }
 
+// Fed is what takes the inputs: a step.Step that is compiled.
+type Fed interface {
+	Definition() moco.Step
+	Inputs() []moco.Input
+	NewSlot() (*mesh.Slot, error)
+}
+
 // NewFeed allocates the memory of a feed for a compiled training step of at least one batch of images. The source and
-// the program stay the caller's; Close the feed before them.
-func NewFeed(p *mesh.Program, source data.Source, step moco.Config, views augment.Config, seed uint64) (*Feed, error) {
-	info := source.Info()
+// the step stay the caller's; Close the feed before them.
+func NewFeed(s Fed, source data.Source, views augment.Config, seed uint64) (*Feed, error) {
+	info, definition := source.Info(), s.Definition()
 	f := &Feed{
-		source: source, info: info, step: step, views: views, seed: seed,
-		perEpoch: info.N / step.Batch, shuffleOrder: step.ShuffleOrder(),
-		rows: make([]data.Row, step.Batch), idle: make(chan *mesh.Slot, feedSlots),
+		source: source, info: info, step: definition, inputs: s.Inputs(), views: views, seed: seed,
+		perEpoch: info.N / definition.Batch, shuffleOrder: definition.ShuffleOrder(),
+		rows: make([]data.Row, definition.Batch), idle: make(chan *mesh.Slot, feedSlots),
 	}
 	for range feedSlots {
-		s, err := p.NewSlot()
+		slot, err := s.NewSlot()
 		if err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
-		f.all = append(f.all, s)
-		f.idle <- s
+		f.all = append(f.all, slot)
+		f.idle <- slot
 	}
 	return f, nil
 }
@@ -146,7 +155,7 @@ func (f *Feed) fill(slot *mesh.Slot, step, last int) error {
 		share := f.step.Batch / devices
 		first := device * share
 		errs[device] = guard.Call(func() error { // the other devices wait for this one
-			return f.fetch(parts[0].([]uint8), indices, first, share, max(1, limits.CPUs()/devices))
+			return f.fetch(parts[f.images()].([]uint8), indices, first, share, max(1, limits.CPUs()/devices))
 		})
 		fetched.Done()
 		fetched.Wait()
@@ -190,25 +199,25 @@ func (f *Feed) fetch(dst []uint8, indices []int, first, share, parts int) error 
 	return errors.Join(errs...)
 }
 
-// draw puts the view parameters of the batch's rows from first on into the inputs; see [moco.Config.Inputs].
+// images is the number of the input that holds them.
+func (f *Feed) images() int {
+	return slices.IndexFunc(f.inputs, func(in moco.Input) bool { return in.Kind == moco.Images })
+}
+
+// draw puts the view parameters of the batch's rows from first on into the inputs.
 func (f *Feed) draw(parts []any, epoch int, indices []int, first, share int) {
-	inputs := [...]struct {
-		at, view int
-		shuffled bool
-	}{{1, 0, false}, {2, 1, true}, {4, 1, false}, {5, 0, true}}
-	used := inputs[:2]
-	if f.step.Symmetric {
-		used = inputs[:]
-	}
 	n := f.views.NumParams()
-	for _, in := range used {
-		flat := parts[in.at].([]float32)
-		for i := range share {
-			row := first + i
-			if in.shuffled {
+	for i, in := range f.inputs {
+		if in.Kind != moco.ViewParams {
+			continue
+		}
+		flat := parts[i].([]float32)
+		for at := range share {
+			row := first + at
+			if in.Shuffled {
 				row = f.shuffleOrder[row]
 			}
-			f.views.Draw(flat[i*n:(i+1)*n], f.seed, epoch, indices[row], in.view, float64(f.rows[row].Aspect))
+			f.views.Draw(flat[at*n:(at+1)*n], f.seed, epoch, indices[row], in.View, float64(f.rows[row].Aspect))
 		}
 	}
 }

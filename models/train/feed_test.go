@@ -41,11 +41,25 @@ func specimens(t testing.TB, n int) (folder, set string) {
 	return folder, set
 }
 
-// passThrough compiles a program with a step's inputs that returns them, as float32.
-func passThrough(t testing.TB, devices int, c moco.Config, info data.Info) *mesh.Program {
+// pass is a program with a step's inputs that returns them, as float32.
+type pass struct {
+	*mesh.Program
+	definition moco.Step
+	inputs     []moco.Input
+}
+
+func (p pass) Definition() moco.Step { return p.definition }
+func (p pass) Inputs() []moco.Input  { return p.inputs }
+
+func passThrough(t testing.TB, devices int, c moco.Step, info data.Info) pass {
 	t.Helper()
 	m := must.M1(mesh.New(xlatest.CPU(t, devices), devices))
-	p, err := m.Compile("pass", model.NewStore(), c.Inputs(info.Size, info.Channels), func(_ *model.Scope, in []*graph.Node) []*graph.Node {
+	inputs := c.Inputs(info.Size, info.Channels)
+	var declared []mesh.Input
+	for _, in := range inputs {
+		declared = append(declared, in.Input)
+	}
+	p, err := m.Compile("pass", model.NewStore(), declared, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
 		var out []*graph.Node
 		for _, x := range in {
 			out = append(out, graph.ConvertDType(graph.AddScalar(x, 0), tensors.FromScalar(float32(0)).DType()))
@@ -56,11 +70,11 @@ func passThrough(t testing.TB, devices int, c moco.Config, info data.Info) *mesh
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	return p
+	return pass{p, c, inputs}
 }
 
 // collect runs steps of a feed and returns what reached the devices, for each step the inputs one after the other.
-func collect(t testing.TB, p *mesh.Program, f *Feed, first, last int) [][]float32 {
+func collect(t testing.TB, p pass, f *Feed, first, last int) [][]float32 {
 	t.Helper()
 	defer func() { must.M(f.Close()) }()
 	var all [][]float32
@@ -83,13 +97,13 @@ func collect(t testing.TB, p *mesh.Program, f *Feed, first, last int) [][]float3
 	return all
 }
 
-func feedStep(symmetric bool) (moco.Config, augment.Config) {
+func feedStep(symmetric bool) (moco.Step, augment.Config) {
 	views := must.M1(augment.Preset("v2"))
-	return moco.Config{Views: views, Batch: 16, Groups: 8, Shuffle: true, Symmetric: symmetric}, views
+	return moco.Step{Views: views, Config: moco.Config{Batch: 16, Groups: 8, Shuffle: true, Symmetric: symmetric}}, views
 }
 
 // expected makes a step's inputs one image at a time, as the definition has it.
-func expected(source data.Source, c moco.Config, views augment.Config, seed uint64, step int) []float32 {
+func expected(source data.Source, c moco.Step, views augment.Config, seed uint64, step int) []float32 {
 	info := source.Info()
 	perEpoch := info.N / c.Batch
 	epoch, at := step/perEpoch, step%perEpoch
@@ -143,7 +157,7 @@ func TestFeed(t *testing.T) {
 			streamed := must.M1(stream.New(must.M1(files.Open(folder, "train", files.Options{})), stream.Options{Size: testCanvas, Library: picture.Go}))
 			for name, source := range map[string]data.Source{"packed": mapped, "streamed": streamed} {
 				t.Run(fmt.Sprintf("symmetric=%t/devices=%d/%s", symmetric, devices, name), func(t *testing.T) {
-					got := collect(t, p, must.M1(NewFeed(p, source, c, views, seed)), first, last)
+					got := collect(t, p, must.M1(NewFeed(p, source, views, seed)), first, last)
 					if !reflect.DeepEqual(got, want) {
 						t.Error("other inputs than the definition gives")
 					}
@@ -164,7 +178,7 @@ func TestFeedWithoutShuffle(t *testing.T) {
 		source := &stub{info: data.Info{N: perEpoch*c.Batch + 1, Size: 2, Channels: 3}, aspect: 1}
 		p := passThrough(t, 1, c, source.info)
 		n, seen := views.NumParams(), map[string]string{}
-		for step, flat := range collect(t, p, must.M1(NewFeed(p, source, c, views, seed)), 0, 2*perEpoch) {
+		for step, flat := range collect(t, p, must.M1(NewFeed(p, source, views, seed)), 0, 2*perEpoch) {
 			take := func(length int) (part []float32) {
 				part, flat = flat[:length], flat[length:]
 				return part
@@ -207,7 +221,7 @@ func TestFeedDrawsOnTheOriginal(t *testing.T) {
 	views.Area = augment.Range{Min: 0.05, Max: 0.05}
 	source := &stub{info: data.Info{N: 16, Size: 2, Channels: 3}, aspect: 4}
 	p := passThrough(t, 1, c, source.info)
-	got := collect(t, p, must.M1(NewFeed(p, source, c, views, 0)), 0, 1)[0]
+	got := collect(t, p, must.M1(NewFeed(p, source, views, 0)), 0, 1)[0]
 	params := got[16*12:]
 	for i := range c.Batch {
 		height, width := params[i*views.NumParams()+2], params[i*views.NumParams()+3]
@@ -245,7 +259,7 @@ func TestFeedTellsTheSourceWhatComesNext(t *testing.T) {
 	c, views := feedStep(false)
 	source := &stub{info: data.Info{N: 48, Size: 2, Channels: 3}, aspect: 1}
 	p := passThrough(t, 1, c, source.info)
-	collect(t, p, must.M1(NewFeed(p, source, c, views, 0)), 0, 5)
+	collect(t, p, must.M1(NewFeed(p, source, views, 0)), 0, 5)
 	want := slices.Concat(data.Order(0, 0, 48)[16:], data.Order(0, 1, 48)[:32])
 	if !slices.Equal(source.asked, want) {
 		t.Errorf("told %v, want what comes after the first batch, over the epoch's end: %v", source.asked, want)
@@ -258,7 +272,7 @@ func TestFeedPassesErrorsOn(t *testing.T) {
 	source := &stub{info: data.Info{N: 48, Size: 2, Channels: 3}, aspect: 1, fail: bad}
 	for _, devices := range []int{1, 8} {
 		p := passThrough(t, devices, c, source.info)
-		f := must.M1(NewFeed(p, source, c, views, 0))
+		f := must.M1(NewFeed(p, source, views, 0))
 		var got []Batch
 		for b := range f.Start(t.Context(), 0, 3) {
 			got = append(got, b)
@@ -275,7 +289,7 @@ func TestFeedStopsInTheMiddle(t *testing.T) {
 	c, views := feedStep(false)
 	source := &stub{info: data.Info{N: 48, Size: 2, Channels: 3}, aspect: 1}
 	p := passThrough(t, 1, c, source.info)
-	f := must.M1(NewFeed(p, source, c, views, 0))
+	f := must.M1(NewFeed(p, source, views, 0))
 	batches := f.Start(t.Context(), 0, 100)
 	<-batches
 	must.M(f.Close())
@@ -287,7 +301,7 @@ func TestFeedKeepsItsMemory(t *testing.T) {
 	c.Batch = 64
 	source := &stub{info: data.Info{N: 64 * 60, Size: 128, Channels: 3}, aspect: 1}
 	p := passThrough(t, 1, c, source.info)
-	f := must.M1(NewFeed(p, source, c, views, 0))
+	f := must.M1(NewFeed(p, source, views, 0))
 	slot := <-f.idle
 	must.M(f.fill(slot, 0, 60))
 	source.asked = make([]int, 0, 64*100)
@@ -316,7 +330,7 @@ func BenchmarkFeed(b *testing.B) {
 		source.Pixels[i] = uint8(i)
 	}
 	p := passThrough(b, 1, c, source.Info())
-	f := must.M1(NewFeed(p, source, c, views, 0))
+	f := must.M1(NewFeed(p, source, views, 0))
 	slot := <-f.idle
 	b.SetBytes(int64(c.Batch * source.ImageLen()))
 	b.ReportAllocs()

@@ -18,7 +18,7 @@ type figures struct {
 	waiting time.Duration
 }
 
-func (f *figures) add(values []float32, waited time.Duration) {
+func (f *figures) add(values moco.Figures, waited time.Duration) {
 	for i, v := range values {
 		f.sums[i] += float64(v)
 	}

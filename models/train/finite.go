@@ -18,7 +18,7 @@ const divergedAdvice = "try a lower --lr or a higher --temperature in a new dire
 var figureNames = map[int]string{moco.FigureLoss: "the loss", moco.FigureGradientNorm: "the gradient's norm"}
 
 // notFiniteFigure names the first figure that is NaN or infinite, or is "".
-func notFiniteFigure(values []float32) string {
+func notFiniteFigure(values moco.Figures) string {
 	for _, i := range []int{moco.FigureLoss, moco.FigureGradientNorm} {
 		if !finite(values[i]) {
 			return figureNames[i]
@@ -27,26 +27,20 @@ func notFiniteFigure(values []float32) string {
 	return ""
 }
 
-// inputNames are the inputs of a step, in the order of moco.Config.Inputs.
-var inputNames = []string{
-	"the images", "the parameters of view 1", "the parameters of view 2 (shuffled)", "the learning rate",
-	"the parameters of view 2", "the parameters of view 1 (shuffled)",
-}
-
-// notFiniteInput names the first value of a step's inputs that is NaN or infinite, or is "". n is the number of a view's
-// parameters.
-func notFiniteInput(slot *mesh.Slot, lr float32, n int) string {
-	if !finite(lr) {
-		return inputNames[3]
-	}
-	for device := range slot.Devices() {
-		for i, part := range slot.Parts(device) {
-			flat, ok := part.([]float32)
+// notFiniteInput names the first value of a step's inputs that is NaN or infinite, or is "".
+func notFiniteInput(inputs []moco.Input, slot *mesh.Slot, lr float32) string {
+	for i, in := range inputs {
+		if in.Kind == moco.LearningRate && !finite(lr) {
+			return in.String()
+		}
+		for device := range slot.Devices() {
+			flat, ok := slot.Parts(device)[i].([]float32)
 			if !ok {
 				continue
 			}
 			if at := firstNotFinite(flat); at >= 0 {
-				return fmt.Sprintf("%s in row %d of the batch, number %d", inputNames[i], (device*len(flat)+at)/n, at%n)
+				n := in.Shape.Dimensions[1]
+				return fmt.Sprintf("%s in row %d of the batch, number %d", in, (device*len(flat)+at)/n, at%n)
 			}
 		}
 	}
@@ -95,7 +89,7 @@ func (s *session) diverged(figure string) error {
 	if err := s.saver.wait(); err != nil { // the snapshot is the writer's
 		return errors.Join(s.divergedAt(figure+" is not finite"), err)
 	}
-	if err := s.snapshot.take(s.mesh, s.store); err != nil {
+	if err := s.snapshot.take(s.step); err != nil {
 		return errors.Join(s.divergedAt(figure+" is not finite"), err)
 	}
 	if what := s.snapshot.notFinite(s.order); what != "" {

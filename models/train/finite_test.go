@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/janpfeifer/must"
 
@@ -39,7 +40,7 @@ func wantDiverged(t *testing.T, dir string, err error, kept int, what ...string)
 	c := must.M1(run.ConfigOf(saved.State))
 	c.Run.Dir = dir
 	s := builtSession(t, c)
-	must.M(s.snapshot.take(s.mesh, s.store))
+	must.M(s.snapshot.take(s.step))
 	if name := s.snapshot.notFinite(s.order); name != "" {
 		t.Errorf("the checkpoint of step %d holds a number that is not finite: %s", kept, name)
 	}
@@ -48,7 +49,7 @@ func wantDiverged(t *testing.T, dir string, err error, kept int, what ...string)
 // builtSession is a run that is ready to take its next step.
 func builtSession(t *testing.T, c run.Config) *session {
 	t.Helper()
-	s := &session{config: c, machine: goMachine(t), report: &recorder{}}
+	s := &session{config: c, machine: goMachine(t), report: &recorder{}, now: time.Now}
 	s.config.Engine.Devices = 1
 	must.M(s.openData())
 	must.M(s.openDir(durable.Disk{}))
@@ -111,9 +112,9 @@ func TestNaNInTheBatch(t *testing.T) {
 	c := tiny(t.TempDir())
 	c.KNN.Every, c.MoCo.Symmetric = 0, true
 	s := builtSession(t, c)
-	must.M(s.snapshot.take(s.mesh, s.store))
+	must.M(s.snapshot.take(s.step))
 	before := slices.Clone(s.snapshot.flat[moco.QueueName].([]float32))
-	f := must.M1(NewFeed(s.program, s.train, s.moco, s.views, 0))
+	f := must.M1(NewFeed(s.step, s.train, s.views, 0))
 	defer f.Close()
 	slot := <-f.idle
 	for _, test := range []struct {
@@ -131,12 +132,12 @@ func TestNaNInTheBatch(t *testing.T) {
 		if test.input > 0 {
 			slot.Parts(0)[test.input].([]float32)[2*s.views.NumParams()+3] = float32(math.Inf(1))
 		}
-		_, err := s.step(Batch{Slot: slot}, test.lr)
+		_, err := s.stepOn(Batch{Slot: slot}, test.lr)
 		if !errors.Is(err, ErrDiverged) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("input %d: error %v, want ErrDiverged and %q", test.input, err, test.want)
 		}
 	}
-	must.M(s.snapshot.take(s.mesh, s.store))
+	must.M(s.snapshot.take(s.step))
 	if !slices.Equal(before, s.snapshot.flat[moco.QueueName].([]float32)) {
 		t.Error("the state changed, want that of before the step")
 	}
@@ -156,7 +157,7 @@ func TestComputationOrder(t *testing.T) {
 	c := tiny(t.TempDir())
 	c.KNN.Every = 0
 	s := builtSession(t, c)
-	must.M(s.snapshot.take(s.mesh, s.store))
+	must.M(s.snapshot.take(s.step))
 	var names []string
 	for _, tensor := range s.order {
 		names = append(names, tensor.name)

@@ -114,7 +114,7 @@ func TestFoldersThatDoNotFitTheConfiguration(t *testing.T) {
 		want   string
 	}{
 		"canvas":      {func(c *run.Config) { c.Data.Dir, c.Data.Canvas = set, 24 }, "set --canvas=20"},
-		"small":       {func(c *run.Config) { c.MoCo.Batch, c.MoCo.Queue = 32, 64 }, "24 training images, want at least one batch of 32: lower moco.batch"},
+		"small":       {func(c *run.Config) { c.MoCo.Batch, c.MoCo.Queue = 32, 64 }, "moco.batch is 32, want at most the 24 training images"},
 		"not there":   {func(c *run.Config) { c.Data.Dir = "nowhere" }, "nowhere: no such folder"},
 		"no images":   {func(c *run.Config) { c.Data.Dir = t.TempDir() }, "no images"},
 		"val differs": {func(c *run.Config) { c.Data.Dir = other(t, dir) }, "that are not in train"},

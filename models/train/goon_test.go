@@ -105,7 +105,7 @@ func TestDivergedBeforeTheEvaluation(t *testing.T) {
 
 // Steps of an earlier process are in a row's means, and not in its throughput.
 func TestThroughputIsThisProcesss(t *testing.T) {
-	values := make([]float32, moco.NumFigures)
+	var values moco.Figures
 	values[moco.FigureLoss] = 3
 	var before figures
 	before.add(values, 0)

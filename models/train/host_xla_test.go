@@ -8,42 +8,35 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/models/augment"
-	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/xla"
-	"github.com/mocotpu/mocotpu/xla/mesh"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
 // tinyLoop returns what runs one step of a net so small that the host's work shows, its state on the devices.
-func tinyLoop(t testing.TB, devices int) (step func(), e *xla.Engine) {
+func tinyLoop(t testing.TB, devices int) (once func(), e *xla.Engine) {
 	t.Helper()
 	c := run.Glyphs()
 	c.Encoder.Width, c.Encoder.Dim, c.MoCo.Batch, c.MoCo.Queue, c.Views.ImageSize, c.Data.TrainImages = 4, 16, 16, 32, 8, 256
-	program := must.M1(c.Step())
+	definition := must.M1(c.Step())
 	e = xlatest.CPU(t, devices)
-	store := model.NewStore()
-	must.M(moco.Init(store, program, 0))
+	p := must.M1(step.New(engines.Mesh(t, e, devices), definition, 0))
 	source := must.M1(c.Data.Source("train", nil))
 	t.Cleanup(func() { must.M(source.Close()) })
 	info := source.Info()
-	p := must.M1(must.M1(mesh.New(e, devices)).Compile("step", store, program.Inputs(info.Size, info.Channels), program.Step))
+	must.M(p.Compile(info.Size, info.Channels))
 	t.Cleanup(p.Close)
-	feed := must.M1(NewFeed(p, source, program, program.Views.(augment.Config), 0))
+	feed := must.M1(NewFeed(p, source, definition.Views.(augment.Config), 0))
 	t.Cleanup(func() { must.M(feed.Close()) })
 	batch := <-feed.Start(t.Context(), 0, 1)
-	step = func() {
-		out := must.M1(p.RunSlot(batch.Slot, tensors.FromScalar(float32(0.01))))
-		must.M(tensors.ConstFlatData(out[0], func([]float32) {}))
-		out[0].MustFinalizeAll()
-	}
-	step() // moves the state to the devices
-	return step, e
+	once = func() { must.M1(p.Run(batch.Slot, 0.01)) }
+	once() // moves the state to the devices
+	return once, e
 }
 
 // BenchmarkHost measures what of a step no device works, beside the arguments of the program and the calls from Go into C.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
 )
@@ -34,7 +32,7 @@ func (s *session) steps(ctx context.Context) (err error) {
 	if ctx.Err() != nil { // and so perhaps nothing was compiled
 		return s.interrupted()
 	}
-	feed, err := NewFeed(s.program, s.train, s.moco, s.views, s.config.Run.Seed)
+	feed, err := NewFeed(s.step, s.train, s.views, s.config.Run.Seed)
 	if err != nil {
 		return err
 	}
@@ -51,13 +49,18 @@ func (s *session) steps(ctx context.Context) (err error) {
 		}
 		s.sums.begin = s.sums.begin.Add(time.Since(pause)) // the throughput is that of the steps
 		waiting := time.Now()
-		batch, ok := <-batches
+		var batch Batch
+		var ok bool
+		select {
+		case batch, ok = <-batches:
+		case <-ctx.Done(): // a batch may be a long time in coming
+		}
 		if !ok {
-			return s.interrupted() // the context ended while the batch was being made
+			return s.interrupted()
 		}
 		waited := time.Since(waiting)
 		lr := run.LR(s.config.Optim, s.done/s.perEpoch, s.done%s.perEpoch, s.perEpoch, s.epochs)
-		values, err := s.step(batch, lr)
+		values, err := s.stepOn(batch, lr)
 		if err != nil {
 			return err
 		}
@@ -102,25 +105,19 @@ func (s *session) betweenSteps(ctx context.Context) error {
 	return nil
 }
 
-// step runs one training step and returns its figures.
-func (s *session) step(batch Batch, lr float64) ([]float32, error) {
+// stepOn runs one training step and returns its figures.
+func (s *session) stepOn(batch Batch, lr float64) (values moco.Figures, err error) {
 	if batch.Err != nil {
-		return nil, batch.Err
+		return values, batch.Err
 	}
-	if name := notFiniteInput(batch.Slot, float32(lr), s.views.NumParams()); name != "" {
-		return nil, s.divergedAt(name + " is not finite")
+	if name := notFiniteInput(s.step.Inputs(), batch.Slot, float32(lr)); name != "" {
+		return values, s.divergedAt(name + " is not finite")
 	}
-	out, err := s.program.RunSlot(batch.Slot, tensors.FromScalar(float32(lr)))
-	if err != nil {
-		return nil, deviceError{fmt.Errorf("train: step %d: %w", s.done+1, err)}
-	}
-	defer out[0].FinalizeAll()
-	values := make([]float32, moco.NumFigures)
-	if err := tensors.ConstFlatData(out[0], func(flat []float32) { copy(values, flat) }); err != nil {
-		return nil, deviceError{fmt.Errorf("train: step %d: reading its figures: %w", s.done+1, err)}
+	if values, err = s.step.Run(batch.Slot, float32(lr)); err != nil {
+		return values, deviceError{fmt.Errorf("train: step %d: %w", s.done+1, err)}
 	}
 	if name := notFiniteFigure(values); name != "" {
-		return nil, s.diverged(name)
+		return values, s.diverged(name)
 	}
 	return values, nil
 }

@@ -2,7 +2,9 @@ package train
 
 import (
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -10,8 +12,9 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/moco"
-	"github.com/mocotpu/mocotpu/xla/mesh"
+	"github.com/mocotpu/mocotpu/models/step"
 )
 
 // copied is the accuracy in percent of an encoder that tells images apart on the sets of judged, for k = 1.
@@ -32,15 +35,14 @@ func judged(t *testing.T, bankImages int) *session {
 		test.Labels[i] = (test.Labels[i] + 1) % int32(len(test.Classes))
 	}
 	s := &session{
-		config: c, machine: goMachine(t), report: &recorder{},
-		views: must.M1(augment.Preset(c.Views.Preset)), moco: must.M1(c.Step()), store: model.NewStore(),
+		config: c, machine: goMachine(t), report: &recorder{}, now: time.Now,
+		views: must.M1(augment.Preset(c.Views.Preset)), definition: must.M1(c.Step()),
 	}
 	s.train, s.test = train, &test
-	must.M(moco.Init(s.store, s.moco, 1))
+	s.step = must.M1(step.New(engines.Mesh(t, s.machine.Backend, 1), s.definition, 1))
 	fill(s, moco.QueryScope, "bn1.bias", 1)
 	fill(s, moco.KeyScope, "bn1.bias", 1)
-	s.mesh = must.M1(mesh.New(s.machine.Backend, 1))
-	s.monitor = must.M1(newMonitor(s, s.mesh))
+	s.monitor = must.M1(newMonitor(s, s.step.Mesh()))
 	t.Cleanup(s.monitor.close)
 	return s
 }
@@ -54,7 +56,7 @@ func collapse(s *session, scope string) *model.Variable {
 }
 
 func fill(s *session, scope, name string, x float32) *model.Variable {
-	v := s.store.RootScope().At("%s", scope).GetVariable(name)
+	v := s.step.Store().RootScope().At("%s", scope).GetVariable(name)
 	value := tensors.FromShape(v.Shape())
 	must.M(tensors.MutableFlatData(value, func(flat []float32) {
 		for i := range flat {
@@ -114,5 +116,22 @@ func TestMonitorSearchesPartOfTheBank(t *testing.T) {
 	row, err := judged(t, 20).monitor.current(t.Context())
 	if err != nil || row.Bank != 20 || row.Queries != 10 {
 		t.Errorf("%d queries in a bank of %d, error %v, want 10 in the 20 asked for", row.Queries, row.Bank, err)
+	}
+}
+
+// A bank smaller than the last k is searched whole, and the run says so.
+func TestMonitorLowersK(t *testing.T) {
+	s := judged(t, 20)
+	s.config.KNN.Ks = []int{1, 200}
+	said := &recorder{}
+	s.report = said
+	m := must.M1(newMonitor(s, s.step.Mesh()))
+	t.Cleanup(m.close)
+	row, err := m.current(t.Context())
+	if err != nil || !slices.Equal(row.K, []int{1, 20}) || len(row.Backbone) != 2 {
+		t.Errorf("k %v, %v, error %v, want 1 and the 20 of the bank", row.K, row.Backbone, err)
+	}
+	if len(said.notes) != 1 || !strings.Contains(said.notes[0], "the 20 training images searched") {
+		t.Errorf("notes %q, want one on k", said.notes)
 	}
 }

@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/gomlx/gomlx/ml/model"
-
-	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 )
 
@@ -43,32 +40,14 @@ func (s *session) backToCheckpoint() error {
 		return fmt.Errorf("train: metrics: %w", err)
 	}
 	if saved != nil {
-		if err := restore(s.store, saved.Tensors); err != nil {
+		if err := s.restore(saved.Tensors); err != nil {
 			return err
 		}
 		return s.goOnFrom(saved)
 	}
 	s.done, s.saved, s.sums = 0, -1, figures{}
-	if err := s.initialise(); err != nil {
+	if err := errors.Join(s.step.Reset(), s.begin()); err != nil {
 		return err
 	}
 	return s.openMetrics()
-}
-
-// initialise gives every variable of the store the value that it has before training.
-func (s *session) initialise() error {
-	fresh := model.NewStore()
-	if err := moco.Init(fresh, s.moco, s.config.Run.Seed); err != nil {
-		return err
-	}
-	for v := range fresh.IterVariables() {
-		value, err := v.Value()
-		if err == nil {
-			err = s.store.GetVariable(v.Path()).SetValue(value)
-		}
-		if err != nil {
-			return fmt.Errorf("train: initialising %s: %w", v.Path(), err)
-		}
-	}
-	return nil
 }

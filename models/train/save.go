@@ -10,12 +10,18 @@ import (
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 )
 
+// checkpointInterval is how long a run goes without a checkpoint, where its configuration leaves that to the epochs.
+const checkpointInterval = 10 * time.Minute
+
 func (s *session) checkpointDue() bool {
 	if s.done == 0 {
 		return false
 	}
 	every := s.config.Run.CheckpointEvery
 	if every == 0 {
+		if s.saved < s.done && s.now().Sub(s.savedAt) >= checkpointInterval {
+			return true
+		}
 		every = s.perEpoch
 	}
 	return s.done >= s.total || s.done%every == 0
@@ -35,11 +41,11 @@ func (s *session) save() error {
 		return err
 	}
 	start := time.Now()
-	if err := s.snapshot.take(s.mesh, s.store); err != nil {
+	if err := s.snapshot.take(s.step); err != nil {
 		return err
 	}
 	s.saver.saving.Waited += time.Since(start)
-	s.saved = s.done
+	s.saved, s.savedAt = s.done, s.now()
 	files, order, metrics, keep, scores := s.snapshot.files, s.order, s.metrics, s.config.Run.Keep, maps.Clone(s.scores)
 	s.saver.start(s.snapshot.bytes(), func() error {
 		// Such numbers must not push out those of a good checkpoint, whatever made them.

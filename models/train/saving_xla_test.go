@@ -11,9 +11,10 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/janpfeifer/must"
 
-	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
@@ -26,7 +27,7 @@ func BenchmarkCheckpoint(b *testing.B) {
 	c := run.MoCoV2()
 	b.Run("arch="+c.Encoder.Arch+"/queue=65536", func(b *testing.B) {
 		c.Run.Dir = b.TempDir()
-		s := savingSession(b, c)
+		s, touch := savingSession(b, c)
 		var waited, loaded time.Duration
 		for b.Loop() {
 			s.done++
@@ -36,10 +37,10 @@ func BenchmarkCheckpoint(b *testing.B) {
 			must.M(s.saver.wait())
 			start := time.Now()
 			saved := must.M1(checkpoint.Load(c.Run.Dir))
-			must.M(restore(s.store, saved.Tensors))
+			must.M(s.restore(saved.Tensors))
 			loaded += time.Since(start)
 			b.StopTimer()
-			toDevice(s)
+			toDevice(touch)
 			b.StartTimer()
 		}
 		perOp := func(d time.Duration) float64 { return float64(d.Milliseconds()) / float64(b.N) }
@@ -51,32 +52,31 @@ func BenchmarkCheckpoint(b *testing.B) {
 }
 
 // savingSession is a run's part that saves, without data, its state on the device.
-func savingSession(b *testing.B, c run.Config) *session {
+func savingSession(b *testing.B, c run.Config) (*session, *mesh.Program) {
 	b.Helper()
-	s := &session{config: c, report: &recorder{}, perEpoch: 1 << 20, total: 1 << 20, saved: -1, store: model.NewStore()}
-	s.moco = must.M1(c.Step())
-	s.order = computationOrder(s.moco.Encoder)
+	s := &session{config: c, report: &recorder{}, now: time.Now, perEpoch: 1 << 20, total: 1 << 20, saved: -1}
+	s.definition = must.M1(c.Step())
+	s.order = computationOrder(s.definition.Encoder)
 	s.dir = must.M1(run.OpenDir(durable.Disk{}, c.Run.Dir))
 	must.M(s.openMetrics())
-	must.M(moco.Init(s.store, s.moco, 0))
-	s.mesh = must.M1(mesh.New(xlatest.CPU(b, 1), 1))
+	s.step = must.M1(step.New(engines.Mesh(b, xlatest.CPU(b, 1), 1), s.definition, 0))
 	scalar := tensors.FromScalar(float32(0)).Shape()
-	s.program = must.M1(s.mesh.Compile("touch", s.store, []mesh.Input{{Shape: scalar, Replicated: true}},
+	touch := must.M1(s.step.Mesh().Compile("touch", s.step.Store(), []mesh.Input{{Shape: scalar, Replicated: true}},
 		func(root *model.Scope, in []*graph.Node) []*graph.Node {
-			for v := range s.store.IterVariables() {
+			for v := range s.step.Store().IterVariables() {
 				value := v.NodeValue(in[0].Graph())
 				v.SetNodeValue(graph.Add(value, graph.ConvertDType(in[0], value.DType())))
 			}
 			return []*graph.Node{in[0]}
 		}))
 	b.Cleanup(func() { must.M(s.close()) })
-	toDevice(s)
-	return s
+	toDevice(touch)
+	return s, touch
 }
 
 // toDevice leaves every variable with a value that a program computed.
-func toDevice(s *session) {
-	for _, out := range must.M1(s.program.Run(tensors.FromScalar(float32(0)))) {
+func toDevice(touch *mesh.Program) {
+	for _, out := range must.M1(touch.Run(tensors.FromScalar(float32(0)))) {
 		out.MustFinalizeAll()
 	}
 }

@@ -7,13 +7,13 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/gomlx/gomlx/ml/model"
-
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
@@ -27,23 +27,25 @@ type session struct {
 	train, test data.Source // test is nil where nothing can be judged
 	broken      brokenLog
 	views       augment.Config
-	moco        moco.Config
+	definition  moco.Step
 
 	dir     *run.RunDir
 	metrics *run.Metrics
 	resumed *checkpoint.Checkpoint // nil in a fresh run
 
-	store   *model.Store
-	mesh    *mesh.Mesh
-	program *mesh.Program
+	beginning *beginning // nil where the weights are fresh
+
+	step    *step.Step
 	monitor *monitor // nil when the run is never evaluated
 
 	saver      saver
 	snapshot   snapshot      // of the newest checkpoint; the saver's while it writes
 	order      []stateTensor // of the state, to find what is not finite first
 	saved      int           // the step of the newest checkpoint, -1 for none
+	savedAt    time.Time     // when it was begun, or the run
 	reloadedAt int           // how many checkpoints were written when the device last failed, -1 when it did not
 
+	now                 func() time.Time
 	start               time.Time
 	sums                figures // since the last row of metrics
 	diagnoser           Diagnoser
@@ -84,13 +86,8 @@ func (s *session) openData() (err error) {
 	}
 	s.perEpoch = c.StepsPerEpoch(n)
 	s.epochs, s.total = c.Run.Length(s.perEpoch)
-	if s.moco, err = c.Step(); err != nil {
-		return err
-	}
-	if err := s.moco.Validate(); err != nil {
-		return fmt.Errorf("train: %w: %w", run.ErrInvalid, err)
-	}
-	return nil
+	s.definition, err = c.Step()
+	return err
 }
 
 // openDir locks the directory and finds out whether the run begins or goes on.
@@ -113,6 +110,9 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 		return err
 	}
 	if err := s.compare(record); err != nil {
+		return err
+	}
+	if err := s.readBeginning(); err != nil {
 		return err
 	}
 	if err := s.dir.SaveRecord(record); err != nil {
@@ -166,40 +166,72 @@ func (s *session) finished() bool {
 
 // build makes the state and compiles the programs.
 func (s *session) build(ctx context.Context) error {
-	s.store = model.NewStore()
-	if err := moco.Init(s.store, s.moco, s.config.Run.Seed); err != nil {
+	m, err := mesh.New(s.machine.Backend, s.machine.Devices)
+	if err != nil {
+		return err
+	}
+	if s.step, err = step.New(m, s.definition, s.config.Run.Seed); err != nil {
 		return err
 	}
 	if s.resumed != nil {
-		if err := restore(s.store, s.resumed.Tensors); err != nil {
+		if err := s.restore(s.resumed.Tensors); err != nil {
 			return err
 		}
 		s.resumed.Tensors = nil
-	}
-	var err error
-	if s.mesh, err = mesh.New(s.machine.Backend, s.machine.Devices); err != nil {
+	} else if err := s.begin(); err != nil {
 		return err
 	}
-	s.order = computationOrder(s.moco.Encoder)
+	s.order = computationOrder(s.definition.Encoder)
 	if ctx.Err() != nil {
 		return nil
 	}
 	s.report.Stage("compiling the step")
 	info := s.train.Info()
-	s.program, err = s.mesh.Compile("step", s.store, s.moco.Inputs(info.Size, info.Channels), s.moco.Step)
-	if err != nil || ctx.Err() != nil {
+	if err := s.step.Compile(info.Size, info.Channels); err != nil || ctx.Err() != nil {
 		return err
 	}
 	if s.test != nil {
 		s.report.Stage("compiling the encoder")
-		s.monitor, err = newMonitor(s, s.mesh)
+		s.monitor, err = newMonitor(s, m)
 	}
 	return err
 }
 
+// readBeginning reads what a run that begins starts from.
+func (s *session) readBeginning() (err error) {
+	path := s.config.Run.Init
+	if path == "" || s.resumed != nil {
+		return nil
+	}
+	s.report.Stage("reading " + path)
+	if s.beginning, err = readBeginning(path, s.config.Encoder); err != nil {
+		return err
+	}
+	for _, n := range s.beginning.notes() {
+		s.report.Note(n)
+	}
+	return nil
+}
+
+// begin sets the state of a run that has done no step yet.
+func (s *session) begin() error {
+	if s.beginning == nil {
+		return nil
+	}
+	return s.beginning.apply(s.step, s.definition.Encoder)
+}
+
+// restore sets the state from a checkpoint's tensors.
+func (s *session) restore(all []safetensors.Tensor) error {
+	if err := s.step.Restore(all); err != nil {
+		return fmt.Errorf("train: %w: %w", run.ErrIncompatible, err)
+	}
+	return nil
+}
+
 func (s *session) close() error {
-	if s.program != nil {
-		s.program.Close()
+	if s.step != nil {
+		s.step.Close()
 	}
 	if s.monitor != nil {
 		s.monitor.close()

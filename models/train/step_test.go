@@ -1,7 +1,6 @@
 package train
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -12,35 +11,36 @@ import (
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
 // stepFields says for each field of Config, by path, another value than Glyphs has, and what package moco must see of it;
 // nil for the fields that do not shape the step.
 var stepFields = map[string]struct {
 	value any
-	want  func(*moco.Config)
+	want  func(*moco.Step)
 }{
-	"Views.Preset":    {"v2", func(c *moco.Config) { c.Views = must.M1(augment.Preset("v2")) }},
-	"Views.ImageSize": {48, func(c *moco.Config) { c.ImageSize = 48 }},
+	"Views.Preset":    {"v2", func(c *moco.Step) { c.Views = must.M1(augment.Preset("v2")) }},
+	"Views.ImageSize": {48, func(c *moco.Step) { c.ImageSize = 48 }},
 
-	"Encoder.Arch":      {"resnet34", func(c *moco.Config) { c.Encoder.Arch = "resnet34" }},
-	"Encoder.Width":     {24, func(c *moco.Config) { c.Encoder.Width = 24 }},
-	"Encoder.Stem":      {"imagenet", func(c *moco.Config) { c.Encoder.Stem = "imagenet" }},
-	"Encoder.Head":      {"mlp", func(c *moco.Config) { c.Encoder.Head = "mlp" }},
-	"Encoder.Dim":       {64, func(c *moco.Config) { c.Encoder.Dim = 64 }},
-	"Encoder.Precision": {"bfloat16", func(c *moco.Config) { c.Encoder.Precision = "bfloat16" }},
-	"Encoder.Remat":     {"block", func(c *moco.Config) { c.Encoder.Remat = "block" }},
+	"Encoder.Arch":      {"resnet34", func(c *moco.Step) { c.Encoder.Arch = "resnet34" }},
+	"Encoder.Width":     {24, func(c *moco.Step) { c.Encoder.Width = 24 }},
+	"Encoder.Stem":      {"imagenet", func(c *moco.Step) { c.Encoder.Stem = "imagenet" }},
+	"Encoder.Head":      {"mlp", func(c *moco.Step) { c.Encoder.Head = "mlp" }},
+	"Encoder.Dim":       {64, func(c *moco.Step) { c.Encoder.Dim = 64 }},
+	"Encoder.Precision": {"bfloat16", func(c *moco.Step) { c.Encoder.Precision = "bfloat16" }},
+	"Encoder.Remat":     {"block", func(c *moco.Step) { c.Encoder.Remat = "block" }},
 
-	"MoCo.Batch":       {256, func(c *moco.Config) { c.Batch = 256 }},
-	"MoCo.Queue":       {3000, func(c *moco.Config) { c.QueueLen = 3000 }},
-	"MoCo.KeyMomentum": {0.123, func(c *moco.Config) { c.KeyMomentum = 0.123 }},
-	"MoCo.Temperature": {0.456, func(c *moco.Config) { c.Temperature = 0.456 }},
-	"MoCo.Groups":      {4, func(c *moco.Config) { c.Groups = 4 }},
-	"MoCo.Shuffle":     {false, func(c *moco.Config) { c.Shuffle = false }},
-	"MoCo.Symmetric":   {true, func(c *moco.Config) { c.Symmetric = true }},
+	"MoCo.Batch":       {256, func(c *moco.Step) { c.Batch = 256 }},
+	"MoCo.Queue":       {3000, func(c *moco.Step) { c.Queue = 3000 }},
+	"MoCo.KeyMomentum": {0.123, func(c *moco.Step) { c.KeyMomentum = 0.123 }},
+	"MoCo.Temperature": {0.456, func(c *moco.Step) { c.Temperature = 0.456 }},
+	"MoCo.Groups":      {4, func(c *moco.Step) { c.Groups = 4 }},
+	"MoCo.Shuffle":     {false, func(c *moco.Step) { c.Shuffle = false }},
+	"MoCo.Symmetric":   {true, func(c *moco.Step) { c.Symmetric = true }},
 
-	"Optim.Momentum":    {0.789, func(c *moco.Config) { c.SGDMomentum = 0.789 }},
-	"Optim.WeightDecay": {0.0321, func(c *moco.Config) { c.WeightDecay = 0.0321 }},
+	"Optim.Momentum":    {0.789, func(c *moco.Step) { c.SGDMomentum = 0.789 }},
+	"Optim.WeightDecay": {0.0321, func(c *moco.Step) { c.WeightDecay = 0.0321 }},
 	// The learning rate is an input of the step, not a part of it.
 	"Optim.LR":         {1.5, nil},
 	"Optim.Schedule":   {"constant", nil},
@@ -67,10 +67,11 @@ var stepFields = map[string]struct {
 	"Engine.Backend": {"go", nil},
 	"Engine.Devices": {2, nil},
 	"Engine.Plugin":  {"plugin.so", nil},
-	"Engine.GPU":     {run.GPU{MemoryFraction: 0.5}, nil},
+	"Engine.GPU":     {engine.GPU{MemoryFraction: 0.5}, nil},
 
 	"Run.Epochs":          {77, nil},
 	"Run.Steps":           {77, nil},
+	"Run.Init":            {"weights", nil},
 	"Run.Seed":            {uint64(77), nil},
 	"Run.CheckpointEvery": {77, nil},
 	"Run.Keep":            {checkpoint.Keep{Last: 77}, nil},
@@ -130,13 +131,13 @@ func TestStepTakesEveryField(t *testing.T) {
 	step := must.M1(run.Glyphs().Step())
 	for _, field := range stepConfigFields(step) {
 		if !reached[field] {
-			t.Errorf("nothing in Config reaches moco.Config's %s", field)
+			t.Errorf("nothing in Config reaches moco.Step's %s", field)
 		}
 	}
 }
 
 // stepConfigFields are the fields of a step's configuration, with those of its encoder.
-func stepConfigFields(c moco.Config) (paths []string) {
+func stepConfigFields(c moco.Step) (paths []string) {
 	for _, part := range []struct {
 		name  string
 		value any
@@ -152,8 +153,8 @@ func stepConfigFields(c moco.Config) (paths []string) {
 }
 
 // differingStepFields are those of stepConfigFields that differ.
-func differingStepFields(a, b moco.Config) (paths []string) {
-	value := func(c moco.Config, path string) any {
+func differingStepFields(a, b moco.Step) (paths []string) {
+	value := func(c moco.Step, path string) any {
 		v := reflect.ValueOf(c)
 		for name := range strings.SplitSeq(path, ".") {
 			v = v.FieldByName(name)
@@ -166,25 +167,6 @@ func differingStepFields(a, b moco.Config) (paths []string) {
 		}
 	}
 	return paths
-}
-
-// TestStepOfOneGroupHasNoShuffle: there is nothing to shuffle between, and moco would refuse it.
-func TestStepOfOneGroupHasNoShuffle(t *testing.T) {
-	for _, shuffle := range []bool{false, true} {
-		for _, groups := range []int{1, 8} {
-			t.Run(fmt.Sprintf("shuffle=%t/groups=%d", shuffle, groups), func(t *testing.T) {
-				c := run.Glyphs()
-				c.MoCo.Shuffle, c.MoCo.Groups = shuffle, groups
-				step := must.M1(c.Step())
-				if want := shuffle && groups > 1; step.Shuffle != want {
-					t.Errorf("shuffle %t, want %t", step.Shuffle, want)
-				}
-				if err := step.Validate(); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-	}
 }
 
 func TestStepRefusesUnknownViews(t *testing.T) {

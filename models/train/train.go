@@ -83,7 +83,7 @@ func train(ctx context.Context, c run.Config, m Machine, report Reporter, disk d
 	if err := resolved.Validate(); err != nil {
 		return result, err
 	}
-	s := &session{config: c, machine: m, report: report, start: time.Now()}
+	s := &session{config: c, machine: m, report: report, now: time.Now, start: time.Now(), savedAt: time.Now()}
 	if err := s.openData(); err != nil {
 		return result, err
 	}

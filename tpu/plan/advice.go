@@ -3,6 +3,8 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/mocotpu/mocotpu/tpu"
 )
@@ -13,49 +15,121 @@ const (
 	shrinkRemat    = 0.49
 )
 
-// Advice says what would probably make a program fit that does not: sentences with flags of `mocotpu compile`. The
-// estimates take the temporaries as proportional to the batch of a device; where it is not known how much too many they
-// are, nothing is said about what is enough, and the batch is halved.
-func (p *Plan) Advice() []string {
+// The settings that a Change changes.
+const (
+	SettingPrecision = "precision"
+	SettingRemat     = "remat"
+	SettingBatch     = "batch"
+	SettingTopology  = "topology"
+)
+
+// settingGroups must go with a topology; settingFit is [Fit].
+const (
+	settingGroups = "bn-groups"
+	settingFit    = "fit"
+)
+
+// A Change is a setting and its new value.
+type Change struct{ Setting, Value string }
+
+// Say puts a change into the words of the reader: a command's flag, for one. Where Value is "", it names the setting alone,
+// also of "bn-groups", and of "fit", which is [Fit]. A nil Say says "precision=bfloat16".
+type Say func(Change) string
+
+// one is a change in words.
+func (s Say) one(c Change) string {
+	switch {
+	case s != nil:
+		return s(c)
+	case c.Value == "":
+		return c.Setting
+	}
+	return c.Setting + "=" + c.Value
+}
+
+// all is several changes in words.
+func (s Say) all(changes []Change) string {
+	words := make([]string, len(changes))
+	for i, c := range changes {
+		words[i] = s.one(c)
+	}
+	return strings.Join(words, " ")
+}
+
+// settings are the changes to a precision and a kind of recomputing.
+func settings(precision, remat string) []Change {
+	return []Change{{SettingPrecision, precision}, {SettingRemat, remat}}
+}
+
+// An Advice is what would probably make a program take less memory.
+type Advice struct {
+	// Changes are made together; none says that only less state would help: a smaller queue or encoder.
+	Changes []Change
+	// Part is what is left of the temporaries: 0.5 is half of them. It is an estimate, for changes of precision and remat.
+	Part float64
+	// Known says that it is known how much too many the temporaries are, Enough that the changes alone should do then.
+	Known, Enough bool
+}
+
+// Advice says what would probably make a program fit that does not. The estimates take the temporaries as proportional to
+// the batch of a device; where it is not known how much too many they are, nothing is said about what is enough, and the
+// batch is halved.
+func (p *Plan) Advice() []Advice {
 	f := p.Failure
 	if f == nil {
 		return nil
 	}
 	known, fits := f.Available > 0 && f.Needed > 0, 0.5 // this part of the temporaries
 	if known && (f.Available <= f.State || f.Needed <= f.State) {
-		return []string{fmt.Sprintf("a smaller queue or encoder: the state alone takes %d MiB", f.State/mib)}
+		return []Advice{{Known: true}}
 	}
 	if known {
 		fits = float64(f.Available-f.State) / float64(f.Needed-f.State)
 	}
-	var advice []string
-	change := func(flags string, factor float64) {
-		verdict := ""
-		switch {
-		case known && factor <= fits:
-			verdict = "; should do"
-		case known:
-			verdict = "; is not enough alone"
-		}
-		advice = append(advice, fmt.Sprintf("%s: about %.0f %% of the temporaries%s", flags, 100*factor, verdict))
+	var advice []Advice
+	change := func(part float64, changes ...Change) {
+		advice = append(advice, Advice{changes, part, known, known && part <= fits})
 	}
-	bfloat16, remat := p.Program.Precision != "bfloat16", p.Program.Remat != "block"
-	if bfloat16 {
-		change("--precision=bfloat16", shrinkBFloat16)
+	bfloat16, remat := Change{SettingPrecision, "bfloat16"}, Change{SettingRemat, "block"}
+	if p.Program.Precision != bfloat16.Value {
+		change(shrinkBFloat16, bfloat16)
 	}
-	if remat {
-		change("--remat=block", shrinkRemat)
+	if p.Program.Remat != remat.Value {
+		change(shrinkRemat, remat)
 	}
-	if bfloat16 && remat {
-		change("--precision=bfloat16 --remat=block", shrinkBFloat16*shrinkRemat)
+	if len(advice) == 2 {
+		change(shrinkBFloat16*shrinkRemat, bfloat16, remat)
 	}
 	if batch := p.smallerBatch(fits); batch > 0 {
-		advice = append(advice, fmt.Sprintf("--batch=%d: %d images a device", batch, batch/p.Target.Devices))
+		change(0, Change{SettingBatch, strconv.Itoa(batch)})
 	}
 	if name := p.largerSlice(fits); name != "" {
-		advice = append(advice, fmt.Sprintf("--topology=%s: the batch over more devices (--bn-groups a multiple of them)", name))
+		change(0, Change{SettingTopology, name})
 	}
 	return advice
+}
+
+// text is an advice about the plan as a sentence.
+func (a Advice) text(p *Plan, say Say) string {
+	if len(a.Changes) == 0 {
+		return fmt.Sprintf("a smaller queue or encoder: the state alone takes %d MiB", p.Failure.State/mib)
+	}
+	what := say.all(a.Changes) + ": "
+	switch a.Changes[0].Setting {
+	case SettingBatch:
+		batch, _ := strconv.Atoi(a.Changes[0].Value) // of smallerBatch
+		return what + fmt.Sprintf("%d images a device", batch/p.Target.Devices)
+	case SettingTopology:
+		return what + fmt.Sprintf("the batch over more devices (%s a multiple of them)", say.one(Change{Setting: settingGroups}))
+	}
+	what += fmt.Sprintf("about %.0f %% of the temporaries", 100*a.Part)
+	switch {
+	case a.Enough:
+		what += "; should do"
+	case a.Known:
+		what += "; is not enough alone"
+	}
+	return what
 }
 
 // smallerBatch halves the batch until it should fit, 0 if it can't.

@@ -9,7 +9,7 @@ import (
 // A Collective is one kind of exchange of a step.
 type Collective struct {
 	Op      string `json:"op"`
-	Purpose string `json:"purpose"` // hlo.Images, hlo.Keys, ...
+	Purpose string `json:"purpose"` // see [Purpose]
 	Count   int    `json:"count"`
 	// Bytes is what a device has afterwards, over all Count.
 	Bytes int64 `json:"bytes"`
@@ -26,16 +26,16 @@ type Collective struct {
 func collectives(m *hlo.Module, t Target) []Collective {
 	var all []Collective
 	for _, c := range m.Collectives() {
-		groups := describe(c.Groups, t.Devices)
+		groups, purpose := describe(c.Groups, t.Devices), Purpose(c)
 		at := -1
 		for i, seen := range all {
-			if seen.Op == c.Op && seen.Purpose == c.Purpose && seen.Groups == groups {
+			if seen.Op == c.Op && seen.Purpose == purpose && seen.Groups == groups {
 				at = i
 			}
 		}
 		if at < 0 {
 			at = len(all)
-			all = append(all, Collective{Op: c.Op, Purpose: c.Purpose, Groups: groups})
+			all = append(all, Collective{Op: c.Op, Purpose: purpose, Groups: groups})
 		}
 		all[at].Count++
 		all[at].Bytes += c.Bytes

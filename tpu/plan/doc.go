@@ -1,9 +1,23 @@
-// Package plan says what a compiled program will need and take: memory of a device against what it has, the largest
-// temporaries and the layers they come from, the exchanges among devices, and the time of a step if everything were
-// ideal. It works on compilations of package aot, for TPUs that are not there as for engines that are.
+// Package plan compiles a program ahead of time and says what it will need and take: memory of a device against what it has,
+// the largest temporaries and the layers they come from, the exchanges among devices, and the time of a step if everything
+// were ideal. It works for TPUs that are not there as for engines that are.
 //
-//	p, err := plan.Of(compilation, plan.TPU(topology, devices), plan.Program{...})
-//	err = p.WriteText(os.Stdout)
+//	func main() {
+//		if plan.Serve(build) { // this process was started to compile
+//			return
+//		}
+//		store, err := programs.Default()
+//		_, p, err := plan.InChild(ctx, plan.Request{Topology: "v3-8", Source: source, Program: plan.Program{...}}, store, 30*time.Minute)
+//		err = p.WriteText(os.Stdout, nil)
+//	}
+//
+//	// build compiles the one program that source describes.
+//	func build(e *xla.Engine, source []byte) error { ... }
+//
+// [InChild] compiles in a child process, which is this program again: its main function must begin with [Serve]. [Compile]
+// does it in this process. Both keep compilations in a store, by the text of the program, the compiler and the target. Asking
+// for one again builds the program, and stops before the compiler. [Fit] searches what fits, and [OutOfMemory] explains why
+// something did not.
 //
 // # Units
 //
@@ -15,4 +29,9 @@
 // A step takes at least its operations at the peak rate, its memory traffic at the peak bandwidth, and its exchanges at
 // the links' bandwidth, each alone; the longest of the three is the step's ideal time if the others hide behind it.
 // Operations and traffic are XLA's own count; exchanges are modelled, see Collective. Real steps take longer.
+//
+// # Errors
+//
+// A program that does not fit the device's memory is no error: see Compilation.Failure and Plan.Advice. Whatever else is
+// wrong is one.
 package plan

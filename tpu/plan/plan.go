@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/mocotpu/mocotpu/xla"
-	"github.com/mocotpu/mocotpu/xla/aot"
 )
 
 // Program says what was compiled, in the words of who wants the plan.
@@ -78,7 +77,7 @@ const (
 const largestShown = 10
 
 // Of makes the plan of a compilation.
-func Of(c *aot.Compilation, t Target, program Program) (*Plan, error) {
+func Of(c *Compilation, t Target, program Program) (*Plan, error) {
 	p := &Plan{
 		Program: program, Target: t, Compiler: c.Compiler, Fits: c.Fits(), Memory: c.Memory, Donated: c.Marked,
 		CompileSeconds: c.Seconds, HostBytes: c.HostBytes, Stored: c.Stored,

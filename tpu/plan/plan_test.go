@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -118,7 +119,12 @@ func TestReadFailureWithAllocations(t *testing.T) {
 
 func TestAdvice(t *testing.T) {
 	advice := func(f *Failure, p Program) string {
-		return strings.Join((&Plan{Program: p, Target: TPU(topology(t, "v2-8"), 0), Failure: f}).Advice(), "\n")
+		made := &Plan{Program: p, Target: TPU(topology(t, "v2-8"), 0), Failure: f}
+		var text strings.Builder
+		for _, a := range made.Advice() {
+			text.WriteString(a.text(made, flags) + "\n")
+		}
+		return text.String()
 	}
 	const gib = 1 << 30
 	program := Program{Batch: 4096, Groups: 8, Precision: "float32", Remat: "none"}
@@ -172,6 +178,27 @@ func TestAdvice(t *testing.T) {
 				t.Errorf("%s: %q in\n%s", test.name, part, got)
 			}
 		}
+	}
+}
+
+// Advice is data: what to change, to what, and what is known about it. Without the words of a reader it names settings.
+func TestAdviceIsData(t *testing.T) {
+	const gib = 1 << 30
+	p := &Plan{
+		Program: Program{Batch: 4096, Groups: 8, Precision: "bfloat16", Remat: "none"}, Target: TPU(topology(t, "v2-8"), 0),
+		Failure: &Failure{Needed: 28 * gib, Available: 7 * gib},
+	}
+	want := []Advice{
+		{[]Change{{SettingRemat, "block"}}, shrinkRemat, true, false},
+		{[]Change{{SettingBatch, "1024"}}, 0, true, true},
+		{[]Change{{SettingTopology, "v2-32"}}, 0, true, true},
+	}
+	if got := p.Advice(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	var text strings.Builder
+	if err := p.WriteText(&text, nil); err != nil || strings.Contains(text.String(), "--") || !strings.Contains(text.String(), "batch=1024: 128 images a device") {
+		t.Errorf("error %v, text with flags, or without the batch:\n%s", err, text.String())
 	}
 }
 

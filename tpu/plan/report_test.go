@@ -11,14 +11,13 @@ import (
 	"testing"
 
 	"github.com/mocotpu/mocotpu/tpu"
-	"github.com/mocotpu/mocotpu/xla/aot"
 )
 
 var update = flag.Bool("update", false, "write the golden reports anew")
 
 // recorded is a compilation of the preset glyphs-go with batch 192 for v3-8, from the store of
 // `mocotpu compile --preset=glyphs-go --batch=192 --topology=v3-8`; of its program only the signature is left.
-func recorded(t *testing.T) *aot.Compilation {
+func recorded(t *testing.T) *Compilation {
 	t.Helper()
 	f, err := os.Open("testdata/v3-8.json.gz")
 	if err != nil {
@@ -29,7 +28,7 @@ func recorded(t *testing.T) *aot.Compilation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &aot.Compilation{}
+	c := &Compilation{}
 	if err := json.NewDecoder(text).Decode(c); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +46,7 @@ func topology(t *testing.T, name string) tpu.Topology {
 
 var glyphs = Program{Title: "glyphs-go: resnet10 of width 8 at 16 pixels, queue 1024", Batch: 192, Groups: 8, Precision: "float32", Remat: "none"}
 
-func planOf(t *testing.T, c *aot.Compilation, target string, p Program) *Plan {
+func planOf(t *testing.T, c *Compilation, target string, p Program) *Plan {
 	t.Helper()
 	made, err := Of(c, TPU(topology(t, target), 0), p)
 	if err != nil {
@@ -78,12 +77,15 @@ func golden(t *testing.T, name string, got []byte) {
 const tooBig = "E1000: CompileTimeHbmOom: Ran out of memory on HBM, the total memory required for HLO temporaries (24.87G) exceeds " +
 	"available HBM (7.48G). HLO module: step_1.\nSee https://openxla.org/xla/errors/error_1000 for more details."
 
-func failed(text string) *aot.Compilation {
-	c := &aot.Compilation{Target: "v2:2x2x1/8", Compiler: "libtpu-0.0.52", Devices: 8, Seconds: 9, HostBytes: 9e8, Failure: text}
+func failed(text string) *Compilation {
+	c := &Compilation{Target: "v2:2x2x1/8", Compiler: "libtpu-0.0.52", Devices: 8, Seconds: 9, HostBytes: 9e8, Failure: text}
 	c.Program = "func.func @main(%arg0: tensor<4096x256x256x3xui8>, %_query_fc_weight: tensor<128x2048xf32> {tf.aliasing_output = 0 : i32}, " +
 		"%_queue: tensor<65536x128xf32> {tf.aliasing_output = 1 : i32}, %_queue_ptr: tensor<i32> {tf.aliasing_output = 2 : i32})"
 	return c
 }
+
+// flags are a command's words for changes.
+func flags(c Change) string { return "--" + strings.TrimSuffix(c.Setting+"="+c.Value, "=") }
 
 func TestReports(t *testing.T) {
 	fits := planOf(t, recorded(t), "v3-8", glyphs)
@@ -101,10 +103,10 @@ func TestReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, write := range map[string]func(*bytes.Buffer) error{
-		"fits.txt":  func(b *bytes.Buffer) error { return fits.WriteText(b) },
-		"unfit.txt": func(b *bytes.Buffer) error { return unfit.WriteText(b) },
-		"ran.txt":   func(b *bytes.Buffer) error { return ran.WriteText(b) },
-		"local.txt": func(b *bytes.Buffer) error { return local.WriteText(b) },
+		"fits.txt":  func(b *bytes.Buffer) error { return fits.WriteText(b, flags) },
+		"unfit.txt": func(b *bytes.Buffer) error { return unfit.WriteText(b, flags) },
+		"ran.txt":   func(b *bytes.Buffer) error { return ran.WriteText(b, flags) },
+		"local.txt": func(b *bytes.Buffer) error { return local.WriteText(b, flags) },
 		"table.txt": func(b *bytes.Buffer) error { return WriteTable(b, []*Plan{fits, unfit, local}) },
 		"fits.json": func(b *bytes.Buffer) error {
 			e := json.NewEncoder(b)

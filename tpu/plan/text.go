@@ -11,8 +11,8 @@ import (
 
 const mib = 1 << 20
 
-// WriteText writes the plan as a report for people.
-func (p *Plan) WriteText(w io.Writer) error {
+// WriteText writes the plan as a report for people. say, which may be nil, has their words for what they can change.
+func (p *Plan) WriteText(w io.Writer, say Say) error {
 	var b strings.Builder
 	t := p.Target
 	fmt.Fprintf(&b, "%s\n", p.Program.Title)
@@ -24,7 +24,7 @@ func (p *Plan) WriteText(w io.Writer) error {
 		p.writeCollectives(&b)
 		p.writeTime(&b)
 	} else {
-		p.writeFailure(&b)
+		p.writeFailure(&b, say)
 	}
 	earlier := ""
 	if p.Stored {
@@ -152,8 +152,8 @@ func (p *Plan) writeTime(b *strings.Builder) {
 	fmt.Fprintf(b, "  peaks: %s\n", p.Target.Source)
 }
 
-func (p *Plan) writeFailure(b *strings.Builder) {
-	f, ran, what := p.Failure, p.Memory != xla.Memory{}, "would make it fit (estimates; --fit compiles them)"
+func (p *Plan) writeFailure(b *strings.Builder, say Say) {
+	f, ran, what := p.Failure, p.Memory != xla.Memory{}, "would make it fit (estimates; "+say.one(Change{Setting: settingFit})+" compiles them)"
 	if ran {
 		fmt.Fprint(b, "\nDOES NOT FIT: the compiler laid the program out, and a device had too little memory left to run it\n")
 		what = "takes less (estimates)"
@@ -176,7 +176,7 @@ func (p *Plan) writeFailure(b *strings.Builder) {
 	if advice := p.Advice(); len(advice) > 0 {
 		fmt.Fprintf(b, "\nwhat %s\n", what)
 		for _, a := range advice {
-			fmt.Fprintf(b, "  %s\n", a)
+			fmt.Fprintf(b, "  %s\n", a.text(p, say))
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package cpuplugin
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -12,7 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"github.com/mocotpu/mocotpu/xla/host/child"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
@@ -27,6 +29,9 @@ const (
 
 	// FileName is the name of the file that Build makes: go-xla finds plugins by such names.
 	FileName = "pjrt_c_api_cpu_plugin.so"
+
+	// gxxLimit is how long one run of the compiler may take: two orders more than on two idle cores.
+	gxxLimit = time.Hour
 )
 
 // Libraries are the files that the plugin loads at run time, from its own folder: of the TensorFlow wheel's folder
@@ -86,7 +91,7 @@ func Build(ctx context.Context, wheelDir, outDir string, progress func(string)) 
 		return "", fmt.Errorf("cpuplugin: %w", err)
 	}
 	path := filepath.Join(outDir, FileName)
-	if err := os.Rename(built, path); err != nil {
+	if err := durable.Place(durable.Disk{}, built, path); err != nil {
 		return "", fmt.Errorf("cpuplugin: %w", err)
 	}
 	return path, nil
@@ -151,15 +156,15 @@ func compile(ctx context.Context, compiler, src, wheelDir, out string) error {
 
 // gxx runs the compiler; what it says becomes the error.
 func gxx(ctx context.Context, compiler, tmp string, args ...string) error {
-	cmd := exec.CommandContext(ctx, compiler, args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "TMPDIR="+tmp)
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("compile the plugin: %w", ctx.Err())
-		}
-		return fmt.Errorf("compile the plugin: g++: %w\n%s", err, firstLines(output.String(), 20))
+	_, err := child.Command{
+		Args: append([]string{compiler}, args...), Env: []string{"LC_ALL=C", "TMPDIR=" + tmp}, Limit: gxxLimit,
+	}.Run(ctx)
+	var failed *child.Error
+	if errors.As(err, &failed) {
+		return fmt.Errorf("compile the plugin: g++: %w\n%s", failed.Err, firstLines(failed.Words, 20))
+	}
+	if err != nil {
+		return fmt.Errorf("compile the plugin: %w", err)
 	}
 	return nil
 }

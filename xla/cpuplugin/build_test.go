@@ -73,7 +73,7 @@ func TestBuildFailures(t *testing.T) {
 		want                   error
 	}{
 		{name: "no compiler", says: "apt-get install g++", want: ErrNoCompiler},
-		{name: "compiler fails", gxx: "echo all.cc:1: error: no such header; exit 1", says: "no such header"},
+		{name: "compiler fails", gxx: "echo all.cc:1: error: no such header >&2; exit 1", says: "no such header"},
 		{name: "no headers", gxx: writesOutput, lacks: "include", says: TensorFlowVersion, want: os.ErrNotExist},
 		{name: "no library", gxx: writesOutput, lacks: Libraries[1], says: Libraries[1], want: os.ErrNotExist},
 		{name: "canceled", gxx: writesOutput, ctx: canceled, want: context.Canceled},

@@ -109,7 +109,7 @@ func (m *Module) lifetimes(c *Computation, order []*Instruction) []*lifetime {
 	return slices.DeleteFunc(all, func(l *lifetime) bool { return l.output })
 }
 
-// makesBuffer tells whether an instruction's value needs memory of its own, beside parameters and constants.
+// makesBuffer reports whether an instruction's value needs memory of its own, beside parameters and constants.
 func makesBuffer(i *Instruction) bool {
 	switch i.Opcode {
 	case "parameter", "constant", "partition-id", "replica-id", "after-all", "token":
@@ -127,12 +127,15 @@ func (m *Module) forwarded(i *Instruction, holders map[int64][]*lifetime) []*lif
 	switch {
 	case i.Opcode == "tuple":
 		held := []*lifetime{}
+		leaves := len(i.Shape.Leaves())
 		for _, id := range i.Operands {
-			held = append(held, holders[id]...)
+			if held = append(held, holders[id]...); len(held) > leaves {
+				return nil // damaged: a tuple has its operands' arrays
+			}
 		}
 		return held
 	case i.Opcode == "get-tuple-element":
-		if len(i.Shape.Leaves()) == 1 && int(i.TupleIndex) < len(first) {
+		if len(i.Shape.Leaves()) == 1 && i.TupleIndex >= 0 && i.TupleIndex < int64(len(first)) {
 			return first[i.TupleIndex : i.TupleIndex+1]
 		}
 		return first

@@ -32,9 +32,9 @@ func TestStored(t *testing.T) {
 		{"a tile with more axes", tiledArray(f32, []int64{10}, []int64{0}, [][]int64{{2, 8}}, 0), 4 * 2 * 16, "f32[10]{0:T(2,8)}"},
 		{"a tuple", tuple(array(f32, 2), array(u8, 3)), 11, "(f32[2], u8[3])"},
 	} {
-		s, err := readShape(test.data)
-		if err != nil || s.Stored() != test.bytes || s.laidOut() != test.text {
-			t.Errorf("%s: got %d bytes of %s, %v; want %d of %s", test.name, s.Stored(), s.laidOut(), err, test.bytes, test.text)
+		s := readOne(t, msg{}.bytes(3, test.data)).Shape
+		if s.Stored() != test.bytes || s.laidOut() != test.text {
+			t.Errorf("%s: got %d bytes of %s, want %d of %s", test.name, s.Stored(), s.laidOut(), test.bytes, test.text)
 		}
 	}
 }

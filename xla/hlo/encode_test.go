@@ -1,10 +1,13 @@
 package hlo
 
 import (
+	"testing"
+
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// msg builds a protobuf message for the tests.
+// msg builds a protobuf message from XLA's field numbers. It shares nothing with hlo.proto, so that a wrong number there
+// fails a test.
 type msg []byte
 
 func (m msg) int(field protowire.Number, v int64) msg {
@@ -38,7 +41,7 @@ func (m msg) double(field protowire.Number, v uint64) msg {
 }
 
 const (
-	pred, s32, u8, f32, bf16 = 1, 4, 6, 11, 16
+	pred, s32, u8, f32, tupleType, bf16 = 1, 4, 6, 11, 13, 16
 )
 
 func array(kind int64, dims ...int64) msg { return msg{}.int(2, kind).packed(3, dims...) }
@@ -70,4 +73,14 @@ func module(entry int64, computations ...msg) msg {
 		m = m.bytes(3, c)
 	}
 	return m
+}
+
+// readOne reads a module with that instruction alone.
+func readOne(t *testing.T, instruction msg) *Instruction {
+	t.Helper()
+	m, err := Read("hlo", module(1, computation(1, 1, instruction)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Computations[0].Instructions[0]
 }

@@ -3,191 +3,69 @@ package hlo
 import (
 	"errors"
 	"fmt"
+
+	"github.com/mocotpu/mocotpu/xla/internal/hlopb"
 )
 
 // Replica groups come in three forms: spelled out, as a reshaped and transposed iota, and as axes of a mesh. All are read
 // as lists of device numbers.
 
-// maxDevices bounds what is spelled out, against damaged programs.
-const maxDevices = 1 << 20
+const (
+	maxDevices = 1 << 20 // of a program
+	maxSpelled = 1 << 24 // device numbers of a module's groups together, for the last two forms are short and their lists long
+)
 
-// readGroup reads a ReplicaGroup.
-func readGroup(b []byte) ([]int64, error) {
-	var ids []int64
-	err := fields(b, func(f field) (err error) {
-		if f.num == 1 {
-			ids, err = appendInts(ids, f)
+// groups reads the replica groups of a collective, in whichever form they are.
+func (r *reader) groups(p *hlopb.HloInstructionProto) (groups [][]int64, err error) {
+	list := p.GetCollectiveDeviceList()
+	iota := p.GetIotaCollectiveDeviceList()
+	if iota == nil {
+		iota = list.GetIotaReplicaGroupList()
+	}
+	switch {
+	case iota != nil:
+		groups, err = iotaGroups(iota)
+	case p.GetMeshAxesReplicaGroupList() != nil:
+		groups, err = meshGroups(p.GetMeshAxesReplicaGroupList())
+	default:
+		for _, g := range append(p.GetReplicaGroups(), list.GetReplicaGroups()...) {
+			groups = append(groups, g.GetReplicaIds())
 		}
-		return err
-	})
-	return ids, within("replica group", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		r.spelled -= len(g)
+	}
+	if r.spelled < 0 {
+		return nil, fmt.Errorf("groups: more than %d devices in the module's groups together", maxSpelled)
+	}
+	return groups, nil
 }
 
-// readDeviceList reads a CollectiveDeviceListProto, whose field 2 is the iota form in older programs.
-func readDeviceList(b []byte) ([][]int64, error) {
-	var groups [][]int64
-	err := fields(b, func(f field) (err error) {
-		switch f.num {
-		case 1:
-			var g []int64
-			g, err = readGroup(f.bytes)
-			groups = append(groups, g)
-		case 2:
-			groups, err = readIota(f.bytes)
-		}
-		return err
-	})
-	return groups, within("device list", err)
-}
-
-// readIota reads an IotaReplicaGroupListProto: device numbers 0..n-1 in a box of the given dimensions, its axes
-// permuted, then cut into groups.
-func readIota(b []byte) ([][]int64, error) {
-	var groups, size int64
-	var dims, perm []int64
-	err := fields(b, func(f field) (err error) {
-		switch f.num {
-		case 1:
-			groups = int64(f.varint)
-		case 2:
-			size = int64(f.varint)
-		case 3:
-			dims, err = appendInts(dims, f)
-		case 4:
-			perm, err = appendInts(perm, f)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, within("iota groups", err)
+// iotaGroups lists device numbers 0..n-1 in a box, its axes permuted, cut into groups.
+func iotaGroups(p *hlopb.IotaReplicaGroupListProto) ([][]int64, error) {
+	perm := make([]int64, 0, len(p.GetIotaTransposePerm()))
+	for _, axis := range p.GetIotaTransposePerm() {
+		perm = append(perm, int64(axis))
 	}
-	ids, err := transposed(dims, perm)
+	ids, err := transposed(p.GetIotaReshapeDims(), perm)
 	if err != nil {
-		return nil, within("iota groups", err)
+		return nil, fmt.Errorf("iota groups: %w", err)
 	}
-	if groups*size != int64(len(ids)) {
-		return nil, fmt.Errorf("iota groups: %d groups of %d, of %d devices", groups, size, len(ids))
+	groups, size, n := p.GetNumReplicaGroups(), p.GetNumDevicesPerGroup(), int64(len(ids))
+	if size < 1 || size > n || groups != n/size || n%size != 0 {
+		return nil, fmt.Errorf("iota groups: %d groups of %d, of %d devices", groups, size, n)
 	}
 	return cut(ids, int(size)), nil
-}
-
-// readMeshAxes reads a MeshAxesReplicaGroupListProto: the devices of a group differ in the named axes only. An axis may
-// be split, with a part of it named.
-func readMeshAxes(b []byte) ([][]int64, error) {
-	var sizes, devices []int64
-	type axisRef struct{ axis, pre, size int64 }
-	var refs []axisRef
-	err := fields(b, func(f field) error {
-		switch f.num {
-		case 1: // the mesh
-			return fields(f.bytes, func(f field) (err error) {
-				switch f.num {
-				case 1: // an axis
-					return fields(f.bytes, func(f field) error {
-						if f.num == 2 {
-							sizes = append(sizes, int64(f.varint))
-						}
-						return nil
-					})
-				case 2:
-					devices, err = appendInts(devices, f)
-				}
-				return err
-			})
-		case 2: // an axis of the groups
-			r := axisRef{pre: 1}
-			err := fields(f.bytes, func(f field) error {
-				switch f.num {
-				case 1:
-					r.axis = int64(f.varint)
-				case 2:
-					return fields(f.bytes, func(f field) error {
-						if f.num == 1 {
-							r.pre = int64(f.varint)
-						} else if f.num == 2 {
-							r.size = int64(f.varint)
-						}
-						return nil
-					})
-				}
-				return nil
-			})
-			refs = append(refs, r)
-			return err
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, within("mesh groups", err)
-	}
-	// Split the axes at the bounds that the references use, then move the named parts to the end.
-	type part struct{ axis, pre int64 }
-	var dims []int64
-	at := map[part]int{}
-	for axis, size := range sizes {
-		cuts := map[int64]bool{1: true, size: true}
-		for _, r := range refs {
-			if r.axis == int64(axis) && r.size > 0 {
-				cuts[r.pre], cuts[r.pre*r.size] = true, true
-			}
-		}
-		last := int64(1)
-		for pre := int64(2); pre <= size && size <= maxDevices; pre++ {
-			if cuts[pre] {
-				if pre%last != 0 {
-					return nil, fmt.Errorf("mesh groups: axis %d of size %d is split at %d and %d", axis, size, last, pre)
-				}
-				at[part{int64(axis), last}] = len(dims)
-				dims = append(dims, pre/last)
-				last = pre
-			}
-		}
-	}
-	var named []int64
-	group := int64(1)
-	isNamed := map[int64]bool{}
-	for _, r := range refs {
-		if r.axis < 0 || r.axis >= int64(len(sizes)) {
-			return nil, fmt.Errorf("mesh groups: axis %d of %d", r.axis, len(sizes))
-		}
-		want := r.size
-		if want == 0 {
-			want = sizes[r.axis]
-		}
-		for pre := r.pre; pre < r.pre*want; {
-			d, ok := at[part{r.axis, pre}]
-			if !ok {
-				return nil, fmt.Errorf("mesh groups: axis %d has no part at %d", r.axis, pre)
-			}
-			named = append(named, int64(d))
-			isNamed[int64(d)] = true
-			group *= dims[d]
-			pre *= dims[d]
-		}
-	}
-	var perm []int64
-	for d := range dims {
-		if !isNamed[int64(d)] {
-			perm = append(perm, int64(d))
-		}
-	}
-	ids, err := transposed(dims, append(perm, named...))
-	if err != nil {
-		return nil, within("mesh groups", err)
-	}
-	if len(devices) == len(ids) {
-		for i, id := range ids {
-			ids[i] = devices[id]
-		}
-	}
-	return cut(ids, int(group)), nil
 }
 
 // transposed lists 0..n-1, laid out in a box of the given dimensions, in the order of the permuted axes.
 func transposed(dims, perm []int64) ([]int64, error) {
 	n := int64(1)
 	for _, d := range dims {
-		if d < 1 || n*d > maxDevices {
+		if d < 1 || d > maxDevices/n {
 			return nil, fmt.Errorf("dimensions %v, want at most %d devices", dims, maxDevices)
 		}
 		n *= d

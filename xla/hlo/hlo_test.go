@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,32 +27,24 @@ func TestRecorded(t *testing.T) {
 	m := must.M1(Read("hlo_with_config", recorded(t)))
 	var got []string
 	for _, c := range m.Collectives() {
-		got = append(got, fmt.Sprintf("%s %s %d bytes in %d arrays, groups %v, x%d", c.Op, c.Purpose, c.Bytes, len(c.Shapes), c.Groups, c.Count))
+		got = append(got, fmt.Sprintf("%s %d bytes in %d arrays, groups %v, x%d", c.Op, c.Bytes, len(c.Shapes), c.Groups, c.Count))
 	}
-	for _, c := range m.Convolutions() {
-		got = append(got, fmt.Sprintf("%d images %s, %s -> %s, kernel gradient %v", c.Batch, c.InputShape, c.KernelShape, c.OutputShape, c.FilterGradient))
-	}
-	got = append(got, fmt.Sprintf("%d bytes aliased", m.AliasedBytes()))
 	want := []string{
-		"all-to-all images 1200 bytes in 8 arrays, groups [[0 1 2 3 4 5 6 7]], x1",
-		"all-reduce gradients 820 bytes in 3 arrays, groups [[0 1 2 3 4 5 6 7]], x1",
-		"all-gather keys 3584 bytes in 1 arrays, groups [[0 1 2 3 4 5 6 7]], x1",
+		"all-to-all 1200 bytes in 8 arrays, groups [[0 1 2 3 4 5 6 7]], x1",
+		"all-reduce 820 bytes in 3 arrays, groups [[0 1 2 3 4 5 6 7]], x1",
+		"all-gather 3584 bytes in 1 arrays, groups [[0 1 2 3 4 5 6 7]], x1",
 	}
-	for i, w := range want {
-		if i >= len(got) || got[i] != w {
-			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-			break
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	opcodes := map[string]int{}
+	for _, c := range m.Computations {
+		for _, i := range c.Instructions {
+			opcodes[i.Opcode]++
 		}
 	}
-	if last := got[len(got)-1]; last != "7984 bytes aliased" {
-		t.Errorf("got %s", last)
-	}
-	if n := len(m.Convolutions()); n != 5 {
-		t.Errorf("got %d convolutions, want 5:\n%s", n, strings.Join(got, "\n"))
-	}
-	ops := m.Opcodes()
-	if ops["all-reduce"] != 1 || ops["convolution"]+ops["dot"] != 5 || ops["parameter"] == 0 {
-		t.Errorf("got opcodes %v", ops)
+	if opcodes["all-reduce"] != 1 || opcodes["convolution"]+opcodes["dot"] != 5 || opcodes["parameter"] == 0 {
+		t.Errorf("got opcodes %v", opcodes)
 	}
 	if entry := m.computation(m.Entry); entry == nil || !strings.HasPrefix(entry.Name, "main") {
 		t.Errorf("entry computation %v", entry)
@@ -66,8 +59,7 @@ func TestCut(t *testing.T) {
 		if m, err := Read("hlo_with_config", data[:n]); err != nil {
 			failed++
 		} else {
-			m.Collectives()
-			m.Convolutions()
+			readAll(m)
 		}
 	}
 	if failed < len(data)/7/2 {
@@ -79,11 +71,22 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(module(1, computation(1, 1, inst(1, "all-reduce", array(f32, 2))))))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if m, err := Read("hlo", data); err == nil {
-			m.Collectives()
-			m.Convolutions()
-			m.AliasedBytes()
+			readAll(m)
 		}
 	})
+}
+
+// readAll calls all that reads a module.
+func readAll(m *Module) {
+	m.Collectives()
+	m.Temporaries()
+	_ = m.WriteText(io.Discard)
+	for _, c := range m.Computations {
+		for _, i := range c.Instructions {
+			i.Shape.Bytes()
+			i.Shape.Stored()
+		}
+	}
 }
 
 func TestReadErrors(t *testing.T) {
@@ -96,8 +99,11 @@ func TestReadErrors(t *testing.T) {
 		{"format", "mlir", good, `"mlir", want hlo`},
 		{"empty", "hlo", nil, "without computations"},
 		{"not wrapped", "hlo_with_config", []byte("\xff\xff\xff"), "hlo: "},
-		{"instruction", "hlo", module(1, computation(1, 1, msg{}.text(1, "broken").bytes(3, []byte{0xff}))), "instruction broken: shape"},
-		{"groups", "hlo", module(1, computation(1, 1, msg{}.bytes(92, msg{}.int(1, 3).int(2, 2).packed(3, 4)))), "3 groups of 2, of 4 devices"},
+		{"a shape that is no message", "hlo", module(1, computation(1, 1, msg{}.text(1, "broken").bytes(3, []byte{0xff}))), "hlo: module: proto"},
+		{"groups", "hlo", module(1, computation(1, 1, msg{}.text(1, "sum").bytes(92, msg{}.int(1, 3).int(2, 2).packed(3, 4)))), "instruction sum: iota groups: 3 groups of 2, of 4 devices"},
+		{"a layout of other axes", "hlo", module(1, computation(1, 1, inst(1, "add", tiledArray(f32, []int64{2, 3}, []int64{2, 0}, nil, 0)))), "f32[2,3]: the layout [2 0] is no order"},
+		{"an operand of its own", "hlo", module(1, computation(1, 1, inst(1, "bitcast", array(f32), 1))), "operand 1 is not among the instructions before it"},
+		{"long lists of groups", "hlo", module(1, computation(1, 1, slices.Repeat([]msg{msg{}.bytes(92, msg{}.int(1, 1).int(2, 1<<20).packed(3, 1<<20))}, 17)...)), "devices in the module's groups together"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if _, err := Read(test.format, test.data); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -105,7 +111,7 @@ func TestReadErrors(t *testing.T) {
 			}
 		})
 	}
-	if m, err := Read("hlo_with_config", msg{}.int(9, 4).bytes(2, nil).bytes(1, good).double(7, 1)); err != nil || m.Opcodes()["add"] != 1 {
+	if m, err := Read("hlo_with_config", msg{}.int(9, 4).bytes(2, nil).bytes(1, good).double(7, 1)); err != nil || m.Computations[0].Instructions[0].Opcode != "add" {
 		t.Errorf("a wrapped module with unknown fields: %v", err)
 	}
 }
@@ -125,9 +131,9 @@ func TestShape(t *testing.T) {
 		{tuple(), "()", 0},
 		{array(77, 2), "type77[2]", 0},
 	} {
-		s, err := readShape(test.data)
-		if err != nil || s.String() != test.text || s.Bytes() != test.bytes {
-			t.Errorf("got %s of %d bytes, %v; want %s of %d", s, s.Bytes(), err, test.text, test.bytes)
+		s := readOne(t, msg{}.bytes(3, test.data)).Shape
+		if s.String() != test.text || s.Bytes() != test.bytes {
+			t.Errorf("got %s of %d bytes, want %s of %d", s, s.Bytes(), test.text, test.bytes)
 		}
 	}
 }
@@ -163,26 +169,26 @@ func TestGroups(t *testing.T) {
 		{"mesh, minor half", msg{}.bytes(93, msg{}.bytes(1, mesh(4)).bytes(2, part(0, 2, 2))), [][]int64{{0, 1}, {2, 3}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			i, err := readInstruction(test.data)
-			if err != nil || !reflect.DeepEqual(i.Groups, test.want) {
-				t.Errorf("got %v, %v; want %v", i.Groups, err, test.want)
+			if got := readOne(t, test.data).Groups; !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
 	}
 	for name, bad := range map[string]msg{
-		"permutation": msg{}.int(1, 2).int(2, 2).packed(3, 2, 2).packed(4, 0, 0),
-		"too many":    msg{}.int(1, 1<<40).int(2, 1).packed(3, 1<<40),
-		"zero":        msg{}.int(1, 1).int(2, 1).packed(3, 0),
+		"permutation":         msg{}.bytes(92, msg{}.int(1, 2).int(2, 2).packed(3, 2, 2).packed(4, 0, 0)),
+		"too many":            msg{}.bytes(92, msg{}.int(1, 1<<40).int(2, 1).packed(3, 1<<40)),
+		"product wraps":       msg{}.bytes(92, msg{}.int(1, 1).int(2, 1).packed(3, 4, 1<<62)),
+		"groups wrap":         msg{}.bytes(92, msg{}.int(1, 1<<60+1).int(2, 1<<4).packed(3, 16)),
+		"zero":                msg{}.bytes(92, msg{}.int(1, 1).int(2, 1).packed(3, 0)),
+		"an axis split at 4":  msg{}.bytes(93, msg{}.bytes(1, mesh(6)).bytes(2, part(0, 1, 4))),
+		"axis 3 of 1":         msg{}.bytes(93, msg{}.bytes(1, mesh(6)).bytes(2, msg{}.int(1, 3))),
+		"axis of size 0":      msg{}.bytes(93, msg{}.bytes(1, mesh(0)).bytes(2, msg{}.int(1, 0))),
+		"a large axis":        msg{}.bytes(93, msg{}.bytes(1, mesh(1<<40)).bytes(2, msg{}.int(1, 0))),
+		"an axis named twice": msg{}.bytes(93, msg{}.bytes(1, mesh(2)).bytes(2, msg{}.int(1, 0)).bytes(2, msg{}.int(1, 0))),
 	} {
-		if _, err := readIota(bad); err == nil {
-			t.Errorf("%s: no error", name)
+		if m, err := Read("hlo", module(1, computation(1, 1, bad))); err == nil {
+			t.Errorf("%s: no error, but %v", name, m.Computations[0].Instructions[0].Groups)
 		}
-	}
-	if _, err := readMeshAxes(msg{}.bytes(1, mesh(6)).bytes(2, part(0, 1, 4))); err == nil {
-		t.Error("an axis of 6 splits at 4")
-	}
-	if _, err := readMeshAxes(msg{}.bytes(1, mesh(6)).bytes(2, msg{}.int(1, 3))); err == nil {
-		t.Error("axis 3 of a mesh with one axis")
 	}
 }
 
@@ -205,101 +211,26 @@ func TestCollectives(t *testing.T) {
 		computation(4, 1, on(6, inst(1, "collective-permute-start", tuple(array(bf16, 4, 9, 9, 3), array(bf16, 4, 9, 9, 3), array(s32), array(s32))))),
 	)))
 	type line struct {
-		op, purpose, opName string
-		bytes               int64
-		count               int
+		op, opName string
+		bytes      int64
+		count      int
 	}
 	var got []line
 	for _, c := range m.Collectives() {
-		got = append(got, line{c.Op, c.Purpose, c.OpName, c.Bytes, c.Count})
+		got = append(got, line{c.Op, c.OpName, c.Bytes, c.Count})
 	}
 	want := []line{
-		{"all-gather", Keys, "keys", 32 * 128 * 4, 2},
-		{"all-reduce", Gradients, "", 3*3*8*8*4 + 4, 1},
-		{"all-reduce", Statistics, "", 2 * 64 * 4, 1},
-		{"all-reduce", Statistics, "", 4, 1},
-		{"all-reduce", Statistics, "", 4, 1},
-		{"all-to-all", Features, "", 2 * 2 * 128 * 4, 1},
-		{"all-gather", Images, "", 32 * 8 * 8 * 3, 1},
-		{"collective-permute", Images, "", 4 * 9 * 9 * 3 * 2, 1},
+		{"all-gather", "keys", 32 * 128 * 4, 2},
+		{"all-reduce", "", 3*3*8*8*4 + 4, 1},
+		{"all-reduce", "", 2 * 64 * 4, 1},
+		{"all-reduce", "", 4, 1},
+		{"all-reduce", "", 4, 1},
+		{"all-to-all", "", 2 * 2 * 128 * 4, 1},
+		{"all-gather", "", 32 * 8 * 8 * 3, 1},
+		{"collective-permute", "", 4 * 9 * 9 * 3 * 2, 1},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%v\nwant\n%v", got, want)
-	}
-}
-
-// Forward convolutions, gradients of kernels as graphs and compilers write them, library calls and matrix products are
-// all found, with their number of images.
-func TestConvolutions(t *testing.T) {
-	nhwc := msg{}.int(7, 0).int(8, 3).packed(11, 1, 2).int(3, 2).int(4, 3).packed(6, 0, 1).int(9, 0).int(10, 3).packed(12, 1, 2)
-	asWritten := msg{}.int(7, 3).int(8, 0).packed(11, 1, 2).int(3, 0).int(4, 3).packed(6, 1, 2).int(9, 2).int(10, 3).packed(12, 0, 1)
-	window := func(size, dilation int64) msg {
-		d := msg{}.int(1, size).int(2, 1).int(5, dilation).int(6, 1)
-		return msg{}.bytes(1, d).bytes(1, d)
-	}
-	conv := func(i msg, dims, w msg) msg { return i.bytes(16, dims).bytes(15, w) }
-	target := func(i msg, name string) msg { return i.text(28, name) }
-	named := func(i msg, name string) msg { return i.bytes(7, msg{}.text(2, name)) }
-	p := func(id int64, dims ...int64) msg { return inst(id, "parameter", array(f32, dims...)) }
-	for _, test := range []struct {
-		name     string
-		module   msg
-		images   int64
-		gradient bool
-	}{
-		{"forward", module(1, computation(1, 3, p(1, 4, 9, 9, 3), p(2, 3, 3, 3, 8),
-			conv(inst(3, "convolution", array(f32, 4, 9, 9, 8), 1, 2), nhwc, window(3, 1)))), 4, false},
-		{"kernel gradient as written", module(1, computation(1, 3, p(1, 4, 9, 9, 3), p(2, 4, 9, 9, 8),
-			conv(inst(3, "convolution", array(f32, 3, 3, 3, 8), 1, 2), asWritten, window(9, 1)))), 4, true},
-		{"kernel gradient reordered", module(1, computation(1, 3, p(1, 3, 9, 9, 4), p(2, 9, 9, 4, 8),
-			conv(inst(3, "convolution", array(f32, 3, 3, 3, 8), 1, 2), nhwc, window(9, 1)))), 4, true},
-		{"kernel gradient with stride", module(1, computation(1, 3, p(1, 3, 2, 2, 4), p(2, 1, 1, 4, 8),
-			conv(inst(3, "convolution", array(f32, 3, 1, 1, 8), 1, 2), nhwc, window(1, 2)))), 4, true},
-		{"kernel gradient by groups of images", module(1, computation(1, 3, p(1, 4, 9, 9, 3), p(2, 9, 9, 1, 4),
-			conv(inst(3, "convolution", array(f32, 1, 1, 1, 4), 1, 2).int(58, 4), nhwc, window(9, 1)))), 4, true},
-		{"library call", module(1, computation(1, 3, p(1, 4, 9, 9, 3), p(2, 3, 3, 3, 8),
-			target(inst(3, "custom-call", tuple(array(f32, 4, 9, 9, 8), array(u8, 0)), 1, 2), "__onednn$convolution"))), 4, false},
-		{"cuDNN kernel gradient", module(1, computation(1, 3, p(1, 4, 9, 9, 3), p(2, 4, 9, 9, 8),
-			target(inst(3, "custom-call", tuple(array(f32, 3, 3, 3, 8), array(u8, 99)), 1, 2).bytes(16, nhwc), "__cudnn$convBackwardFilter"))), 4, true},
-		{"matrix product", module(1, computation(1, 4, p(1, 324, 8), p(2, 8, 16),
-			named(inst(3, "dot", array(f32, 324, 16), 1, 2), "convolution.7"), inst(4, "bitcast", array(f32, 4, 9, 9, 16), 3))), 4, false},
-		{"matrix product from images", module(1, computation(1, 4, p(1, 4, 9, 9, 8), inst(2, "reshape", array(f32, 324, 8), 1), p(3, 8, 16),
-			named(inst(4, "dot", array(f32, 324, 16), 2, 3), "convolution.7"))), 4, false},
-		{"matrix product in a fusion", module(2, computation(1, 3, p(1, 324, 8), p(2, 8, 16),
-			named(inst(3, "dot", array(f32, 324, 16), 1, 2), "convolution.7")),
-			computation(2, 5, p(1, 324, 8), p(2, 8, 16), inst(4, "fusion", array(f32, 324, 16), 1, 2).packed(38, 1),
-				inst(5, "bitcast", array(f32, 4, 9, 9, 16), 4))), 4, false},
-		{"matrix product that says nothing", module(1, computation(1, 3, p(1, 324, 8), p(2, 8, 16),
-			named(inst(3, "dot", array(f32, 324, 16), 1, 2), "convolution.7"))), 0, false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			m := must.M1(Read("hlo", test.module))
-			c := m.Convolutions()
-			if len(c) != 1 || c[0].Batch != test.images || c[0].FilterGradient != test.gradient {
-				t.Errorf("got %+v, want %d images, kernel gradient %v", c, test.images, test.gradient)
-			}
-		})
-	}
-	m := must.M1(Read("hlo", module(1, computation(1, 3, p(1, 324, 8), p(2, 8, 16), named(inst(3, "dot", array(f32, 324, 16), 1, 2), "dot_general.7")))))
-	if c := m.Convolutions(); len(c) != 0 {
-		t.Errorf("an ordinary matrix product is listed: %v", c)
-	}
-}
-
-func TestAliasedBytes(t *testing.T) {
-	param := func(number int64, shape msg) msg { return inst(number+1, "parameter", shape).int(9, number) }
-	m := module(1, computation(1, 1, param(0, array(f32, 4)), param(1, tuple(array(f32, 2), array(bf16, 3)))))
-	m = m.bytes(8, msg{}.
-		bytes(1, msg{}.packed(1, 0).int(2, 0).int(4, 2)).
-		bytes(1, msg{}.packed(1, 1).int(2, 1).packed(3, 1)).
-		bytes(1, msg{}.packed(1, 2).int(2, 9)))
-	got := must.M1(Read("hlo", m))
-	if got.AliasedBytes() != 16+6 {
-		t.Errorf("got %d bytes, want 22", got.AliasedBytes())
-	}
-	want := []Alias{{Output: []int64{0}, Must: true}, {Output: []int64{1}, Parameter: 1, Index: []int64{1}}, {Output: []int64{2}, Parameter: 9}}
-	if !reflect.DeepEqual(got.Aliases, want) {
-		t.Errorf("got %+v, want %+v", got.Aliases, want)
 	}
 }
 
@@ -319,5 +250,17 @@ func TestDevices(t *testing.T) {
 		if got, err := Devices(test.options); got != test.want || (err != nil) != test.bad {
 			t.Errorf("%x: got %d, %v; want %d", test.options, got, err, test.want)
 		}
+	}
+}
+
+func TestAliases(t *testing.T) {
+	m := module(1, computation(1, 1, inst(1, "parameter", array(f32)))).bytes(8, msg{}.
+		bytes(1, msg{}.packed(1, 0).int(2, 0).int(4, 2)).
+		bytes(1, msg{}.packed(1, 1).int(2, 1).packed(3, 1)).
+		bytes(1, msg{}.packed(1, 2).int(2, 9)))
+	got := must.M1(Read("hlo", m)).Aliases
+	want := []Alias{{Output: []int64{0}, Must: true}, {Output: []int64{1}, Parameter: 1, Index: []int64{1}}, {Output: []int64{2}, Parameter: 9}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

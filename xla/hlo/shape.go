@@ -20,28 +20,15 @@ type Layout struct {
 	Space int64     // 0: the device's main memory; a TPU has smaller ones on the chip
 }
 
-// XLA's PrimitiveType by number, with the bits of an element.
-var primitives = map[uint64]struct {
-	name string
-	bits int64
-}{
-	1: {"pred", 8}, 30: {"s1", 1}, 26: {"s2", 2}, 21: {"s4", 4}, 2: {"s8", 8}, 3: {"s16", 16}, 4: {"s32", 32}, 5: {"s64", 64},
-	31: {"u1", 1}, 27: {"u2", 2}, 22: {"u4", 4}, 6: {"u8", 8}, 7: {"u16", 16}, 8: {"u32", 32}, 9: {"u64", 64},
-	10: {"f16", 16}, 11: {"f32", 32}, 16: {"bf16", 16}, 12: {"f64", 64}, 15: {"c64", 64}, 18: {"c128", 128},
-	19: {"f8e5m2", 8}, 20: {"f8e4m3fn", 8}, 23: {"f8e4m3b11fnuz", 8}, 24: {"f8e5m2fnuz", 8}, 25: {"f8e4m3fnuz", 8},
-	28: {"f8e4m3", 8}, 29: {"f8e3m4", 8}, 32: {"f4e2m1fn", 4}, 33: {"f8e8m0fnu", 8},
-	14: {"opaque", 0}, 17: {"token", 0}, 34: {"buffer", 0},
+// elementBits is how many bits an element takes; types that are not here take none.
+var elementBits = map[string]int64{
+	"s1": 1, "u1": 1, "s2": 2, "u2": 2, "s4": 4, "u4": 4, "f4e2m1fn": 4,
+	"pred": 8, "s8": 8, "u8": 8, "f8e5m2": 8, "f8e4m3": 8, "f8e4m3fn": 8, "f8e4m3b11fnuz": 8, "f8e3m4": 8, "f8e5m2fnuz": 8, "f8e4m3fnuz": 8, "f8e8m0fnu": 8,
+	"s16": 16, "u16": 16, "f16": 16, "bf16": 16,
+	"s32": 32, "u32": 32, "f32": 32,
+	"s64": 64, "u64": 64, "f64": 64, "c64": 64,
+	"c128": 128,
 }
-
-const tupleType = 13
-
-var bits = func() map[string]int64 {
-	m := map[string]int64{}
-	for _, p := range primitives {
-		m[p.name] = p.bits
-	}
-	return m
-}()
 
 // Elements returns the number of elements of an array, 0 for a tuple.
 func (s Shape) Elements() int64 {
@@ -57,7 +44,7 @@ func (s Shape) Elements() int64 {
 
 // Bytes returns the size of the array, or of all arrays of the tuple; tokens and types without a size count 0.
 func (s Shape) Bytes() int64 {
-	total := (s.Elements()*bits[s.DType] + 7) / 8
+	total := (s.Elements()*elementBits[s.DType] + 7) / 8
 	for _, t := range s.Tuple {
 		total += t.Bytes()
 	}
@@ -87,7 +74,7 @@ func (s Shape) Stored() int64 {
 	for _, d := range dims {
 		n *= d
 	}
-	return (n*bits[s.DType] + 7) / 8
+	return (n*elementBits[s.DType] + 7) / 8
 }
 
 // tiled returns the dimensions after cutting the last of them into tiles: those of the grid of tiles, then a tile's.
@@ -138,55 +125,4 @@ func (s Shape) String() string {
 		parts = append(parts, strconv.FormatInt(d, 10))
 	}
 	return s.DType + "[" + strings.Join(parts, ",") + "]"
-}
-
-// readShape reads a ShapeProto.
-func readShape(b []byte) (Shape, error) {
-	var s Shape
-	var kind uint64
-	err := fields(b, func(f field) (err error) {
-		switch f.num {
-		case 2:
-			kind = f.varint
-		case 3:
-			s.Dims, err = appendInts(s.Dims, f)
-		case 4:
-			var t Shape
-			t, err = readShape(f.bytes)
-			s.Tuple = append(s.Tuple, t)
-		case 5:
-			s.Layout, err = readLayout(f.bytes)
-		}
-		return err
-	})
-	if kind != tupleType {
-		if s.DType = primitives[kind].name; s.DType == "" {
-			s.DType = "type" + strconv.FormatUint(kind, 10)
-		}
-	}
-	return s, within("shape", err)
-}
-
-// readLayout reads a LayoutProto.
-func readLayout(b []byte) (Layout, error) {
-	var l Layout
-	err := fields(b, func(f field) (err error) {
-		switch f.num {
-		case 1:
-			l.Order, err = appendInts(l.Order, f)
-		case 6:
-			var tile []int64
-			err = fields(f.bytes, func(f field) (err error) {
-				if f.num == 1 {
-					tile, err = appendInts(tile, f)
-				}
-				return err
-			})
-			l.Tiles = append(l.Tiles, tile)
-		case 8:
-			l.Space = int64(f.varint)
-		}
-		return err
-	})
-	return l, within("layout", err)
 }

@@ -1,9 +1,11 @@
-// Package programs keeps compiled programs on disk, so that what was compiled once is loaded the next time.
+// Package programs keeps what compilers made on disk, so that nothing is compiled twice: programs that engines run, and
+// compilations ahead of time, for reports. There is one folder, with one limit of its size.
 //
 //	store, err := programs.Default()
 //	e, err := xla.Open("cpu", xla.Options{Programs: store})
 //
-// A program is found by its [Key]: whoever asks puts into it whatever changes what a compiler makes.
+// A program is found by its [Key], which begins with its [Kind]: whoever asks puts into it whatever changes what a compiler
+// makes.
 //
 // # Safety
 //

@@ -9,12 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
-// ErrDamaged says that a stored program is not what was stored.
+// ErrDamaged says that what is stored is not what was stored.
 var ErrDamaged = errors.New("damaged")
 
 // DefaultLimit is how many bytes a Store may hold unless told otherwise.
@@ -28,7 +30,18 @@ const (
 	header = len(magic) + sha256.Size
 )
 
-// A Store is a folder of compiled programs, a file each. Several goroutines and processes may use it at once.
+// A Kind says what a stored program is for. It is the first part of its [Key]: what is of one kind is never found as
+// the other.
+type Kind string
+
+const (
+	// Running is a program in a plugin's own form: an engine loads and runs it.
+	Running Kind = "running"
+	// Ahead is what a compiler made of a program ahead of time, for a report: nothing of it is run.
+	Ahead Kind = "ahead of time"
+)
+
+// A Store is a folder of compiled programs of both kinds, a file each. Several goroutines and processes may use it at once.
 type Store struct {
 	// Dir is made when the first program is stored.
 	Dir string
@@ -40,10 +53,10 @@ type Store struct {
 	once sync.Once
 }
 
-// Key identifies a program by everything that decides what it is.
-func Key(parts ...string) string {
+// Key identifies a program of a kind by everything that decides what it is.
+func Key(kind Kind, parts ...string) string {
 	h := sha256.New()
-	for _, part := range parts {
+	for _, part := range append([]string{string(kind)}, parts...) {
 		fmt.Fprintf(h, "%d ", len(part))
 		io.WriteString(h, part)
 	}
@@ -101,27 +114,29 @@ func (s *Store) Put(key string, program []byte) error {
 	return nil
 }
 
-// write puts a program's file in its place.
-func (s *Store) write(key string, program []byte) (err error) {
-	f, err := os.CreateTemp(s.Dir, "*"+tempSuffix) // readable by nobody else
+// write puts a program's file in its place. Its temporary name is its own: several may write the same program at once.
+func (s *Store) write(key string, program []byte) error {
+	disk := durable.Disk{Private: true}
+	temp := filepath.Join(s.Dir, fmt.Sprintf("%s.%d-%d%s", key, os.Getpid(), writes.Add(1), tempSuffix))
+	err := durable.Write(disk, temp, func(w io.Writer) error {
+		for _, part := range [][]byte{[]byte(magic), checksum(key, program), program} {
+			if _, err := w.Write(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = durable.Rename(disk, temp, s.path(key))
+	}
 	if err != nil {
-		return err
+		return errors.Join(err, disk.RemoveAll(temp))
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	for _, part := range [][]byte{[]byte(magic), checksum(key, program), program} {
-		if _, err := f.Write(part); err != nil {
-			return errors.Join(err, f.Close())
-		}
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), s.path(key))
+	return nil
 }
+
+// writes counts this process's, for names of temporary files.
+var writes atomic.Int64
 
 func (s *Store) path(key string) string { return filepath.Join(s.Dir, key+suffix) }
 

@@ -248,15 +248,17 @@ func TestTell(t *testing.T) {
 	(&programs.Store{}).Tell(fs.ErrExist) // nobody listens
 }
 
-// TestKey: parts are kept apart.
+// TestKey: parts and kinds are kept apart.
 func TestKey(t *testing.T) {
 	seen := map[string]string{}
 	for _, parts := range [][]string{{}, {""}, {"", ""}, {"ab"}, {"a", "b"}, {"b", "a"}, {"a", "b", ""}, {"1 a"}} {
-		key := programs.Key(parts...)
-		if before, ok := seen[key]; ok || len(key) != 64 || key != programs.Key(parts...) {
-			t.Errorf("%q: key %s, that of %s", parts, key, before)
+		for _, kind := range []programs.Kind{programs.Running, programs.Ahead} {
+			key := programs.Key(kind, parts...)
+			if before, ok := seen[key]; ok || len(key) != 64 || key != programs.Key(kind, parts...) {
+				t.Errorf("%s %q: key %s, that of %s", kind, parts, key, before)
+			}
+			seen[key] = fmt.Sprintf("%s %q", kind, parts)
 		}
-		seen[key] = fmt.Sprintf("%q", parts)
 	}
 }
 

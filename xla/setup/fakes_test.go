@@ -38,11 +38,11 @@ func (f *fakePython) install(t *testing.T, bin string) {
 	t.Helper()
 	f.logFile = filepath.Join(t.TempDir(), "log")
 	script := "#!/bin/sh\necho \"$@\" >>" + f.logFile + "\n"
-	script += fmt.Sprintf("[ \"$1\" = -c ] && { echo cannot open shared object file; exit %d; }\n", b2i(f.cannot))
+	script += fmt.Sprintf("[ \"$1\" = -c ] && { echo cannot open shared object file >&2; exit %d; }\n", b2i(f.cannot))
 	script += fmt.Sprintf("case \"$*\" in *'pip --version') exit %d;; esac\n", b2i(f.noPip))
 	script += "while [ $# -gt 0 ]; do [ \"$1\" = --dest ] && dest=$2; shift; done\n"
 	if f.index == "" {
-		script += "echo 'ERROR: No matching distribution found for it'; exit 1\n"
+		script += "echo 'ERROR: No matching distribution found for it' >&2; exit 1\n"
 	} else {
 		script += "/bin/cp " + f.index + "/* $dest/\n"
 	}

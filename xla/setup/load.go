@@ -1,11 +1,14 @@
 package setup
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
+	"strings"
 	"time"
+
+	"github.com/mocotpu/mocotpu/xla/host/child"
 )
 
 // checkLoads loads a plugin in a child process, as a bad one may take its process down, and looks up its entry point.
@@ -15,17 +18,11 @@ func checkLoads(ctx context.Context, path string) error {
 	if err != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 	const program = "import ctypes, sys; ctypes.CDLL(sys.argv[1]).GetPjrtApi"
-	cmd := exec.CommandContext(ctx, python, "-c", program, path)
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return fmt.Errorf("%s does not load: %w: %s", path, ErrNotPlugin, lastLines(output.String(), 2))
+	_, err = child.Command{Args: []string{python, "-c", program, path}, Limit: time.Minute}.Run(ctx)
+	var failed *child.Error
+	if errors.As(err, &failed) {
+		return fmt.Errorf("%s does not load: %w: %w: %s", path, ErrNotPlugin, failed.Err, lastLines(strings.TrimSpace(failed.Words), 2))
 	}
-	return nil
+	return err
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 const markerFile = "installed.json"
@@ -64,5 +66,5 @@ func writeMarker(dir string, m marker) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, markerFile), append(text, '\n'), 0o644)
+	return durable.Replace(durable.Disk{}, filepath.Join(dir, markerFile), append(text, '\n'))
 }

@@ -1,16 +1,16 @@
 package setup
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/mocotpu/mocotpu/xla/host/child"
 )
 
 var (
@@ -25,40 +25,42 @@ var (
 		"and pip's settings with `python3 -m pip config list`")
 )
 
-// pip runs python3 -m pip with the user's configuration. Its temporary files go to dir; what has arrived of them is
-// told to progress, in bytes.
+// pipLimit is longer than any call of pip takes: 2.5 GB need an hour at 6 Mbit/s.
+const pipLimit = time.Hour
+
+// pip runs python3 -m pip with the user's configuration. Its temporary files go to dir; progress receives their
+// size in bytes as they grow.
 func pip(ctx context.Context, dir string, progress func(bytes int64), args ...string) error {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		return ErrNoPython
 	}
-	if err := exec.CommandContext(ctx, python, "-m", "pip", "--version").Run(); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	var failed *child.Error
+	_, err = child.Command{Args: []string{python, "-m", "pip", "--version"}, Limit: time.Minute}.Run(ctx)
+	if errors.As(err, &failed) {
 		return ErrNoPip
 	}
-	args = append([]string{"-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"}, args...)
-	cmd := exec.CommandContext(ctx, python, args...)
-	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "LC_ALL=C.UTF-8")
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	stop := watchSize(dir, progress)
-	err = cmd.Run()
-	stop()
-	switch text := strings.TrimSpace(output.String()); {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case strings.Contains(text, "No matching distribution") || strings.Contains(text, "connection"):
-		return fmt.Errorf("%w; pip says: %s", ErrNetwork, lastLines(text, 2))
-	default:
-		return fmt.Errorf("pip: %w: %s", err, lastLines(text, 4))
+	if err != nil {
+		return err
 	}
+	stop := watchSize(dir, progress)
+	_, err = child.Command{
+		Args:  append([]string{python, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"}, args...),
+		Env:   []string{"TMPDIR=" + dir, "LC_ALL=C.UTF-8"},
+		Limit: pipLimit,
+	}.Run(ctx)
+	stop()
+	if !errors.As(err, &failed) {
+		return err
+	}
+	text := strings.TrimSpace(failed.Words)
+	if strings.Contains(text, "No matching distribution") || strings.Contains(text, "connection") {
+		return fmt.Errorf("%w; pip says: %s", ErrNetwork, lastLines(text, 2))
+	}
+	return fmt.Errorf("pip: %w: %s", failed.Err, lastLines(text, 4))
 }
 
-// watchSize tells progress the size of all files under dir, every two seconds, until the function it returns is called.
+// watchSize calls progress with the size of all files under dir every two seconds, until the function it returns is called.
 func watchSize(dir string, progress func(bytes int64)) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {

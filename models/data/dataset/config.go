@@ -3,16 +3,14 @@
 //
 // # Errors
 //
-// Everything returns errors. Callers may act on [ErrInvalid], [data.ErrMissing] and [data.ErrCorrupt].
+// Everything returns errors. Callers may act on [settings.ErrInvalid], data.ErrMissing and data.ErrCorrupt.
 package dataset
 
 import (
-	"errors"
 	"fmt"
-)
 
-// ErrInvalid says that the settings do not suit the files.
-var ErrInvalid = errors.New("unusable data settings")
+	"github.com/mocotpu/mocotpu/xla/host/settings"
+)
 
 // Config names the images.
 type Config struct {
@@ -46,6 +44,28 @@ var (
 	Kinds  = []string{"glyphs", "mnist", "emnist", "cifar10", "cifar100", "folder"}
 	Splits = []string{"byclass", "bymerge", "balanced", "letters", "digits", "mnist"}
 )
+
+// Validate lists what is wrong with the settings, as a [settings.Error]. It looks at no files.
+func (c Config) Validate() error {
+	var p settings.Check
+	p.OneOf("kind", c.Kind, Kinds...)
+	if c.Kind == "emnist" {
+		p.OneOf("split", c.Split, Splits...)
+	} else {
+		p.That(c.Split == "", "split", "is %q, want none for kind %s", c.Split, c.Kind)
+	}
+	if c.Kind == "folder" {
+		p.That(c.Dir != "", "dir", "is empty, want the folder of images")
+		p.That(c.Canvas > 0, "canvas", "is %d, want the side of the canvas in pixels: 256 suits views of 224", c.Canvas)
+	} else {
+		p.That(c.Canvas == 0, "canvas", "is %d, want 0: kind %s has images of one size", c.Canvas, c.Kind)
+		p.That(!c.Unlabeled, "unlabeled", "is true, want false: kind %s has classes", c.Kind)
+	}
+	p.That(c.Workers >= 0, "workers", "is %d, want 0 (one for each CPU) or more", c.Workers)
+	p.That(c.TrainImages >= 0, "train_images", "is %d, want 0 (all) or more", c.TrainImages)
+	p.That(c.TestImages >= 0, "test_images", "is %d, want 0 (all) or more", c.TestImages)
+	return p.Err()
+}
 
 // Name is what package data calls the set: the kind, with the split of emnist behind a slash.
 func (c Config) Name() string {

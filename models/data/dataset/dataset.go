@@ -9,6 +9,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/stream"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // loadBytes is the most that [Config.Open] decodes into memory.
@@ -36,7 +37,7 @@ func load(source data.Source) (*data.Set, error) {
 	info := source.Info()
 	if info.N > loadBytes/info.ImageLen() {
 		return nil, fmt.Errorf("dataset: %w: %s: %d images of %d bytes do not go into memory: mocotpu data pack makes a set that need not",
-			ErrInvalid, info.Name, info.N, info.ImageLen())
+			settings.ErrInvalid, info.Name, info.N, info.ImageLen())
 	}
 	set := &data.Set{
 		Name: info.Name, N: info.N, Size: info.Size, Channels: info.Channels,
@@ -59,8 +60,8 @@ func load(source data.Source) (*data.Set, error) {
 }
 
 // Source opens a split as a run reads it, image by image. For a folder it is the packed set there, or its image files,
-// decoded on the way; broken, where it is not nil, is told of those that cannot be, from any goroutine. The caller
-// closes it.
+// decoded on the way. broken, where it is not nil, is called for each image that cannot be decoded, from any goroutine. The
+// caller closes the source.
 func (d Config) Source(split string, broken func(files.Broken)) (data.Source, error) {
 	options := data.Options{N: d.TrainImages, Seed: d.Seed}
 	if split == "test" {
@@ -92,7 +93,7 @@ func (d Config) openFolder(split string, broken func(files.Broken)) (data.Source
 		}
 		if d.Canvas != 0 && s.Meta.Canvas != d.Canvas {
 			return nil, errors.Join(fmt.Errorf("dataset: %w: %s is packed with canvas %d, want data.canvas, %d: set --canvas=%d, or pack it again",
-				ErrInvalid, dir, s.Meta.Canvas, d.Canvas, s.Meta.Canvas), s.Close())
+				settings.ErrInvalid, dir, s.Meta.Canvas, d.Canvas, s.Meta.Canvas), s.Close())
 		}
 		return s, nil
 	}
@@ -103,7 +104,7 @@ func (d Config) openFolder(split string, broken func(files.Broken)) (data.Source
 	return stream.New(list, stream.Options{Size: d.Canvas, Workers: d.Workers, Report: broken})
 }
 
-// packedDir is where the packed split is, or "" where the folder is not packed.
+// packedDir is the folder of the packed split, or "" where the folder is not packed.
 func (d Config) packedDir(split string) (string, error) {
 	train := filepath.Join(d.Dir, "train")
 	switch {
@@ -136,13 +137,4 @@ func Part(source data.Source, n int) data.Source {
 		cut.Labels = set.Labels[:n]
 	}
 	return &cut
-}
-
-// Pixels copies the images of a source, which go into memory.
-func Pixels(source data.Source) ([]uint8, error) {
-	set, err := load(source)
-	if err != nil {
-		return nil, err
-	}
-	return set.Pixels, nil
 }

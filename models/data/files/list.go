@@ -90,7 +90,7 @@ func readAt(f *os.File, offset, size int64, buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// Fingerprint returns the SHA-256, in hex, of the names, the classes and the sizes of all files: it tells whether a folder is still the one it was.
+// Fingerprint returns the SHA-256, in hex, of the names, the classes and the sizes of all files. It changes when the folder's files do.
 func (l *List) Fingerprint() (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %q\n", l.Len(), l.Classes)

@@ -177,7 +177,7 @@ func index(name string, r io.ReadSeeker, size int64) ([]member, error) {
 		if err != nil {
 			return nil, corrupt(name, "tar: %v", err)
 		}
-		// What is no file, and what macOS and others add to archives.
+		// Entries that are no files, and those that macOS and others add to archives.
 		if h.Typeflag != tar.TypeReg || strings.HasPrefix(filepath.Base(h.Name), ".") {
 			continue
 		}
@@ -216,7 +216,7 @@ func splitKey(name string) (key, extension string) {
 	return name, ""
 }
 
-// isSparse tells members whose bytes are not in one piece.
+// isSparse reports whether a member's bytes are not in one piece.
 func isSparse(h *tar.Header) bool {
 	for key := range h.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {

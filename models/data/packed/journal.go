@@ -12,10 +12,11 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/format/npy"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
-// journalFile says how far a set has come: what it promises is on the disk. It is replaced whole.
+// journalFile records how far a set has come. What it records is on the disk already. It is replaced as a whole.
 const journalFile = "progress.json"
 
 // journal is a set that is being packed.
@@ -48,28 +49,16 @@ func readJournal(dir string) (*journal, error) {
 
 func (j *journal) write(dir string) error { return replace(filepath.Join(dir, journalFile), j) }
 
-// replace puts value as JSON at name: a reader sees the old file or the new one, also after a crash.
-func replace(name string, value any) (err error) {
+// replace puts value as JSON at name, durably and whole.
+func replace(name string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return fmt.Errorf("packed: %w", err)
-	}
-	temp := name + ".tmp"
-	f, err := regular.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-	if err != nil {
-		return fmt.Errorf("packed: %w", err)
-	}
-	_, err = f.Write(append(text, '\n'))
 	if err == nil {
-		err = f.Sync()
+		err = durable.Replace(durable.Disk{}, name, append(text, '\n'))
 	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("packed: %w", err)
 	}
-	if err := os.Rename(temp, name); err != nil {
-		return fmt.Errorf("packed: %w", err)
-	}
-	return syncDir(filepath.Dir(name))
+	return nil
 }
 
 // column is an array that is being written, one element after the other.

@@ -25,7 +25,7 @@ const maxMeta = 256 << 20
 // format changes when older programs must not read newer sets.
 const format = 1
 
-// Meta is meta.json: what a packed set knows beside its arrays.
+// Meta is meta.json: what is known of a packed set beside its arrays.
 type Meta struct {
 	Format int `json:"format"`
 	// Count is N; Canvas is S, in pixels.
@@ -72,7 +72,7 @@ func ReadMeta(dir string) (Meta, error) {
 	return m, nil
 }
 
-// Is tells whether a folder holds a packed set.
+// Is reports whether a folder holds a packed set.
 func Is(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, metaFile))
 	return err == nil

@@ -160,12 +160,12 @@ func (s *Set) Prefetch(indices []int) {
 	n := s.info.ImageLen()
 	for _, i := range indices {
 		from := (start + i*n) / page * page
-		// It is advice: where it fails, the image is read when it is copied.
+		// The call is a hint: where it fails, the image is read when it is copied.
 		_ = unix.Madvise(whole[from:start+(i+1)*n], unix.MADV_WILLNEED)
 	}
 }
 
-// Close unmaps the files: what Info gave is gone, too.
+// Close unmaps the files. The slices that Info returned are invalid after it.
 func (s *Set) Close() error {
 	var first error
 	for _, m := range s.maps {

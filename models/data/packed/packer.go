@@ -260,7 +260,7 @@ func (p *packer) write(c *chunk) error {
 	return p.journal.write(p.part)
 }
 
-// finish writes what only the end knows, the headers and meta.json, and verifies the whole.
+// finish writes the headers and meta.json, which need the final number of images, and verifies the set.
 func (p *packer) finish() (Meta, error) {
 	m := p.journal.Meta
 	m.Count, m.Broken = p.journal.Rows, p.journal.brokenList(p.list)

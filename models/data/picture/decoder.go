@@ -101,7 +101,7 @@ func (d *Decoder) Squeeze(dst []uint8, file []byte) (aspect float32, err error) 
 	return float32(width) / float32(height), nil
 }
 
-// release gives the memory of a large image back.
+// release frees the memory of a large image.
 func (d *Decoder) release() { d.pix, d.rows = nil, nil }
 
 // open reads a file's header and returns the original's size and what decodes it, possibly at a fraction of that size.

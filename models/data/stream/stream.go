@@ -32,7 +32,7 @@ type Options struct {
 	Library picture.Library
 	// Workers is how many images are decoded at a time. Default: the CPUs that Go uses.
 	Workers int
-	// Report, where it is not nil, is told each broken image once, from any goroutine.
+	// Report, where it is not nil, is called once for each broken image, from any goroutine.
 	Report func(files.Broken)
 }
 
@@ -114,7 +114,7 @@ func (s *Stream) Fill(dst []uint8, rows []data.Row, indices []int) error {
 				row, err := s.one(w, dst[at*n:(at+1)*n], indices[at])
 				if err != nil {
 					once.Do(func() { failure = err })
-					next.Store(int64(len(indices))) // the others need not go on
+					next.Store(int64(len(indices))) // stops the other workers
 					return
 				}
 				rows[at] = row

@@ -43,19 +43,30 @@ type File interface {
 }
 
 // Disk is the real file system.
-type Disk struct{}
+type Disk struct {
+	// Private keeps new files and folders from everyone but the user: modes 0600 and 0700 instead of 0644 and 0755.
+	Private bool
+}
+
+// mode is that of a new folder or file.
+func (d Disk) mode(public os.FileMode) os.FileMode {
+	if d.Private {
+		return public &^ 0o077
+	}
+	return public
+}
 
 // MkdirAll implements [FileSystem].
-func (Disk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o755) }
+func (d Disk) MkdirAll(dir string) error { return os.MkdirAll(dir, d.mode(0o755)) }
 
 // Create implements [FileSystem].
-func (Disk) Create(name string) (File, error) {
-	return regular.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+func (d Disk) Create(name string) (File, error) {
+	return regular.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, d.mode(0o644))
 }
 
 // Append implements [FileSystem].
-func (Disk) Append(name string) (File, error) {
-	return regular.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+func (d Disk) Append(name string) (File, error) {
+	return regular.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, d.mode(0o644))
 }
 
 // Rename implements [FileSystem].
@@ -97,19 +108,44 @@ func Write(fs FileSystem, name string, write func(io.Writer) error) (err error) 
 	return f.Sync()
 }
 
-// Replace puts content at name: a reader sees the old file or the new one, also after a crash.
+// Replace puts content at name: a reader sees the old file or the new one, also after a crash. One writer of name at a
+// time: the content is first in name with [TempSuffix].
 func Replace(fs FileSystem, name string, content []byte) error {
-	temp := name + TempSuffix
-	err := Write(fs, temp, func(w io.Writer) error {
+	return ReplaceWith(fs, name, func(w io.Writer) error {
 		_, err := w.Write(content)
 		return err
 	})
+}
+
+// ReplaceWith is [Replace] for content that write writes.
+func ReplaceWith(fs FileSystem, name string, write func(io.Writer) error) error {
+	temp := name + TempSuffix
+	err := Write(fs, temp, write)
+	if err == nil {
+		err = Rename(fs, temp, name)
+	}
 	if err != nil {
-		fs.RemoveAll(temp) // best effort: the error above is what matters
+		fs.RemoveAll(temp) // best effort: the error is what matters
+	}
+	return err
+}
+
+// Rename puts the durable file or folder from in place of the file to, durably.
+func Rename(fs FileSystem, from, to string) error {
+	if err := fs.Rename(from, to); err != nil {
 		return err
 	}
-	if err := fs.Rename(temp, name); err != nil {
+	return fs.SyncDir(filepath.Dir(to))
+}
+
+// Place is [Rename] for a file that another program wrote, or this one by other means: it makes the content durable first.
+func Place(fs FileSystem, from, to string) error {
+	f, err := fs.Append(from)
+	if err != nil {
 		return err
 	}
-	return fs.SyncDir(filepath.Dir(name))
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return Rename(fs, from, to)
 }

@@ -41,6 +41,45 @@ func TestReplaceFaults(t *testing.T) {
 	}
 }
 
+// TestPlaceFaults: a file that another program wrote takes its name whole, or leaves the old one.
+func TestPlaceFaults(t *testing.T) {
+	for _, fault := range durabletest.Faults() {
+		for at := 0; ; at++ {
+			name := filepath.Join(t.TempDir(), "library.so")
+			if err := errors.Join(os.WriteFile(name, []byte("old"), 0o600), os.WriteFile(name+".part", []byte("new"), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			d := &durabletest.Disk{At: at, Fault: fault}
+			err := durable.Place(d, name+".part", name)
+			if got, _ := os.ReadFile(name); string(got) != "old" && string(got) != "new" {
+				t.Fatalf("%v at %d: content %q", fault, at, got)
+			}
+			if !d.Hit() {
+				if want := 5; err != nil || at != want {
+					t.Fatalf("error %v after %d operations, want none after open, sync, close, rename and sync of the folder", err, at)
+				}
+				break
+			}
+			if !errors.Is(err, fault.Err()) {
+				t.Fatalf("%v at %d: error %v, want it reported", fault, at, err)
+			}
+		}
+	}
+}
+
+// TestPrivate: what a private disk makes is the user's alone.
+func TestPrivate(t *testing.T) {
+	disk, dir := durable.Disk{Private: true}, filepath.Join(t.TempDir(), "folder")
+	if err := errors.Join(disk.MkdirAll(dir), durable.Replace(disk, filepath.Join(dir, "file"), nil)); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, "file"): 0o600} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: mode %v, error %v, want %v", name, info.Mode(), err, want)
+		}
+	}
+}
+
 // TestDiskAppends: a file grows at its end, across openings.
 func TestDiskAppends(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "rows")

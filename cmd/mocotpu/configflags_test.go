@@ -1,0 +1,71 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"github.com/mocotpu/mocotpu/models/run"
+)
+
+// otherValue is a value that a flag does not have.
+func otherValue(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "bool":
+		return map[string]string{"true": "false", "false": "true"}[f.Value.String()]
+	case "intSlice":
+		return "3,4"
+	case "list":
+		return "last=77"
+	case "string":
+		return "other"
+	}
+	return "77"
+}
+
+// Every flag changes the field that it is annotated with, and nothing else.
+func TestFlagsChangeTheirFields(t *testing.T) {
+	bound := pflag.NewFlagSet("", pflag.ContinueOnError)
+	bindConfig(bound, &run.Config{})
+	count := 0
+	bound.VisitAll(func(f *pflag.Flag) {
+		count++
+		before, after := run.Glyphs(), run.Glyphs()
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		bindConfig(flags, &after)
+		if err := flags.Set(f.Name, otherValue(flags.Lookup(f.Name))); err != nil {
+			t.Fatal(err)
+		}
+		field := f.Annotations[fieldOf][0]
+		for _, line := range run.Diff(before, after) {
+			if !strings.HasPrefix(line, field) {
+				t.Errorf("--%s changes %q, want a change of %s alone", f.Name, line, field)
+			}
+		}
+		if reflect.DeepEqual(before, after) {
+			t.Errorf("--%s changes nothing, want a change of %s", f.Name, field)
+		}
+	})
+	if count < 40 {
+		t.Errorf("%d flags, want all of them", count)
+	}
+}
+
+// A mistyped word is answered with the one that was probably meant.
+func TestDidYouMean(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"train --bacth=64", "did you mean --batch?"},
+		{"trian", "did you mean train?"},
+		{"train --preset=glyph", "did you mean glyphs?"},
+		{"train --arch=resnet81", "did you mean resnet18?"},
+		{"train --queue=100 --batch=128", "--queue is 100, want at least 128, the batch"},
+		{"train --batch=100", "--batch is 100, want a multiple of --bn-groups (8)"},
+	} {
+		code, stdout, stderr := call(t, strings.Fields(test.args)...)
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, test.want) {
+			t.Errorf("%s: code %d, %q, want code 2 and %q", test.args, code, stderr, test.want)
+		}
+	}
+}

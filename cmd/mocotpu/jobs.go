@@ -1,0 +1,38 @@
+package main
+
+import (
+	"encoding/json"
+
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/step"
+	"github.com/mocotpu/mocotpu/tpu/plan"
+	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/mesh"
+)
+
+// serveJobs does what this process was started for by another process of this program, and tells whether it was.
+func serveJobs() bool {
+	return plan.Serve(compileSource) || serveProbe() || benchEngines.Serve()
+}
+
+// compileSource compiles the very step that train runs with a configuration, which is the source.
+func compileSource(e *xla.Engine, source []byte) error {
+	var c run.Config
+	if err := json.Unmarshal(source, &c); err != nil {
+		return err
+	}
+	definition, err := c.Step()
+	if err != nil {
+		return err
+	}
+	m, err := mesh.New(e, e.NumDevices())
+	if err != nil {
+		return err
+	}
+	s, err := step.New(m, definition, c.Run.Seed)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.Compile(c.Data.Image())
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mocotpu/mocotpu/xla/host/settings"
+)
+
+// message is what the user reads of an error: settings are called by the flags that change them.
+func message(err error) string {
+	text := err.Error()
+	var list *settings.Error
+	if !errors.As(err, &list) {
+		return text
+	}
+	flags := flagNames()
+	named := list.Text(func(field string) string {
+		if flag, ok := flags[field]; ok {
+			return "--" + flag
+		}
+		if flag, ok := strings.CutPrefix(field, "bench."); ok {
+			return "--" + flag
+		}
+		return field
+	})
+	if len(list.Problems) > 1 {
+		named = "\n" + named
+	}
+	return strings.Replace(text, list.Error(), named, 1)
+}
+
+// didYouMeanFlag proposes the flag that a mistyped one was probably meant to be.
+func didYouMeanFlag(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return ""
+	}
+	if near := settings.Nearest(unknown.GetSpecifiedName(), flagsOf(cmd)); near != "" {
+		return ", did you mean --" + near + "?"
+	}
+	return ""
+}

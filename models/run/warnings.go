@@ -1,0 +1,31 @@
+package run
+
+import "fmt"
+
+// Warnings says what is allowed but probably not meant, for nTrain training
+// images: whole sentences for the user.
+func (c Config) Warnings(nTrain int) []string {
+	var w []string
+	m := c.MoCo
+	if m.Queue > nTrain {
+		w = append(w, fmt.Sprintf("queue longer than the data set: %d keys for %d images, so every image "+
+			"is its own negative; lower --queue", m.Queue, nTrain))
+	}
+	if c.Data.Canvas > 0 && c.Data.Canvas < c.Views.ImageSize {
+		w = append(w, fmt.Sprintf("views of %d pixels from a canvas of %d: they hold no more detail than the canvas; "+
+			"raise --canvas to %d or more", c.Views.ImageSize, c.Data.Canvas, c.Views.ImageSize))
+	}
+	if m.KeyMomentum == 1 {
+		w = append(w, "a key momentum of 1 leaves the key encoder as it began; lower --key-momentum to 0.999")
+	}
+	switch {
+	case m.Groups == 1 && m.Shuffle:
+		w = append(w, "--shuffle does nothing with one BatchNorm group; set --bn-groups to 8")
+	case m.Groups == 1:
+		w = append(w, "one BatchNorm group: the batch's statistics tell a query its key; "+
+			"set --bn-groups to 8 and --shuffle")
+	case !m.Shuffle:
+		w = append(w, "--shuffle is off: the groups' BatchNorm statistics tell a query its key")
+	}
+	return w
+}

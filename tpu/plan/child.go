@@ -1,0 +1,130 @@
+package plan
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mocotpu/mocotpu/tpu"
+	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/child"
+	"github.com/mocotpu/mocotpu/xla/programs"
+)
+
+// A Request is a program to compile in a child process.
+type Request struct {
+	// Topology is the TPU slice to compile for, as [tpu.Lookup] takes it; where it is "", Engine is the engine of this machine
+	// to compile for, as [xla.Open] takes it.
+	Topology, Engine string
+	// Options are those that topology or engine is opened with, but for Programs.
+	Options xla.Options
+	// Program is what the plan says of the program.
+	Program Program
+	// Source is the program in JSON, for the function that Serve was given.
+	Source json.RawMessage
+}
+
+// Target is what the request is for. The devices of an engine are 0 where all are meant.
+func (r Request) Target() (Target, error) {
+	if r.Topology == "" {
+		return Engine(r.Engine, r.Options.Devices), nil
+	}
+	t, err := tpu.Lookup(r.Topology)
+	if err != nil {
+		return Target{}, err
+	}
+	return TPU(t, r.Options.Devices), nil
+}
+
+// open opens what the request is for, and names it for the store.
+func (r Request) open() (e *xla.Engine, target string, err error) {
+	if r.Topology == "" {
+		if e, err = xla.Open(r.Engine, r.Options); err != nil {
+			return nil, "", err
+		}
+		return e, fmt.Sprintf("%s/%d", e.EngineName(), e.NumDevices()), nil
+	}
+	t, err := tpu.Lookup(r.Topology)
+	if err != nil {
+		return nil, "", err
+	}
+	if e, err = tpu.Open(t, r.Options); err != nil {
+		return nil, "", err
+	}
+	return e, fmt.Sprintf("%s/%d", t.LibTPU(), e.NumDevices()), nil
+}
+
+type (
+	// work is what the child gets: a request, and the store without what cannot travel.
+	work struct {
+		Request
+		Folder string // "" for no store
+		Limit  int64
+	}
+	// done is what it gives back.
+	done struct {
+		Compilation *Compilation
+		Notices     []string // that the store was told
+	}
+)
+
+// compiling is the job. A compilation has the program's text, and the compiled program.
+var compiling = child.Job[work, done]{Name: "compile", Errors: []error{xla.ErrNoPlugin, tpu.ErrUnknown}, Most: 4 << 30}
+
+// Serve compiles what InChild asks for and returns true, if this process was started for that; else it returns false at
+// once. build compiles the one program that source describes on the engine. A program that calls InChild begins its main
+// function with Serve, see [child.Job].
+func Serve(build func(e *xla.Engine, source []byte) error) bool {
+	return compiling.Serve(func(_ context.Context, w work) (d done, err error) {
+		e, target, err := w.open()
+		if err != nil {
+			return d, err
+		}
+		defer e.Close()
+		var store *programs.Store
+		if w.Folder != "" {
+			store = &programs.Store{Dir: w.Folder, Limit: w.Limit, Told: func(err error) { d.Notices = append(d.Notices, err.Error()) }}
+		}
+		d.Compilation, err = Compile(e, target, store, func() error { return build(e, w.Source) })
+		return d, err
+	})
+}
+
+// InChild compiles in a child process, which may take so long, and makes the plan: a compiler can't be told to stop, a fault
+// in it ends its process, and libtpu compiles for one topology in a process. What was compiled before comes from the store,
+// which may be nil.
+//
+// The error matches [child.ErrLimit] for a compilation that took too long, [xla.ErrNoPlugin] where libtpu or the engine is not
+// installed, and is a [*child.Error] where the compiler ended its process.
+func InChild(ctx context.Context, r Request, store *programs.Store, limit time.Duration) (*Compilation, *Plan, error) {
+	target, err := r.Target()
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Options.Programs = nil
+	w := work{Request: r}
+	if store != nil {
+		w.Folder, w.Limit = store.Dir, store.Limit
+	}
+	d, err := compiling.Ask(ctx, w, limit)
+	var ended *child.Error
+	switch {
+	case errors.As(err, &ended):
+		return nil, nil, fmt.Errorf("plan: the compiler for %s ended its process: %w", target.Name, err)
+	case err != nil:
+		return nil, nil, err
+	}
+	if store != nil && len(d.Notices) > 0 {
+		store.Tell(errors.New(d.Notices[0]))
+	}
+	if target.Devices == 0 {
+		target.Devices = d.Compilation.Devices
+	}
+	p, err := Of(d.Compilation, target, r.Program)
+	if err != nil {
+		return nil, nil, err
+	}
+	return d.Compilation, p, nil
+}
