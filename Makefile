@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 PROTOC := github.com/jhump/goprotoc/cmd/goprotoc@v0.5.0
 PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 
-.PHONY: help build setup tools demo test generate results check bench slow fuzz interop
+.PHONY: help build setup tools demo test generate results check bench slow fuzz stress sanitize interop
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,12 @@ FUZZ := models/data:FuzzIDX models/data:FuzzCIFAR models/data/files:FuzzTar mode
 fuzz: ## look for files that break a reader, 30 seconds each (FUZZTIME=1h, FUZZ=models/run:FuzzRecord)
 	@for target in $(FUZZ); do \
 		$(GO) test -run XXX -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$${target%:*}" || exit 1; done
+
+stress: setup ## the tests on eight devices 200 times while all cores are busy (hours); stacks of a hang in bin/stress
+	.ci/stress.sh 200
+
+sanitize: build ## the CPU plugin's tests with AddressSanitizer and UndefinedBehaviorSanitizer in it
+	.ci/sanitize.sh
 
 interop: setup bin/peers/ready ## run exported encoders in torchvision, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
 	PYTHONDONTWRITEBYTECODE=1 bin/peers/bin/python models/convert/testdata/interop.py $(MOCOTPU)

@@ -38,6 +38,7 @@ type Code int
 const (
 	Unknown            Code = 2
 	InvalidArgument    Code = 3
+	DeadlineExceeded   Code = 4 // a device made no progress for too long
 	NotFound           Code = 5
 	ResourceExhausted  Code = 8 // usually out of device memory
 	FailedPrecondition Code = 9

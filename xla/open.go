@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -161,7 +162,7 @@ func quietLogs(name string) error {
 // newClient makes a client of the plugin, wrapped as a GoMLX backend.
 func (p *plugin) newClient(name string, options pjrt.NamedValuesMap) (*xla.Backend, error) {
 	if name == "cpu" && !p.used {
-		restore, err := setFlag(terminateFlag, terminateSeconds)
+		restore, err := setFlags(cpuFlags(int(options[deviceCount].(int64)), runtime.GOMAXPROCS(0)))
 		if err != nil {
 			return nil, err
 		}
@@ -176,12 +177,15 @@ func (p *plugin) newClient(name string, options pjrt.NamedValuesMap) (*xla.Backe
 	return xla.NewWithOptions(config, options)
 }
 
+// deviceCount is the option of the CPU plugins for their virtual devices.
+const deviceCount = "cpu_device_count"
+
 // clientOptions are the options that the plugin's client is made with.
 func clientOptions(name string, o Options) pjrt.NamedValuesMap {
 	options := pjrt.NamedValuesMap{}
 	switch name {
 	case "cpu":
-		options["cpu_device_count"] = int64(max(1, o.Devices))
+		options[deviceCount] = int64(max(1, o.Devices))
 	case "cuda":
 		if o.Devices > 0 {
 			visible := make([]int64, o.Devices)
