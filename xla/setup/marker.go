@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 const markerFile = "installed.json"
@@ -48,10 +49,13 @@ func (m marker) plugin(engine, dir string) Plugin {
 	return Plugin{Engine: engine, Path: path, Version: m.Version, Dir: filepath.Dir(path)}
 }
 
+// maxMarker bounds a marker, which has a few hundred bytes.
+const maxMarker = 1 << 20
+
 func readMarker(dir string) (marker, error) {
 	var m marker
 	path := filepath.Join(dir, markerFile)
-	text, err := os.ReadFile(path)
+	text, err := regular.ReadFile(path, maxMarker)
 	if err != nil {
 		return m, err
 	}
