@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # sanitize.sh: builds the CPU plugin with AddressSanitizer and UndefinedBehaviorSanitizer into bin/sanitize, and runs its
-# tests there, with those of package xla on several devices and on faults. ThreadSanitizer needs every library of the process to be built with it: the wheel's is not, and its
-# atomics and locks, unseen, would make races of nearly all that crosses into it.
+# tests there, with those of package xla on several devices and on faults.
+#
+# ThreadSanitizer needs every library of the process to be built with it. The wheel's is not: its atomics and locks would
+# go unseen, and nearly all that crosses into it look like a race.
 set -euo pipefail
 
 # g++ 12 takes no null checks within constant expressions of absl's; the wheel hides the type information that vptr needs.
