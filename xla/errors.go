@@ -11,6 +11,9 @@ import (
 // it; the text says how to get it.
 var ErrNoPlugin = errors.New("xla: no plugin")
 
+// ErrOptions says that an engine is asked for what no engine does, by Options or by a variable of the environment.
+var ErrOptions = errors.New("xla: unusable options")
+
 // ErrClosed says that the engine was closed.
 var ErrClosed = errors.New("xla: the engine is closed")
 

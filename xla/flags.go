@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // XLA ends the process when it meets a word in XLA_FLAGS that it does not know, or a flag file that it cannot open. So
@@ -13,13 +15,16 @@ import (
 // libraries are loaded by then. XLA takes a boolean without a value, too; here every flag needs one, since a text or
 // number without one ends the process. What is not caught is a value of the wrong type.
 
+// maxFlags bounds a file of flags, in bytes.
+const maxFlags = 1 << 20
+
 var flagWord = regexp.MustCompile(`(?s)^--(xla_[a-z0-9_]+)=`)
 
 // checkFlags refuses what XLA_FLAGS holds if XLA would. Call it after the plugin is loaded and before it is used.
 func checkFlags() error {
 	text := os.Getenv("XLA_FLAGS")
 	if trimmed := strings.TrimLeft(text, " \t\r\n"); trimmed != "" && trimmed[0] != '-' {
-		file, err := os.ReadFile(text)
+		file, err := regular.ReadFile(text, maxFlags)
 		if err != nil {
 			return &Error{
 				Op: "XLA_FLAGS", Code: InvalidArgument,

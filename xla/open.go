@@ -35,13 +35,16 @@ type Options struct {
 	GPU engine.GPU
 }
 
+// maxDevices is that of the largest TPU pods; on the CPU each takes memory and threads.
+const maxDevices = 4096
+
 // Open opens an engine: "go", "cpu", "cuda", "tpu", or "auto", which takes the first of tpu, cuda, cpu and go that is
 // installed, opens and has the devices asked for. It never downloads anything. Several engines may be open at a time.
 //
 // A missing plugin is an ErrNoPlugin, a failure inside the plugin an *Error.
 func Open(name string, o Options) (*Engine, error) {
-	if o.Devices < 0 {
-		return nil, fmt.Errorf("xla: %d devices, want 0 or more", o.Devices)
+	if o.Devices < 0 || o.Devices > maxDevices {
+		return nil, fmt.Errorf("%w: %d devices, want 0 to %d: --devices", ErrOptions, o.Devices, maxDevices)
 	}
 	if err := o.GPU.Validate(); err != nil {
 		return nil, fmt.Errorf("xla: gpu: %w", err)
@@ -116,6 +119,11 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 	defer opening.Unlock()
 	if err := quietLogs(name); err != nil {
 		return nil, err
+	}
+	if name == "cpu" {
+		if err := shareHost(); err != nil {
+			return nil, err
+		}
 	}
 	p, err := openPlugin(name, found.Path, compileOnly)
 	if err != nil {

@@ -38,7 +38,7 @@ func newCompile() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compile",
 		Short: "Compile the training step, for a TPU that need not be there, and report what it needs",
-		Long: "Compiles the very step that train runs with the same flags, for a TPU slice (--topology, through libtpu, without a\n" +
+		Long: "Compiles the step that train runs with the same flags, for a TPU slice (--topology, through libtpu, without a\n" +
 			"TPU) or for an engine of this machine (--backend), and reports: the memory of a device against what it has, the\n" +
 			"largest temporaries and their layers, the exchanges among devices, and the time of a step were everything ideal.\n" +
 			"Several targets make a table. What was compiled is kept with the other compiled programs (see mocotpu doctor --help);\n" +

@@ -12,11 +12,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/mocotpu/mocotpu/xla/host/child"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
 const (
@@ -121,7 +121,7 @@ func compile(ctx context.Context, compiler, src, wheelDir, out string) error {
 	objects := make([]string, len(units))
 	errs := make([]error, len(units))
 	extra := strings.Fields(os.Getenv("CXXFLAGS"))
-	var running sync.WaitGroup
+	var running guard.Group
 	for i, unit := range units {
 		objects[i] = filepath.Join(filepath.Dir(out), fmt.Sprintf("unit%d.o", i))
 		running.Go(func() {
