@@ -78,10 +78,9 @@ static void* describe(client* c) {
 
 // Finds an option by its name, NULL if it is not there or is no text.
 static const mt_named_value* option(const mt_client_create* a, const char* name) {
-  for (size_t i = 0; i < a->num_options; i++) {
-    const mt_named_value* v = a->options + i;
+  const mt_named_value* v = a->options;
+  for (const mt_named_value* end = v + a->num_options; v < end; v++)
     if (v->type == MT_STRING && v->name_size == strlen(name) && !memcmp(v->name, name, v->name_size)) return v;
-  }
   return NULL;
 }
 
