@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 PROTOC := github.com/jhump/goprotoc/cmd/goprotoc@v0.5.0
 PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 
-.PHONY: help build setup tools demo test generate check bench slow fuzz interop
+.PHONY: help build setup tools demo test generate results check bench slow fuzz stress sanitize interop
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ protoc = $(GO) run $(PROTOC) --plugin=protoc-gen-go="$$($(GO) tool -n protoc-gen
 generate: ## make the Go code of the .proto files anew
 	$(call protoc,.)
 
+results: ## write the recorded measurements of docs/results into README and docs
+	$(GO) run ./docs/results
+
 check: ## format, vet, lint, tidiness; then a build of models without cgo
 	@test -z "$$($(GO) run $(GOFUMPT) -l .)" || { $(GO) run $(GOFUMPT) -l .; echo "gofumpt these files"; exit 1; }
 	$(GO) vet ./...
@@ -56,10 +59,20 @@ bench: setup $(if $(PYTHON),,bin/peers/ready) ## time training here, beside PyTo
 slow: setup tools ## the tests that take longer than CI's 20 minutes
 	$(GO) test -timeout 3h -tags slow -run Slow ./...
 
-fuzz: ## look for files that break a reader, 30 seconds each
-	@for target in models/data:FuzzIDX models/data:FuzzCIFAR models/data/files:FuzzTar models/format/npy:FuzzReadHeader \
-			models/data/picture:FuzzSqueeze xla/hlo:FuzzRead xla:FuzzPrepare; do \
-		$(GO) test -run XXX -fuzz "$${target#*:}\$$" -fuzztime 30s -fuzzminimizetime 10x "./$${target%:*}" || exit 1; done
+FUZZTIME ?= 30s
+FUZZ := models/data:FuzzIDX models/data:FuzzCIFAR models/data/files:FuzzTar models/data/picture:FuzzSqueeze \
+	models/encoder:FuzzManifest models/format/npy:FuzzReadHeader models/format/pickle:FuzzRead models/format/safetensors:FuzzRead \
+	models/format/torchfile:FuzzOpen models/run:FuzzRecord models/run:FuzzMetrics xla/hlo:FuzzRead xla:FuzzPrepare
+
+fuzz: ## look for files that break a reader, 30 seconds each (FUZZTIME=1h, FUZZ=models/run:FuzzRecord)
+	@for target in $(FUZZ); do \
+		$(GO) test -run XXX -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$${target%:*}" || exit 1; done
+
+stress: setup ## the tests on eight devices 200 times while all cores are busy (hours); stacks of a hang in bin/stress
+	.ci/stress.sh 200
+
+sanitize: build ## the CPU plugin's tests with AddressSanitizer and UndefinedBehaviorSanitizer in it
+	.ci/sanitize.sh
 
 interop: setup bin/peers/ready ## run exported encoders in torchvision, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
 	PYTHONDONTWRITEBYTECODE=1 bin/peers/bin/python models/convert/testdata/interop.py $(MOCOTPU)

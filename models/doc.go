@@ -1,4 +1,5 @@
 // Package models is the map of mocotpu: it holds no code, its subpackages do, in the order an image travels.
+// docs/architecture.md follows an image through them phase by phase, and docs/rationale.md says why they are as they are.
 //
 //	models/data      reads data sets: images uint8 [N, size, size, channels], labels int32 [N]
 //	models/data/...  files lists image files, picture decodes them, stream does so on the way, packed keeps them as
@@ -30,13 +31,18 @@
 //	xla/mesh                   compiles a graph function over a row of devices
 //	xla/host/settings          what is wrong with a tree of settings, field by field
 //	xla/host/child             other programs, and parts of this one, as child processes
+//	xla/host/regular           opens regular files only, without waiting for what is none
+//	xla/host/limits            the memory and the CPUs that the container leaves the process
+//	xla/host/guard             goroutines whose panics reach those who wait for them
 //	xla/host/durable           files that survive a crash, and the file system that a test breaks
 //	xla/setup                  installs and finds PJRT plugins
 //	xla/cpuplugin              our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
 //	tpu                        Cloud TPUs by name, and a compiler for those that are not there
 //	tpu/plan                   compiles a program ahead of time, and reports what it needs and takes
 //	cmd/mocotpu                the command
+//	cmd/mocotpu/bench          times training and reading here, beside PyTorch and JAX; benchstat reads its reports
 //	notebooks/show             pictures, charts and tables in a GoNB notebook
+//	docs/results               recorded measurements, and the program that writes them into README and docs
 //
 // # Words
 //

@@ -10,9 +10,13 @@ import (
 	"testing"
 )
 
-// Every package says what it is for, and the map names it.
+// Every package says what it is for, and the map and the page of the architecture name it.
 func TestTheMapIsWhole(t *testing.T) {
 	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	architecture, err := os.ReadFile("../docs/architecture.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +39,9 @@ func TestTheMapIsWhole(t *testing.T) {
 		}
 		if strings.Contains(folder, "internal") || strings.HasSuffix(folder, "test") {
 			continue
+		}
+		if !strings.Contains(string(architecture), "`"+folder+"`") {
+			t.Errorf("docs/architecture.md does not name `%s`: say in which phase it has a part", folder)
 		}
 		listed := folder
 		if strings.HasPrefix(folder, "models/data/") {

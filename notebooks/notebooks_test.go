@@ -67,7 +67,7 @@ var wanted = map[string][]string{
 	"01_two_views.ipynb":       {"62 classes", "drawn again, the same: true", "epoch 1, view 2", "data:image/png"},
 	"02_pretrain_glyphs.ipynb": {"kNN top-1 (k=200): untrained", "metrics.jsonl", "<b>Loss</b>", `class="line"`},
 	"03_shuffling_bn.ipynb":    {"own key found", "shuffle false", "8 devices: own key found", "largest difference between 1 and 8 devices"},
-	"04_what_it_learned.ipynb": {"linear, rate", "95 % interval", "taken for", "data:image/png"},
+	"04_what_it_learned.ipynb": {"linear-fast, lr", "95 % interval", "taken for", "data:image/png"},
 	"05_tpu_plan.ipynb":        {"v5e-8", "for v3-8: 8 devices", "all-to-all", "bfloat16"},
 }
 

@@ -89,7 +89,18 @@ typedef struct {
   void *loaded, *options; void* const* const* arguments; size_t num_devices, num_args; void** const* outputs; void** complete;
   void* device;
 } mt_execute;
+typedef struct {
+  size_t struct_size; void* extension;
+  void *send_callbacks, *recv_callbacks; size_t num_send_ops, num_recv_ops; int launch_id;
+} mt_execute_options;
 typedef struct { size_t struct_size; void* extension; void* event; } mt_event_await;
+typedef struct { size_t struct_size; void* extension; void* event; } mt_event_destroy;
+typedef struct {
+  size_t struct_size; void* extension;
+  void* event; void (*callback)(void* error, void* argument); void* argument;
+} mt_event_on_ready;
+typedef struct { size_t struct_size; void* extension; void* executable; size_t count; } mt_num_outputs;
+typedef struct { size_t struct_size; void* extension; void* buffer; } mt_buffer_destroy;
 typedef struct { size_t struct_size; void* extension; void* executable; mt_program* program; } mt_optimized_program;
 typedef struct {
   size_t struct_size; void* extension;

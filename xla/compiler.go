@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // describeCompiler names the plugin, the devices, the environment that compilers read, and this machine's processor: a
@@ -74,7 +76,7 @@ func processor(cpuinfo string) (string, error) {
 }
 
 // compilerVariables are the environment variables that change what a compiler does, or begin the names of such.
-var compilerVariables = []string{"XLA_", "TF_XLA_", "LIBTPU_", "TF_ENABLE_ONEDNN_OPTS=", "MOCOTPU_CPU_CONVOLUTIONS=", "NVIDIA_TF32_OVERRIDE="}
+var compilerVariables = []string{"XLA_", "TF_XLA_", "LIBTPU_", "TF_ENABLE_ONEDNN_OPTS=", "MOCOTPU_CPU_CONVOLUTIONS=", "NVIDIA_TF32_OVERRIDE=", threadsVariable + "="}
 
 // compilerEnvironment is the environment as far as compilers read it, with the file of flags that XLA_FLAGS may name.
 func compilerEnvironment() string {
@@ -85,7 +87,7 @@ func compilerEnvironment() string {
 		}
 	}
 	slices.Sort(found)
-	if file, err := os.ReadFile(os.Getenv("XLA_FLAGS")); err == nil {
+	if file, err := regular.ReadFile(os.Getenv("XLA_FLAGS"), maxFlags); err == nil {
 		found = append(found, string(file))
 	}
 	return strings.Join(found, "\n")

@@ -22,12 +22,15 @@
 // A plugin that is not installed is an ErrNoPlugin; a failed PJRT call is an *Error with PJRT's code and text. GoMLX
 // wraps them: use errors.Is and errors.As.
 //
+// A program on several devices of our CPU plugin ends when one of them fails: the error names the device. Where one does
+// not arrive at a collective operation, that is reported after 20 seconds (OnNotice), and the execution fails with
+// DeadlineExceeded after a minute for every device that a core has to serve, at most ten. XLA's flags change both times,
+// for the process (--xla_cpu_collective_call_warn_stuck_timeout_seconds and
+// --xla_cpu_collective_call_terminate_timeout_seconds in XLA_FLAGS). Programs on several devices run one at a time.
+//
 // XLA ends the process, with no error, in these cases:
-//   - a device does not arrive at a collective: XLA CPU waits 20 seconds, warns, waits again and aborts. It happens when
-//     some devices' threads don't run, or when two programs with collectives run at once on the same devices: run one
-//     at a time. XLA's own second wait of 40 seconds is set to 600 here, since a slow machine with many virtual devices
-//     can need it; XLA_FLAGS overrides it (--xla_cpu_collective_call_terminate_timeout_seconds, and
-//     --xla_cpu_collective_call_warn_stuck_timeout_seconds for the first);
+//   - a device does not arrive at a collective operation in go-xla's prebuilt CPU plugin, after the same two times;
+//   - the host has no memory for what a program on the CPU computes;
 //   - a word in XLA_FLAGS is unknown or wrong. Open refuses unknown words, words without a value, and a missing flag
 //     file; a value of the wrong type still ends the process;
 //   - libtpu finds its lock file held by another process (ALLOW_MULTIPLE_LIBTPU_LOAD=1 lets it go on), or traps inside

@@ -1,7 +1,6 @@
 package xla
 
 import (
-	"fmt"
 	"maps"
 	"sync"
 
@@ -27,11 +26,11 @@ type Engine struct {
 	skipped         []error
 	stored          *stored // nil: programs are compiled
 
-	alive   sync.RWMutex // held for reading while anything of the backend is in use, for writing by Close
-	closed  bool
+	use     use
 	compile sync.Mutex // one compilation at a time
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex  // guards what follows
+	unfreed  []finalizer // of memory that devices may still read: never freed
 	owned    map[uint64]finalizer
 	lastID   uint64
 	donated  map[int]int
@@ -84,7 +83,8 @@ func (e *Engine) Donate(aliases map[int]int) {
 }
 
 // BeforeCompile has f see each program just before the compiler gets it: its text is there (Program.StableHLO), the rest
-// is not. An error of f's refuses the program and is the error of the compilation. f must not use the engine; nil ends it.
+// is not. An error of f's refuses the program and is the error of the compilation. f may read the engine, and must not compile with it; nil ends
+// it.
 func (e *Engine) BeforeCompile(f func(*Program) error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -124,55 +124,6 @@ func (e *Engine) Release() {
 		p.release()
 	}
 }
-
-// Close frees the engine's buffers, programs and client, after running computations are done. Tensors that were inputs
-// or outputs can't be read any more: take what is needed before (tensors.Tensor.ToLocal), and do not keep slices of
-// their memory. Further use returns ErrClosed; a second Close does nothing.
-func (e *Engine) Close() {
-	e.alive.Lock()
-	defer e.alive.Unlock()
-	if e.closed {
-		return
-	}
-	e.closed = true
-	e.Release()
-	e.mu.Lock()
-	owned := e.owned
-	e.owned = nil
-	e.mu.Unlock()
-	// PJRT wants everything made by a client gone before the client; the finalizers of go-xla keep no order.
-	for _, free := range owned {
-		_ = free() // a buffer that can't be freed must not keep the rest
-	}
-	clients.Delete(e.client)
-	e.Backend.Finalize()
-	engines.Delete(e)
-}
-
-// Finalize is Close, for GoMLX.
-func (e *Engine) Finalize() { e.Close() }
-
-// IsFinalized says whether the engine is closed.
-func (e *Engine) IsFinalized() bool {
-	if e == nil {
-		return true
-	}
-	e.alive.RLock()
-	defer e.alive.RUnlock()
-	return e.closed
-}
-
-// enter must succeed before the backend is used; leave ends the use.
-func (e *Engine) enter() error {
-	e.alive.RLock()
-	if e.closed {
-		e.alive.RUnlock()
-		return fmt.Errorf("%w: %s", ErrClosed, e.name)
-	}
-	return nil
-}
-
-func (e *Engine) leave() { e.alive.RUnlock() }
 
 // own registers something that must be freed before the client and returns its id.
 func (e *Engine) own(free finalizer) uint64 {

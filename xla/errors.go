@@ -11,6 +11,9 @@ import (
 // it; the text says how to get it.
 var ErrNoPlugin = errors.New("xla: no plugin")
 
+// ErrOptions says that an engine is asked for what no engine does, by Options or by a variable of the environment.
+var ErrOptions = errors.New("xla: unusable options")
+
 // ErrClosed says that the engine was closed.
 var ErrClosed = errors.New("xla: the engine is closed")
 
@@ -35,6 +38,7 @@ type Code int
 const (
 	Unknown            Code = 2
 	InvalidArgument    Code = 3
+	DeadlineExceeded   Code = 4 // a device made no progress for too long
 	NotFound           Code = 5
 	ResourceExhausted  Code = 8 // usually out of device memory
 	FailedPrecondition Code = 9

@@ -17,6 +17,15 @@ func (x Executing) Sub(before Executing) Executing {
 	return Executing{x.Programs - before.Programs, x.Arguments - before.Arguments, x.Time - before.Time}
 }
 
+// stragglers is how many devices still run a program whose execution has failed: they may read its inputs. Only where the
+// host shares a device's memory does it matter: elsewhere the plugin keeps what its devices read.
+func (e *Engine) stragglers() int {
+	if e.plugin == nil || !e.HasSharedBuffers() {
+		return 0
+	}
+	return int(C.mt_stragglers(C.int(e.plugin.slot), handle(e.client)))
+}
+
 // Executing returns what was executed so far by this engine and any other of its plugin in this process; nothing for the
 // go engine.
 func (e *Engine) Executing() Executing {

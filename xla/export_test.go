@@ -18,3 +18,6 @@ func Admit(e *Engine, options []byte) error {
 	_, _, err := e.admit("mlir", "module {}", options)
 	return err
 }
+
+// Stragglers returns how many devices still run a program that has failed.
+func Stragglers(e *Engine) int { return e.stragglers() }

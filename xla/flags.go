@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
+
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // XLA ends the process when it meets a word in XLA_FLAGS that it does not know, or a flag file that it cannot open. So
@@ -12,13 +15,16 @@ import (
 // libraries are loaded by then. XLA takes a boolean without a value, too; here every flag needs one, since a text or
 // number without one ends the process. What is not caught is a value of the wrong type.
 
+// maxFlags bounds a file of flags, in bytes.
+const maxFlags = 1 << 20
+
 var flagWord = regexp.MustCompile(`(?s)^--(xla_[a-z0-9_]+)=`)
 
 // checkFlags refuses what XLA_FLAGS holds if XLA would. Call it after the plugin is loaded and before it is used.
 func checkFlags() error {
 	text := os.Getenv("XLA_FLAGS")
 	if trimmed := strings.TrimLeft(text, " \t\r\n"); trimmed != "" && trimmed[0] != '-' {
-		file, err := os.ReadFile(text)
+		file, err := regular.ReadFile(text, maxFlags)
 		if err != nil {
 			return &Error{
 				Op: "XLA_FLAGS", Code: InvalidArgument,
@@ -48,22 +54,37 @@ func checkFlags() error {
 	return nil
 }
 
-// terminateFlag limits how long XLA CPU waits for a device at a collective after its warning, then it ends the process.
-// Its own 40 seconds are short where many virtual devices share few cores.
-const (
-	terminateFlag    = "xla_cpu_collective_call_terminate_timeout_seconds"
-	terminateSeconds = 600
-)
-
-// setFlag adds --name=value to XLA_FLAGS unless the user has set it or this XLA does not know it, and returns how to
-// take it back. XLA reads the variable once, at the latest when the first client is made.
-func setFlag(name string, value int) (restore func(), err error) {
-	old, had := os.LookupEnv("XLA_FLAGS")
-	isFile := strings.TrimSpace(old) != "" && !strings.HasPrefix(strings.TrimSpace(old), "-")
-	if isFile || strings.Contains(old, "--"+name+"=") || unknownWord([]string{name}) != "" {
-		return func() {}, nil
+// cpuFlags are the words that the cpu engine with that many devices adds to XLA_FLAGS.
+//
+// XLA's warning after 20 seconds and its end of the process after 40 more become ours, see OnNotice: a program on several
+// devices that makes no progress is reported after 20 seconds, and given up after a minute for every device that a core
+// has to serve, at most ten: where many devices share few cores, one may be ahead of another by that much.
+//
+// YNNPACK's fusions gain nothing here, their builder was next to the only segmentation fault seen in XLA, and others have
+// found wrong numbers in them: an empty list of their kinds leaves them out.
+func cpuFlags(devices, cores int) [][2]string {
+	perCore := (devices + cores - 1) / cores
+	return [][2]string{
+		{"xla_cpu_collective_call_warn_stuck_timeout_seconds", "20"},
+		{"xla_cpu_collective_call_terminate_timeout_seconds", strconv.Itoa(60 * min(max(perCore, 1), 10))},
+		{"xla_cpu_experimental_ynn_fusion_type", ""},
 	}
-	if err := os.Setenv("XLA_FLAGS", fmt.Sprintf("%s --%s=%d", old, name, value)); err != nil {
+}
+
+// setFlags adds words to XLA_FLAGS, but those that the user has set or that this XLA does not know, and returns how to
+// take them back. XLA reads the variable once, at the latest when the first client is made.
+func setFlags(flags [][2]string) (restore func(), err error) {
+	old, had := os.LookupEnv("XLA_FLAGS")
+	if trimmed := strings.TrimSpace(old); trimmed != "" && !strings.HasPrefix(trimmed, "-") {
+		return func() {}, nil // the name of a file
+	}
+	text := old
+	for _, f := range flags {
+		if !strings.Contains(old, "--"+f[0]+"=") && unknownWord([]string{f[0]}) == "" {
+			text += " --" + f[0] + "=" + f[1]
+		}
+	}
+	if err := os.Setenv("XLA_FLAGS", text); err != nil {
 		return nil, err
 	}
 	return func() {

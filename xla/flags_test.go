@@ -59,3 +59,19 @@ func TestCheckFlags(t *testing.T) {
 		}
 	}
 }
+
+// More time is given only where devices outnumber cores.
+func TestCPUFlags(t *testing.T) {
+	for _, test := range []struct {
+		devices, cores int
+		want           string
+	}{{1, 2, "60"}, {8, 8, "60"}, {8, 2, "240"}, {9, 8, "120"}, {64, 2, "600"}} {
+		flags := map[string]string{}
+		for _, f := range cpuFlags(test.devices, test.cores) {
+			flags[f[0]] = f[1]
+		}
+		if got := flags["xla_cpu_collective_call_terminate_timeout_seconds"]; got != test.want {
+			t.Errorf("%d devices on %d cores: got %s s, want %s", test.devices, test.cores, got, test.want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -34,13 +35,16 @@ type Options struct {
 	GPU engine.GPU
 }
 
+// maxDevices is that of the largest TPU pods; on the CPU each takes memory and threads.
+const maxDevices = 4096
+
 // Open opens an engine: "go", "cpu", "cuda", "tpu", or "auto", which takes the first of tpu, cuda, cpu and go that is
 // installed, opens and has the devices asked for. It never downloads anything. Several engines may be open at a time.
 //
 // A missing plugin is an ErrNoPlugin, a failure inside the plugin an *Error.
 func Open(name string, o Options) (*Engine, error) {
-	if o.Devices < 0 {
-		return nil, fmt.Errorf("xla: %d devices, want 0 or more", o.Devices)
+	if o.Devices < 0 || o.Devices > maxDevices {
+		return nil, fmt.Errorf("%w: %d devices, want 0 to %d: --devices", ErrOptions, o.Devices, maxDevices)
 	}
 	if err := o.GPU.Validate(); err != nil {
 		return nil, fmt.Errorf("xla: gpu: %w", err)
@@ -119,6 +123,11 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 	if err := quietLogs(name); err != nil {
 		return nil, err
 	}
+	if name == "cpu" {
+		if err := shareHost(); err != nil {
+			return nil, err
+		}
+	}
 	p, err := openPlugin(name, found.Path, compileOnly)
 	if err != nil {
 		return nil, asError("open "+name, err)
@@ -156,7 +165,7 @@ func quietLogs(name string) error {
 // newClient makes a client of the plugin, wrapped as a GoMLX backend.
 func (p *plugin) newClient(name string, options pjrt.NamedValuesMap) (*xla.Backend, error) {
 	if name == "cpu" && !p.used {
-		restore, err := setFlag(terminateFlag, terminateSeconds)
+		restore, err := setFlags(cpuFlags(int(options[deviceCount].(int64)), runtime.GOMAXPROCS(0)))
 		if err != nil {
 			return nil, err
 		}
@@ -171,12 +180,15 @@ func (p *plugin) newClient(name string, options pjrt.NamedValuesMap) (*xla.Backe
 	return xla.NewWithOptions(config, options)
 }
 
+// deviceCount is the option of the CPU plugins for their virtual devices.
+const deviceCount = "cpu_device_count"
+
 // clientOptions are the options that the plugin's client is made with.
 func clientOptions(name string, o Options) pjrt.NamedValuesMap {
 	options := pjrt.NamedValuesMap{}
 	switch name {
 	case "cpu":
-		options["cpu_device_count"] = int64(max(1, o.Devices))
+		options[deviceCount] = int64(max(1, o.Devices))
 	case "cuda":
 		if o.Devices > 0 {
 			visible := make([]int64, o.Devices)

@@ -147,9 +147,9 @@ func (e *Engine) begin(name string) {
 // our table while a builder compiles.
 func (e *Engine) admit(format, text string, options []byte) (*Program, string, error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	p, aliases := e.current, e.donated
+	p, aliases, before := e.current, e.donated, e.before
 	e.donated = nil
+	e.mu.Unlock()
 	devices, err := hlo.Devices(options)
 	if err != nil {
 		return nil, "", err
@@ -165,8 +165,8 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 		}
 	}
 	p.text = text
-	if e.before != nil {
-		p.refused = e.before(p)
+	if before != nil {
+		p.refused = before(p) // without the lock: it may ask the engine
 	}
 	return p, text, p.refused
 }

@@ -12,12 +12,19 @@ typedef struct {
   void* client;        // the last one created
   bool compile_only;
   _Atomic int64_t executions, arguments, nanoseconds;  // see mt_executing
+  int (*stragglers)(void* client);                     // the plugin's own answer to mt_stragglers, or NULL
+  _Atomic int64_t abandoned;                           // else ours
 } slot;
 
 static inline void* call(const slot* s, int function, void* args) { return ((mt_call)s->real->fn[function])(args); }
 
+// The plugin's error as code and text, text NULL for none; frees the error if asked.
+mt_failure mt_failure_of(const slot* s, void* error, bool destroy);
+
 // An error of ours, which goes through the same handle as the plugin's.
 void* mt_fail(int code, const char* text);
+
+void* mt_execute_on(slot* s, mt_execute* a);
 
 void* mt_topology_client(slot* s, mt_client_create* a);
 void* mt_topology_compile(const slot* s, mt_client_compile* a);

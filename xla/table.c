@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "_cgo_export.h"
 
 static slot slots[MT_SLOTS];
@@ -63,7 +62,7 @@ static void* error_code(const slot* s, mt_error_code* a) {
 }
 
 // The plugin's error as code and text; frees it if asked.
-static mt_failure failure(const slot* s, void* error, bool destroy) {
+mt_failure mt_failure_of(const slot* s, void* error, bool destroy) {
   mt_failure f = {0, NULL};
   if (!error) return f;
   mt_error_message m = {.struct_size = sizeof m, .error = error};
@@ -83,7 +82,7 @@ static mt_failure failure(const slot* s, void* error, bool destroy) {
 
 // Calls a function whose error is of no interest.
 static bool failed(const slot* s, int function, void* args) {
-  mt_failure f = failure(s, ((mt_call)s->table.fn[function])(args), true);
+  mt_failure f = mt_failure_of(s, ((mt_call)s->table.fn[function])(args), true);
   bool is = f.text != NULL;
   free(f.text);
   return is;
@@ -105,7 +104,7 @@ static void* client_create(slot* s, mt_client_create* a) {
 static mt_failure load(const slot* s, mt_client_compile* a, const mt_decision* d) {
   mt_deserialize l = {.struct_size = sizeof l, .client = a->client, .bytes = d->stored, .size = d->stored_size,
                       .options = a->options, .options_size = a->options_size};
-  mt_failure f = failure(s, ((mt_call)s->table.fn[MT_Executable_DeserializeAndLoad])(&l), true);
+  mt_failure f = mt_failure_of(s, ((mt_call)s->table.fn[MT_Executable_DeserializeAndLoad])(&l), true);
   if (!f.text) a->loaded = l.loaded;
   return f;
 }
@@ -133,38 +132,16 @@ static void* client_compile(slot* s, mt_client_compile* a) {
   p->code_size = size;
   free(d.code);
   void* executable = NULL;
-  mt_failure f = failure(s, error, false);
+  mt_failure f = mt_failure_of(s, error, false);
   if (!error) {  // a reference of our own: go-xla may destroy its own at any time
     mt_get_executable g = {.struct_size = sizeof g, .loaded = a->loaded};
-    f = failure(s, ((mt_call)s->table.fn[MT_LoadedExecutable_GetExecutable])(&g), true);
+    f = mt_failure_of(s, ((mt_call)s->table.fn[MT_LoadedExecutable_GetExecutable])(&g), true);
     if (!f.text) executable = g.executable;
   }
   mocotpuCompiled(d.token, executable, f.code, f.text, loaded, stale.text);
   free(f.text);
   free(stale.text);
   return error;
-}
-
-// ---- Executing. Our caller waits for the devices as soon as it has the events: waiting here first changes nothing for
-// it, and tells how long they took.
-static int64_t now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
-static void* execute(slot* s, mt_execute* a) {
-  int64_t begin = now();
-  void* error = call(s, MT_LoadedExecutable_Execute, a);
-  if (error) return error;
-  for (size_t i = 0; a->complete && i < a->num_devices; i++) {
-    mt_event_await w = {.struct_size = sizeof w, .event = a->complete[i]};
-    free(failure(s, call(s, MT_Event_Await, &w), true).text);  // the caller gets it again
-  }
-  s->executions++;
-  s->arguments += a->num_devices * a->num_args;
-  s->nanoseconds += now() - begin;
-  return NULL;
 }
 
 // ---- One set of trampolines per slot.
@@ -174,7 +151,7 @@ static void* execute(slot* s, mt_execute* a) {
   static void* error_code_##i(mt_error_code* a) { return error_code(&slots[i], a); }                  \
   static void* client_create_##i(mt_client_create* a) { return client_create(&slots[i], a); }         \
   static void* client_compile_##i(mt_client_compile* a) { return client_compile(&slots[i], a); }       \
-  static void* execute_##i(mt_execute* a) { return execute(&slots[i], a); }
+  static void* execute_##i(mt_execute* a) { return mt_execute_on(&slots[i], a); }
 #define EACH_SLOT(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 EACH_SLOT(TRAMPOLINES)
 
@@ -183,6 +160,8 @@ typedef struct { void *error_destroy, *error_message, *error_code, *client_creat
 static const trampolines rows[MT_SLOTS] = {EACH_SLOT(ROW)};
 
 // ---- Opening.
+static void notice(const char* text) { mocotpuNotice((char*)text); }
+
 char* mt_open(int index, const char* path, int* major, int* minor) {
   slot* s = &slots[index];
   void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -211,6 +190,10 @@ char* mt_open(int index, const char* path, int* major, int* minor) {
   s->table.fn[MT_Client_Compile] = rows[index].client_compile;
   s->table.fn[MT_LoadedExecutable_Execute] = rows[index].execute;
   s->real = real;
+  // What our CPU plugin has beside PJRT.
+  s->stragglers = (int (*)(void*))dlsym(library, "mocotpu_stragglers");
+  void (*set_notice)(void (*)(const char*)) = (void (*)(void (*)(const char*)))dlsym(library, "mocotpu_set_notice");
+  if (set_notice) set_notice(notice);
   return NULL;
 }
 
@@ -226,6 +209,11 @@ void mt_executing(int index, int64_t* executions, int64_t* arguments, int64_t* n
   *executions = slots[index].executions;
   *arguments = slots[index].arguments;
   *nanoseconds = slots[index].nanoseconds;
+}
+
+int64_t mt_stragglers(int index, void* client) {
+  const slot* s = &slots[index];
+  return s->stragglers ? s->stragglers(client) : s->abandoned;
 }
 
 // ---- Which words are strings of the plugin or of a library it brought with it.
@@ -260,7 +248,7 @@ char* mt_unknown_word(const char* const* words, int count) {
 // ---- Reading a client and a compiled program.
 mt_failure mt_platform_version_of(int index, void* client, const char** version, size_t* size) {
   mt_platform_version a = {.struct_size = sizeof a, .client = client};
-  mt_failure f = failure(&slots[index], ((mt_call)slots[index].table.fn[MT_Client_PlatformVersion])(&a), true);
+  mt_failure f = mt_failure_of(&slots[index], ((mt_call)slots[index].table.fn[MT_Client_PlatformVersion])(&a), true);
   *version = a.version;
   *size = a.version_size;
   return f;
@@ -268,14 +256,14 @@ mt_failure mt_platform_version_of(int index, void* client, const char** version,
 
 mt_failure mt_memory_of(int index, void* executable, int64_t bytes[MT_MEM_FIELDS]) {
   mt_memory_stats a = {.struct_size = sizeof a, .executable = executable};
-  mt_failure f = failure(&slots[index], call(&slots[index], MT_Executable_GetCompiledMemoryStats, &a), true);
+  mt_failure f = mt_failure_of(&slots[index], call(&slots[index], MT_Executable_GetCompiledMemoryStats, &a), true);
   memcpy(bytes, a.bytes, sizeof a.bytes);
   return f;
 }
 
 mt_failure mt_cost_of(int index, void* executable, const mt_named_value** values, size_t* count) {
   mt_cost_analysis a = {.struct_size = sizeof a, .executable = executable};
-  mt_failure f = failure(&slots[index], call(&slots[index], MT_Executable_GetCostAnalysis, &a), true);
+  mt_failure f = mt_failure_of(&slots[index], call(&slots[index], MT_Executable_GetCostAnalysis, &a), true);
   *values = a.values;
   *count = a.count;
   return f;
@@ -295,10 +283,14 @@ double mt_number(const mt_named_value* v, bool* ok) {
 mt_failure mt_optimized_of(int index, void* executable, char** program, size_t* size, char format[64]) {
   mt_program p = {.struct_size = sizeof p};
   mt_optimized_program a = {.struct_size = sizeof a, .executable = executable, .program = &p};
-  mt_failure f = failure(&slots[index], call(&slots[index], MT_Executable_OptimizedProgram, &a), true);  // the size
+  mt_failure f = mt_failure_of(&slots[index], call(&slots[index], MT_Executable_OptimizedProgram, &a), true);  // the size
   if (f.text) return f;
   p.code = malloc(p.code_size + 1);
-  f = failure(&slots[index], call(&slots[index], MT_Executable_OptimizedProgram, &a), true);
+  f = mt_failure_of(&slots[index], call(&slots[index], MT_Executable_OptimizedProgram, &a), true);
+  if (f.text) {
+    free(p.code);
+    return f;
+  }
   *program = p.code;
   *size = p.code_size;
   snprintf(format, 64, "%.*s", (int)p.format_size, p.format);
@@ -321,7 +313,7 @@ char* mt_device_of(int index, void* client, size_t device) {
 
 mt_failure mt_serialize_of(int index, void* executable, char** bytes, size_t* size) {
   mt_serialize a = {.struct_size = sizeof a, .executable = executable};
-  mt_failure f = failure(&slots[index], ((mt_call)slots[index].table.fn[MT_Executable_Serialize])(&a), true);
+  mt_failure f = mt_failure_of(&slots[index], ((mt_call)slots[index].table.fn[MT_Executable_Serialize])(&a), true);
   if (f.text) return f;
   *bytes = malloc(a.size);
   memcpy(*bytes, a.bytes, a.size);
@@ -332,5 +324,5 @@ mt_failure mt_serialize_of(int index, void* executable, char** bytes, size_t* si
 
 mt_failure mt_release(int index, void* executable) {
   mt_executable_destroy a = {.struct_size = sizeof a, .executable = executable};
-  return failure(&slots[index], ((mt_call)slots[index].table.fn[MT_Executable_Destroy])(&a), true);
+  return mt_failure_of(&slots[index], ((mt_call)slots[index].table.fn[MT_Executable_Destroy])(&a), true);
 }

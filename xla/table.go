@@ -103,9 +103,9 @@ func mocotpuProgram(client unsafe.Pointer, format *C.char, formatSize C.size_t, 
 		d.refusal = C.CString("xla: a program for a client that no open engine owns")
 		return
 	}
-	compileOptions := unsafe.Slice((*byte)(unsafe.Pointer(options)), int(optionsSize))
-	program, text, err := e.(*Engine).admit(C.GoStringN(format, C.int(formatSize)),
-		unsafe.String((*byte)(unsafe.Pointer(code)), int(codeSize)), compileOptions)
+	compileOptions := C.GoBytes(unsafe.Pointer(options), C.int(optionsSize))
+	// A copy: the program keeps its text for longer than the caller does.
+	program, text, err := e.(*Engine).admit(C.GoStringN(format, C.int(formatSize)), C.GoStringN(code, C.int(codeSize)), compileOptions)
 	if err != nil {
 		d.refusal = C.CString(err.Error())
 		return

@@ -28,6 +28,8 @@ void* mt_last_client(int slot);  // the client that the last Client_Create retur
 // What the slot's programs have executed so far: how often, with how many arguments over all devices, and the time from
 // each call until every device was done.
 void mt_executing(int slot, int64_t* executions, int64_t* arguments, int64_t* nanoseconds);
+// How many devices still run a program whose execution has failed, of a client; they may read its arguments.
+int64_t mt_stragglers(int slot, void* client);
 // The first word that no library of the process has as a string that ends there, malloc'ed; NULL if all are known.
 char* mt_unknown_word(const char* const* words, int count);
 

@@ -27,8 +27,10 @@ type place struct {
 	device compute.DeviceNum
 }
 
-func (e *Engine) wrap(b compute.Buffer) *buffer {
-	w := &buffer{Buffer: b, engine: e, id: e.own(b.Finalize)}
+func (e *Engine) wrap(b compute.Buffer) *buffer { return e.wrapFreedBy(b, b.Finalize) }
+
+func (e *Engine) wrapFreedBy(b compute.Buffer, free finalizer) *buffer {
+	w := &buffer{Buffer: b, engine: e, id: e.own(free)}
 	runtime.AddCleanup(w, func(id uint64) { _ = e.free(id) }, w.id) // a collected buffer has nobody to tell
 	return w
 }
@@ -110,7 +112,18 @@ func (e *Engine) NewSharedBuffer(device compute.DeviceNum, shape shapes.Shape) (
 	if err != nil {
 		return nil, nil, asError("new shared buffer", err)
 	}
-	return e.wrap(b), flat, nil
+	return e.wrapFreedBy(b, func() error { return e.freeShared(b.Finalize) }), flat, nil
+}
+
+// freeShared frees memory that the host shares with a device, or keeps it for good where one may still read it.
+func (e *Engine) freeShared(free finalizer) error {
+	if e.stragglers() == 0 {
+		return free()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unfreed = append(e.unfreed, free) // not only the memory: what is collected frees itself
+	return nil
 }
 
 // builder is a compute.Builder whose program the engine counts and keeps.

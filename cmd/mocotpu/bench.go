@@ -1,230 +1,173 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/cmd/mocotpu/bench"
+	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla"
 )
 
 func newBench() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "bench", Short: "Time training and the reading of images on this machine, beside PyTorch and JAX", Args: noArguments,
+		Long: "Each bench prints a table, JSON, or with --format=bench the format of Go's benchmarks, which benchstat reads: a line\n" +
+			"for each timed step. The revision stands in it, if mocotpu was built by go build, so this compares two commits:\n\n" +
+			"  mocotpu bench step --repeat=10 --format=bench >> steps.txt      # built from each of them\n" +
+			"  go run golang.org/x/perf/cmd/benchstat@latest -col revision steps.txt",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newBenchPeers(), newBenchStep(), newBenchData(), newBenchTrain())
 	return cmd
 }
 
-// benchHead is how the report of every bench begins.
-type benchHead struct {
-	Command string       `json:"command"`
-	Machine benchMachine `json:"machine"`
+// benchEngines opens engines as train does.
+var benchEngines = bench.Engines{
+	Open:    func(c run.Config) (*xla.Engine, error) { return openFor(c, nil) },
+	Explain: explainMemory,
+	Errors:  append([]error{errTooBig}, usageErrors...),
 }
 
-func (h *benchHead) setCommand(command string) { h.Command = command }
-
-// line is the table's first line: the machine, what else there is to say, the command.
-func (h *benchHead) line(more ...string) string {
-	m := h.Machine
-	parts := append([]string{fmt.Sprintf("machine: %s, %d cores, %s, load %.1f at the start", m.CPU, m.Cores, m.OS, m.Load)}, more...)
-	return strings.Join(append(parts, "command: "+h.Command), "; ") + "\n"
-}
-
-// benchReporter is a report with its head.
-type benchReporter interface {
-	setCommand(command string)
-	writeTable(w io.Writer) error
-}
-
-// printsBench makes cmd print what measure reports, as a table, or as JSON with --json.
-func printsBench(cmd *cobra.Command, measure func(cmd *cobra.Command) (benchReporter, error)) {
-	asJSON := cmd.Flags().Bool("json", false, "print the report as JSON")
+// printsBench makes cmd print what measure reports.
+func printsBench(cmd *cobra.Command, measure func(talk io.Writer) (*bench.Report, error)) *cobra.Command {
+	format := cmd.Flags().String("format", bench.Formats[0], "how to print the report: "+strings.Join(bench.Formats, ", "))
+	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		report, err := measure(cmd)
+		if err := bench.CheckFormat(*format); err != nil {
+			return err
+		}
+		report, err := measure(cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
-		report.setCommand(commandLine(cmd))
-		if !*asJSON {
-			return report.writeTable(cmd.OutOrStdout())
-		}
-		text, err := json.MarshalIndent(report, "", "  ")
-		if err != nil {
-			return fmt.Errorf("bench: %w", err)
-		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", text)
-		return err
+		report.Command = commandLine(cmd)
+		return report.Write(cmd.OutOrStdout(), *format)
 	}
+	return cmd
 }
 
-// countsUsage explains --counts.
-const countsUsage = "numbers of devices (default --devices, or 1 and 8, fewer where the engine or --bn-groups want it)"
+// benchesConfig makes cmd measure a configuration, which its flags describe.
+func benchesConfig(cmd *cobra.Command, o *bench.Options, measure func(c run.Config, o bench.Options) (*bench.Report, error)) *cobra.Command {
+	flags := addConfigFlags(cmd.Flags())
+	cmd.Flags().IntVar(&o.Repeat, "repeat", o.Repeat, "timed steps")
+	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
+		config, err := flags.resolve(cmd.Flags())
+		if err != nil {
+			return nil, err
+		}
+		o.Engines, o.Built, o.Talk = benchEngines, built(), talk
+		return measure(config, *o)
+	})
+}
 
-// benchOptions are the flags of `bench step` that are not the configuration's.
-type benchOptions struct {
-	counts []int
-	repeat int
+// addCounts declares --counts.
+func addCounts(flags *pflag.FlagSet, o *bench.Options) {
+	flags.IntSliceVar(&o.Counts, "counts", nil, "numbers of devices (default --devices, or 1 and 8, fewer where the engine or --bn-groups want it)")
 }
 
 func newBenchStep() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "step",
-		Short: "Time one training step on one device and on several, and say what the views cost of it",
+		Short: "Time one training step on one device and on several, and print the share of it that the views take",
 		Long: "Compiles the configuration's training step for each number of devices and times it over noise, from uint8\n" +
 			"images on the host to the updated state; no data set is read. One step warms up. On the CPU the devices\n" +
 			"are virtual: eight of them share the cores of one, and what they take longer is the price of being eight.\n\n" +
 			"The step with plain views (images scaled, nothing random) leaves out the augmentation, which is part of our\n" +
 			"step and elsewhere belongs to the data loader: see bench peers.",
 		Example: "  mocotpu bench step\n" +
-			"  mocotpu bench step --preset=cifar10 --batch=64 --counts=1,2,8 --repeat=5 --json",
-		Args: noArguments,
+			"  mocotpu bench step --preset=cifar10 --batch=64 --counts=1,2,8 --repeat=5 --format=bench",
 	}
-	flags := addConfigFlags(cmd.Flags())
-	var o benchOptions
-	cmd.Flags().IntSliceVar(&o.counts, "counts", nil, countsUsage)
-	cmd.Flags().IntVar(&o.repeat, "repeat", 10, "timed steps of each program")
-	printsBench(cmd, func(cmd *cobra.Command) (benchReporter, error) {
-		config, err := flags.resolve(cmd.Flags())
-		if err != nil {
-			return nil, err
-		}
-		if o.repeat < 1 {
-			return nil, usageError{fmt.Errorf("--repeat %d, want at least 1", o.repeat)}
-		}
-		return bench(cmd.Context(), config, o, cmd.ErrOrStderr())
-	})
+	o := bench.Options{Repeat: 10}
+	benchesConfig(cmd, &o, func(c run.Config, o bench.Options) (*bench.Report, error) { return bench.Step(cmd.Context(), c, o) })
+	addCounts(cmd.Flags(), &o)
 	return cmd
 }
 
-// bench measures everything, one program after the other, so that none takes another's cores.
-func bench(ctx context.Context, config run.Config, o benchOptions, talk io.Writer) (*benchReport, error) {
-	config, counts, err := benchCounts(config, o.counts, openHere)
-	if err != nil {
-		return nil, err
+func newBenchTrain() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "train",
+		Short: "Time the feed alone, the step alone and both together, and say which one limits",
+		Long: "Compiles the configuration's training step, then times the feed alone (images read, assembled and brought to\n" +
+			"the devices, nothing computed), the step alone (on a batch that is already there) and both, as training runs\n" +
+			"them. A folder preset without its folder takes images drawn for the purpose.",
+		Example: "  mocotpu bench train\n" +
+			"  mocotpu bench train --preset=imagenet-mini --data=data/imagenet-mini-packed --backend=cuda\n" +
+			"  mocotpu bench train --preset=moco-v2 --arch=resnet18 --image-size=64 --canvas=80 --batch=32 --queue=256",
 	}
-	step, err := benchStepOf(config)
-	if err != nil {
-		return nil, err
-	}
-	views, err := presetViews(config)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	report := newBenchReport(config)
-	kinds := []benchViews{views, plainViews(config)}
-	for _, n := range counts {
-		if err := benchEngine(ctx, report, step, kinds, n, o.repeat, talk); err != nil {
-			return nil, err
-		}
-		kinds = kinds[:1] // the plain views once: the first engine says what the others cost
-	}
-	return report, nil
+	return benchesConfig(cmd, &bench.Options{Repeat: 10}, func(c run.Config, o bench.Options) (*bench.Report, error) {
+		return bench.Train(cmd.Context(), c, o)
+	})
 }
 
-// benchStepOf is the configuration's step; one that cannot be is the user's to mend.
-func benchStepOf(c run.Config) (moco.Step, error) {
-	step, err := c.Step()
-	if err == nil {
-		err = step.Validate()
+func newBenchPeers() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "peers",
+		Short: "Time the training step and an epoch's steps in mocotpu, PyTorch and JAX: one table",
+		Long: "Times one and the same training of MoCo in each program, one after the other, each in a process of its own:\n\n" +
+			"  step   from a batch of uint8 images on the host, which are only scaled, to the new state\n" +
+			"  epoch  from a packed set: images read, both views drawn and made, and the step, the loss read after each\n\n" +
+			"All begin with the same parameters, queue and images, so that their losses agree. PyTorch runs\n" +
+			"facebookresearch/moco's algorithm on one device, in several memory layouts, compiled, and in bfloat16 (autocast);\n" +
+			"its views are torchvision's, made by as many workers of a DataLoader as there are cores. JAX runs the step as one\n" +
+			"jitted function. What is not installed is left out, with the reason. Without a packed set in --data, images are\n" +
+			"drawn and packed for the purpose. compile s is what the first step takes longer than a later one (torch.compile has\n" +
+			"compiled before when it runs the epoch), ratio the images per second over the best peer's of the same precision.\n" +
+			"Fewer steps are timed where --repeat of them would not end before the limit. Peers ignore --remat.",
+		Example: "  mocotpu bench peers --preset=cifar10 --batch=128 --python=/opt/torch/bin/python --jax-python=/opt/jax/bin/python\n" +
+			"  mocotpu bench peers --preset=moco-v2 --data=data/imagenet-mini-packed --backend=cuda --limit=5m --format=json",
 	}
-	if err != nil {
-		return step, usageError{err}
-	}
-	return step, nil
+	o := bench.Options{Repeat: 5}
+	benchesConfig(cmd, &o, func(c run.Config, o bench.Options) (*bench.Report, error) {
+		if !cmd.Flags().Changed("jax-python") {
+			o.JAXPython = o.Python
+		}
+		return bench.Peers(cmd.Context(), c, o)
+	})
+	addCounts(cmd.Flags(), &o)
+	cmd.Flags().StringVar(&o.Python, "python", "python3", "Python to look for PyTorch and torchvision in; empty leaves them out")
+	cmd.Flags().StringVar(&o.JAXPython, "jax-python", "", "Python to look for JAX in (default that of --python); empty leaves it out")
+	cmd.Flags().DurationVar(&o.Limit, "limit", 150*time.Second, "how long a program may take; then it is killed")
+	return cmd
 }
 
-// benchEngine opens a fresh engine of n devices and times the step there with each kind of views.
-func benchEngine(ctx context.Context, report *benchReport, step moco.Step, kinds []benchViews, n, repeat int, talk io.Writer) error {
-	config := report.Config
-	config.Engine.Devices = n
-	engine, err := openFor(config, nil)
-	if err != nil {
-		return err
+func newBenchData() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "data",
+		Short: "Time the reading of images: decoded on the way, packed, and by PyTorch's loader where that is installed",
+		Long: "Decodes a folder of images and squeezes them to the canvas, with each JPEG library there is; packs them, with\n" +
+			"checksum and sync; and copies batches from the packed set, mapped into memory and warm, by one thread. Without\n" +
+			"--folder it draws JPEGs of 500x375 pixels into a temporary folder. PyTorch reads the same folder with an\n" +
+			"ImageFolder and a DataLoader.",
+		Example: "  mocotpu bench data\n" +
+			"  mocotpu bench data --folder=data/imagenet-mini --images=5000 --format=json",
 	}
-	defer engine.Close()
-	report.Engine.Version = engine.PluginVersion()
-	for _, views := range kinds {
-		fmt.Fprintf(talk, "%s, %d device(s), %s views: compiling, then %d steps ...\n", engine.EngineName(), n, views.name, repeat)
-		row, err := timeSteps(ctx, engine, step, views, n, repeat, config)
-		if err != nil {
-			return explainMemory(talk, engine, config, err)
-		}
-		report.add(row)
-	}
-	return nil
-}
-
-// openHere opens the configuration's engine in this process and tells of it.
-func openHere(config run.Config) (benchEngineInfo, error) {
-	engine, err := openFor(config, nil)
-	if err != nil {
-		return benchEngineInfo{}, err
-	}
-	defer engine.Close()
-	return benchEngineInfo{engine.EngineName(), engine.PluginVersion(), engine.NumDevices()}, nil
-}
-
-// benchCounts settles which engine and which numbers of devices are timed. What can't be told without the engine, it
-// learns from opening it by open.
-func benchCounts(config run.Config, counts []int, open func(run.Config) (benchEngineInfo, error)) (run.Config, []int, error) {
-	available := 8
-	if config.Engine.Backend != "cpu" && config.Engine.Backend != "go" {
-		engine, err := open(config)
-		if err != nil {
-			return config, nil, err
-		}
-		config.Engine.Backend = engine.Name
-		if engine.Name != "cpu" {
-			available = engine.Devices
-		}
-	}
-	if config.Engine.Backend == "go" {
-		available = 1
-	}
-	switch {
-	case len(counts) > 0:
-	case config.Engine.Devices > 0:
-		counts = []int{config.Engine.Devices}
-	default:
-		most := min(available, config.MoCo.Groups)
-		for config.MoCo.Groups%most != 0 {
-			most--
-		}
-		counts = slices.Compact([]int{1, most})
-	}
-	var errs []error
-	for i, n := range counts {
-		if n < 1 || slices.Contains(counts[:i], n) {
-			errs = append(errs, fmt.Errorf("--counts %d, want numbers of devices above 0, each once", n))
-			continue
-		}
-		c := config
-		c.Engine.Devices = n
-		if err := c.Validate(); err != nil {
-			errs = append(errs, fmt.Errorf("--counts %d: %w", n, err))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return config, nil, usageError{err}
-	}
-	return config, counts, nil
+	var o bench.DataOptions
+	cmd.Flags().SortFlags = false
+	cmd.Flags().StringVar(&o.Folder, "folder", "", "folder of images or shards to read (default: images drawn for the purpose)")
+	cmd.Flags().IntVar(&o.Images, "images", 1024, "images to draw, or of the folder to read (0: all)")
+	cmd.Flags().IntVar(&o.Canvas, "canvas", dataset.DefaultCanvas, "side of the square that images are squeezed to, in pixels")
+	cmd.Flags().IntVar(&o.Batch, "batch", 64, "images of a batch")
+	cmd.Flags().IntVar(&o.Workers, "workers", runtime.NumCPU(), "images decoded at a time, and workers of PyTorch's loader")
+	cmd.Flags().StringVar(&o.Python, "python", "python3", "Python to look for PyTorch in; empty leaves the comparison out")
+	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
+		o.Built, o.Talk = built(), talk
+		return bench.Data(cmd.Context(), o)
+	})
 }
 
 // commandLine is the command with the flags that were given.
 func commandLine(cmd *cobra.Command) string {
 	words := []string{cmd.CommandPath()}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		words = append(words, "--"+f.Name+"="+strings.Trim(f.Value.String(), "[]"))
+		words = append(words, fmt.Sprintf("--%s=%s", f.Name, strings.Trim(f.Value.String(), "[]")))
 	})
 	return strings.Join(words, " ")
 }

@@ -1,138 +1,68 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/run"
-	"github.com/mocotpu/mocotpu/xla/xlatest"
+	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/cmd/mocotpu/bench"
 )
 
 // tinyStep are the flags of a step that takes a second on the go engine.
 var tinyStep = []string{
-	"bench", "step", "--preset=glyphs", "--width=4", "--batch=16", "--bn-groups=2", "--queue=32",
-	"--repeat=2", "--views=digits", "--image-size=8",
+	"bench", "step", "--preset=glyphs", "--backend=go", "--width=4", "--batch=16", "--bn-groups=2", "--queue=32", "--repeat=2", "--image-size=8",
 }
 
-// runTiny runs the tiny step with further flags.
-func runTiny(t *testing.T, flags ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	var out, talk bytes.Buffer
-	code = execute(t.Context(), append(append([]string{}, tinyStep...), flags...), &out, &talk)
-	return code, out.String(), talk.String()
-}
-
-// The table has a header that names machine, engine and command, and a row for each program.
-func TestBenchStepTable(t *testing.T) {
-	code, out, talk := runTiny(t, "--backend=go")
+// The report is printed in each format, with the command line in it; the bench format has a line for each timed step.
+func TestBenchFormats(t *testing.T) {
+	commandLine := "mocotpu " + strings.Join(tinyStep[:2], " ") + " --preset=glyphs --backend=go "
+	code, out, talk := call(t, tinyStep...)
+	if code != exitDone || !strings.Contains(out, "command: "+commandLine) || !strings.Contains(out, "views glyphs in the step: ") || !strings.Contains(talk, "compiling") {
+		t.Errorf("exit code %d, stdout %s, stderr %s, want a table", code, out, talk)
+	}
+	code, out, talk = call(t, append(tinyStep, "--format=bench")...)
+	if n := strings.Count(out, "\nBenchmarkStep/arch=resnet10/batch=16/views="); code != exitDone || n != 4 || !strings.HasPrefix(out, "# "+commandLine) {
+		t.Errorf("exit code %d, %d lines, stdout %s, stderr %s, want two steps of two kinds of views", code, n, out, talk)
+	}
+	code, out, talk = call(t, "bench", "data", "--images=16", "--batch=8", "--canvas=16", "--python=", "--format=json")
 	if code != exitDone {
-		t.Fatalf("exit code %d, want %d: %s", code, exitDone, talk)
+		t.Fatalf("exit code %d: %s", code, talk)
 	}
-	for _, want := range []string{
-		"machine: " + cpuModel() + ", ", "engine go", "command: mocotpu bench step --", "--width=4",
-		"mocotpu go  1        digits", "mocotpu go  1        plain", "views digits in the step: ",
+	var r bench.Report
+	must.M(json.Unmarshal([]byte(out), &r))
+	if len(r.Rows) < 4 || r.Versions["go"] == "" || !strings.HasPrefix(r.Command, "mocotpu bench data --images=16") {
+		t.Errorf("report %+v", r)
+	}
+}
+
+// What cannot be timed is refused by the flag, before anything is drawn or compiled.
+func TestBenchUsage(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"step --backend=go --counts=1,2", "the go engine has one device"},
+		{"step --backend=cpu --bn-groups=2 --counts=1,3", "divides --bn-groups (2)"},
+		{"step --backend=cpu --counts=2,2", "--counts has 2, want numbers of devices above 0, each once"},
+		{"step --counts=two", "--counts"},
+		{"step --backend=go --repeat=0", "--repeat is 0"},
+		{"step --backend=go --width=0", "--width is 0"},
+		{"step --backend=go more", `unexpected argument "more"`},
+		{"step --backend=go --format=tabel", `--format is "tabel", want one of table, bench, json; did you mean table?`},
+		{"train --backend=go --repeat=-1", "--repeat is -1"},
+		{"train --backend=go --train-images=10", "want at most the 10 training images"},
+		{"peers --backend=go --limit=0s", "--limit is 0s"},
+		{"peers --backend=go --limit=soon", "--limit"},
+		{"peers --backend=go --bn-groups=3", "groups"},
+		{"peers --backend=cuda --plugin=none.so", "none.so"},
+		{"data --images=10", "--images is 10, want at least two batches of --batch (64)"},
+		{"data --images=0", "--images is 0, want a number to draw, or --folder"},
 	} {
-		if !strings.Contains(out, want) {
-			t.Errorf("no %q in:\n%s", want, out)
-		}
-	}
-}
-
-// On several of XLA's devices the step runs split, and the engine tells the memory it takes.
-func TestBenchStepDevices(t *testing.T) {
-	xlatest.CPU(t, 1) // skips where there is no plugin
-	report := benchJSON(t, "--backend=cpu", "--counts=2")
-	if len(report.Rows) != 2 || report.Rows[0].Views != "digits" || report.Rows[1].Views != "plain" {
-		t.Fatalf("rows %+v, want one of digits views and one of plain views", report.Rows)
-	}
-	for _, row := range report.Rows {
-		if row.Program != "mocotpu" || row.Variant != "cpu" || row.Devices != 2 || row.Overhead != 1 {
-			t.Errorf("row %+v, want mocotpu on 2 devices of cpu, related to itself", row)
-		}
-		if row.MemoryBytes <= 0 || row.CompileSeconds <= 0 || row.MinMS <= 0 || row.MedianMS < row.MinMS || row.Loss <= 0 {
-			t.Errorf("row %+v lacks figures", row)
-		}
-	}
-}
-
-// A further number of devices is related to the first one's step with the same views, plain views to no other row.
-func TestBenchReportRelations(t *testing.T) {
-	var r benchReport
-	r.add(benchRow{Views: "glyphs", Devices: 1, MinMS: 10, MedianMS: 12})
-	r.add(benchRow{Views: "plain", Devices: 1, MinMS: 7, MedianMS: 8})
-	r.add(benchRow{Views: "glyphs", Devices: 8, MinMS: 14, MedianMS: 18})
-	for i, want := range []float64{1, 1, 1.5} {
-		if r.Rows[i].Overhead != want {
-			t.Errorf("row %d has overhead %v, want %v", i, r.Rows[i].Overhead, want)
-		}
-	}
-	if r.ViewsMS != 3 {
-		t.Errorf("views cost %v ms, want 3", r.ViewsMS)
-	}
-}
-
-// What cannot be timed is refused before anything is compiled.
-func TestBenchStepUsage(t *testing.T) {
-	for _, test := range []struct {
-		flags []string
-		want  string
-	}{
-		{[]string{"--backend=go", "--counts=0"}, "--counts 0"},
-		{[]string{"--backend=go", "--counts=-1"}, "--counts -1"},
-		{[]string{"--backend=go", "--counts=1,2"}, "the go engine has one device"},
-		{[]string{"--backend=cpu", "--counts=1,3"}, "divides --bn-groups (2)"},
-		{[]string{"--backend=cpu", "--counts=2,2"}, "each once"},
-		{[]string{"--counts=two"}, "--counts"},
-		{[]string{"--backend=go", "--repeat=0"}, "--repeat 0"},
-		{[]string{"--backend=go", "--width=0"}, "--width is 0"},
-		{[]string{"--backend=go", "more"}, `unexpected argument "more"`},
-	} {
-		t.Run(fmt.Sprint(test.flags), func(t *testing.T) {
-			code, out, talk := runTiny(t, test.flags...)
-			if code != exitUsage || out != "" || !strings.Contains(talk, test.want) {
+		t.Run(fmt.Sprint(test.args), func(t *testing.T) {
+			code, out, talk := call(t, append([]string{"bench"}, strings.Fields(test.args)...)...)
+			if code != exitUsage || out != "" || !strings.Contains(talk, test.want) || strings.Contains(talk, "drawing") {
 				t.Errorf("exit code %d, stdout %q, stderr %q; want %d, nothing, %q", code, out, talk, exitUsage, test.want)
 			}
 		})
 	}
-}
-
-// The default counts are those the groups and the engine allow; --devices chooses one.
-func TestBenchCounts(t *testing.T) {
-	for _, test := range []struct {
-		backend         string
-		groups, devices int
-		want            string
-	}{
-		{"cpu", 8, 0, "[1 8]"},
-		{"cpu", 32, 0, "[1 8]"},
-		{"cpu", 6, 0, "[1 6]"},
-		{"cpu", 1, 0, "[1]"},
-		{"cpu", 8, 4, "[4]"},
-		{"go", 8, 0, "[1]"},
-	} {
-		c := run.Glyphs()
-		c.MoCo.Batch, c.MoCo.Groups = 1152, test.groups
-		c.Engine.Backend, c.Engine.Devices = test.backend, test.devices
-		_, counts, err := benchCounts(c, nil, openHere)
-		if got := fmt.Sprint(counts); err != nil || got != test.want {
-			t.Errorf("%s, %d groups, %d devices: counts %s (%v), want %s", test.backend, test.groups, test.devices, got, err, test.want)
-		}
-	}
-}
-
-// benchJSON runs the tiny step with --json and decodes what it prints.
-func benchJSON(t *testing.T, flags ...string) benchReport {
-	t.Helper()
-	code, out, talk := runTiny(t, append(flags, "--json")...)
-	if code != exitDone {
-		t.Fatalf("exit code %d, want %d: %s", code, exitDone, talk)
-	}
-	var report benchReport
-	if err := json.Unmarshal([]byte(out), &report); err != nil {
-		t.Fatalf("%v in %s", err, out)
-	}
-	return report
 }

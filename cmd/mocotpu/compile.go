@@ -37,7 +37,7 @@ func newCompile() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compile",
 		Short: "Compile the training step, for TPUs or GPUs that need not be there, and report what it needs",
-		Long: "Compiles the very step that train runs with the same flags, for a TPU slice or NVIDIA GPUs (--topology, through libtpu\n" +
+		Long: "Compiles the step that train runs with the same flags, for a TPU slice or NVIDIA GPUs (--topology, through libtpu\n" +
 			"or the CUDA plugin, without a TPU, a GPU or a driver) or for an engine of this machine (--backend), and reports: the\n" +
 			"memory of a device against what it has, the largest temporaries and their layers, the exchanges among devices, the\n" +
 			"time of a step were everything ideal, and the kernels that GPUs run.\n" +

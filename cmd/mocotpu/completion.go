@@ -6,12 +6,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/models/judge"
 )
 
 // completeFlags teaches the shell completions of all commands what the flags with a choice take, and which flags name
 // folders.
 func completeFlags(cmd *cobra.Command) {
-	choices := map[string][]string{"data": dataset.Kinds, "protocols": protocols, "baselines": baselines}
+	choices := map[string][]string{"data": dataset.Kinds, "protocols": judge.Protocols, "baselines": judge.Baselines}
 	maps.Copy(choices, choicesOf)
 	for name, values := range choices {
 		if cmd.Flags().Lookup(name) != nil {

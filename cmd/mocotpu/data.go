@@ -42,7 +42,7 @@ func newData() *cobra.Command {
 					return
 				}
 				if bar == nil || bar.GetMax64() != total {
-					bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(talk), progressbar.OptionShowBytes(true),
+					bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(terminalOf(talk)), progressbar.OptionShowBytes(true),
 						progressbar.OptionSetDescription(args[0]), progressbar.OptionThrottle(200*time.Millisecond))
 				}
 				_ = bar.Set64(done)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/picture"
@@ -65,7 +66,7 @@ func newDataPack() *cobra.Command {
 		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().IntVar(&o.Canvas, "canvas", defaultCanvas, "side of the square that images are squeezed to, in pixels")
+	cmd.Flags().IntVar(&o.Canvas, "canvas", dataset.DefaultCanvas, "side of the square that images are squeezed to, in pixels")
 	cmd.Flags().StringVar(&split, "split", "both", "what to pack: both, train or test")
 	cmd.Flags().BoolVar(&unlabeled, "unlabeled", false, "take every image below the folder, without classes")
 	cmd.Flags().StringVar(&decoder, "decoder", "auto", "what decodes JPEGs: turbojpeg, go, or the faster that is there (auto)")
@@ -164,7 +165,7 @@ func (p *packProgress) at(done, total int) {
 		return
 	}
 	if p.bar == nil {
-		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.talk), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(terminalOf(p.talk)), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 			progressbar.OptionSetItsString("img"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(200*time.Millisecond),
 			progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("packing"))
 	}

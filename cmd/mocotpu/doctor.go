@@ -30,11 +30,11 @@ func newDoctor() *cobra.Command {
 	var clear bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Tell which engines work on this machine, and how to get the others",
-		Long: "Opens every engine that is installed, and tells how to get the others.\n\n" +
-			"What is compiled is kept, so that the second start of a run, or the same mocotpu compile, does not compile: in the\n" +
-			"folder that $MOCOTPU_CACHE names, else in mocotpu/programs of the user's cache folder, up to 4 GB.\n" +
-			"MOCOTPU_CACHE=off keeps nothing.",
+		Short: "List which engines work on this machine, and how to get the others",
+		Long: "Opens every engine that is installed, and prints how to get the others.\n\n" +
+			"Compiled programs are kept, so that the second start of a run, or of mocotpu compile, does not compile again. They\n" +
+			"are in the folder that $MOCOTPU_CACHE names, else in ~/.cache/mocotpu/programs, up to 4 GB.\n" +
+			"MOCOTPU_CACHE=off keeps none.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			rows := setup.Doctor(func(engine string) (int, string, error) { return probeEngine(cmd.Context(), engine) })

@@ -4,27 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"strings"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/models/data"
-	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/encoder"
-	"github.com/mocotpu/mocotpu/models/format/npy"
 	"github.com/mocotpu/mocotpu/models/resnet"
-	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
 // embedOptions are the flags of `embed` that are not the engine's.
 type embedOptions struct {
-	data, split, out, labels string
-	images, batch            int
-	precision                string
-	projection, force        bool
+	data               *dataFlags
+	split, out, labels string
+	images, batch      int
+	precision          string
+	projection, force  bool
 }
 
 func newEmbed() *cobra.Command {
@@ -41,7 +35,7 @@ func newEmbed() *cobra.Command {
 	var o embedOptions
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.data, "data", "", "data set ("+strings.Join(dataset.Kinds, ", ")+", emnist/<split>), or the folder of its files (default: the set it was trained on)")
+	o.data = addDataFlags(flags)
 	flags.StringVar(&o.split, "split", "test", "images to embed: train or test")
 	flags.IntVar(&o.images, "images", 0, "embed the first so many (0: all, or as many as the run has)")
 	flags.StringVar(&o.out, "out", "features.npy", "file to write")
@@ -73,7 +67,14 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	if o.batch < 1 {
 		return usageError{fmt.Errorf("--batch %d: want at least 1", o.batch)}
 	}
-	images, err := o.open(path, w)
+	c, err := o.data.of(w)
+	if err != nil {
+		return err
+	}
+	if o.images != 0 {
+		c.TrainImages, c.TestImages = o.images, o.images
+	}
+	images, err := openSplit(cmd, c, o.split)
 	if err != nil {
 		return err
 	}
@@ -82,106 +83,39 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	if o.labels != "" && set.Labels == nil {
 		return usageError{fmt.Errorf("--labels: %s has none", set.Name)}
 	}
-	engine, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
+	opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
-	e, err := encoder.New(engine, w, encoder.Options{Devices: engine.NumDevices(), Batch: o.batch, Precision: o.precision})
+	defer opened.Close()
+	e, err := encoder.New(opened, w, encoder.Options{Devices: opened.NumDevices(), Batch: o.batch, Precision: o.precision})
 	if err != nil {
 		return usageError{err}
 	}
 	defer e.Close()
-	dim := w.Manifest.Network.Features
-	embedder := e.Embed
-	if o.projection {
-		dim, embedder = w.Manifest.Network.Projection, e.Project
+	watch := newStages(cmd.ErrOrStderr())
+	defer watch.close()
+	progress := watch.Stage("embedding " + set.Name)
+	write := func(features, labels io.Writer) error {
+		return e.WriteNPY(cmd.Context(), images, o.projection, features, labels, progress)
 	}
-	err = writeWhole(o.out, func(out io.Writer) error { return embedSet(cmd, out, images, dim, o.batch, embedder) })
+	err = writeWhole(o.out, func(features io.Writer) error {
+		if o.labels == "" {
+			return write(features, nil)
+		}
+		return writeWhole(o.labels, func(labels io.Writer) error { return write(features, labels) })
+	})
+	watch.end()
 	if err != nil {
 		return err
+	}
+	dim := w.Manifest.Network.Features
+	if o.projection {
+		dim = w.Manifest.Network.Projection
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: float32 [%d, %d], %s of %s\n", o.out, set.N, dim, o.split, set.Name)
-	if o.labels == "" {
-		return nil
+	if o.labels != "" {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: int32 [%d]\n", o.labels, set.N)
 	}
-	if err := writeWhole(o.labels, func(out io.Writer) error { return writeAll(out, set.Labels) }); err != nil {
-		return err
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: int32 [%d]\n", o.labels, set.N)
 	return nil
-}
-
-// open reads the images: the run's own unless --data says otherwise.
-func (o embedOptions) open(path string, w *encoder.Weights) (data.Source, error) {
-	var d dataset.Config
-	switch record, err := run.ReadRecord(path); {
-	case err == nil:
-		d = record.Data
-	case w.Manifest.Source.Data != "":
-		if err := setData(&d, w.Manifest.Source.Data); err != nil {
-			return nil, usageError{err}
-		}
-	case o.data == "":
-		return nil, usageError{errors.New("the encoder does not say what it was trained on, want --data")}
-	}
-	if o.data != "" {
-		if err := setData(&d, o.data); err != nil {
-			return nil, usageError{err}
-		}
-	}
-	if o.images != 0 {
-		d.TrainImages, d.TestImages = o.images, o.images
-	}
-	images, err := d.Source(o.split, nil)
-	if err != nil && !errors.Is(err, fs.ErrPermission) {
-		return nil, usageError{err}
-	}
-	return images, err
-}
-
-// embedSet writes the features of all images, a few batches at a time: neither need fit in memory.
-func embedSet(cmd *cobra.Command, out io.Writer, images data.Source, dim, batch int, embedder func([]uint8, int) (encoder.Features, error)) error {
-	set := images.Info()
-	w, err := npy.NewWriter[float32](out, set.N, dim)
-	if err != nil {
-		return err
-	}
-	bar := progressbar.NewOptions(set.N, progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionShowIts(),
-		progressbar.OptionSetItsString("images"), progressbar.OptionSetVisibility(isTerminal(cmd.ErrOrStderr())),
-		progressbar.OptionClearOnFinish())
-	chunk := min(16*batch, set.N)
-	pixels, rows, indices := make([]uint8, chunk*set.ImageLen()), make([]data.Row, chunk), make([]int, chunk)
-	for start := 0; start < set.N; start += chunk {
-		if err := cmd.Context().Err(); err != nil {
-			return err
-		}
-		n := min(chunk, set.N-start)
-		for i := range n {
-			indices[i] = start + i
-		}
-		if err := images.Fill(pixels[:n*set.ImageLen()], rows[:n], indices[:n]); err != nil {
-			return err
-		}
-		features, err := embedder(pixels[:n*set.ImageLen()], n)
-		if err != nil {
-			return err
-		}
-		if err := w.Write(features.Data); err != nil {
-			return err
-		}
-		_ = bar.Add(n) // a bar that cannot be drawn is no failure
-	}
-	return w.Close()
-}
-
-func writeAll(out io.Writer, labels []int32) error {
-	w, err := npy.NewWriter[int32](out, len(labels))
-	if err != nil {
-		return err
-	}
-	if err := w.Write(labels); err != nil {
-		return err
-	}
-	return w.Close()
 }

@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/janpfeifer/must"
+
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/specimen"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
@@ -48,7 +51,7 @@ func TestEmbed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	features, projections, err := e.Both(set.Pixels, set.N)
+	want, err := e.EmbedAll(t.Context(), set, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +67,7 @@ func TestEmbed(t *testing.T) {
 			}
 		}
 	}
-	check("features.npy", "(70, 16)", features.Data)
+	check("features.npy", "(70, 16)", want.Trunk.Data)
 	header, bits := readNPY(t, "labels.npy")
 	if !strings.Contains(header, "'<i4'") || len(bits) != 70 {
 		t.Fatalf("labels: header %q, %d elements", header, len(bits))
@@ -87,7 +90,7 @@ func TestEmbed(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d, stderr %q", code, stderr)
 	}
-	check("features.npy", "(70, 8)", projections.Data)
+	check("features.npy", "(70, 8)", want.Head.Data)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -121,6 +124,42 @@ func TestEmbedRefuses(t *testing.T) {
 	} {
 		if code, _, stderr := call(t, strings.Fields(test.args)...); code != 2 || !strings.Contains(stderr, test.want) {
 			t.Errorf("%s: exit code %d, stderr %q, want 2 and %q", test.args, code, stderr, test.want)
+		}
+	}
+}
+
+// --data means the same in embed and eval: a folder of images serves any encoder, one that drew its own as well as a
+// file, and numbers of neighbours above its images are lowered with a note.
+func TestAnyFolderForAnyEncoder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must.M(specimen.Folder("photos/train", specimen.Options{Images: 12, Classes: 2, Width: 24, Height: 24}))
+	must.M(specimen.Folder("photos/val", specimen.Options{Images: 6, Classes: 2, Width: 24, Height: 24}))
+	if code, _, stderr := call(t, append(tinyRun, "--dir", "run", "--steps", "1", "--knn-every", "0")...); code != 0 {
+		t.Fatalf("training: exit code %d, %s", code, stderr)
+	}
+	if code, _, stderr := call(t, "export", "run"); code != 0 {
+		t.Fatalf("export: exit code %d, %s", code, stderr)
+	}
+	for _, encoder := range []string{"run", "encoder.safetensors"} {
+		for _, args := range []string{
+			"embed " + encoder + " --backend go --data photos --labels labels.npy --force",
+			"embed " + encoder + " --backend go --data folder --data-dir photos --labels labels.npy --force",
+		} {
+			code, stdout, stderr := call(t, strings.Fields(args)...)
+			if code != 0 || !strings.Contains(stdout, "features.npy: float32 [6, 16], test of photos") {
+				t.Errorf("%s: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+			}
+		}
+		args := "eval " + encoder + " --backend go --data photos --protocols knn --baselines="
+		code, stdout, stderr := call(t, strings.Fields(args)...)
+		if code != 0 || !strings.Contains(stdout, "knn k=12, projection") || !strings.Contains(stderr, "the 12 training images searched") {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want k lowered to 12", args, code, stdout, stderr)
+		}
+		for _, command := range []string{"embed", "eval"} {
+			code, _, stderr := call(t, command, encoder, "--backend=go", "--data=nowhere", "--force")
+			if code != 2 || !strings.Contains(stderr, "--data=nowhere is neither a data set") {
+				t.Errorf("%s %s: exit code %d, stderr %q", command, encoder, code, stderr)
+			}
 		}
 	}
 }

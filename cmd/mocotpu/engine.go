@@ -6,6 +6,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
@@ -24,6 +25,11 @@ func openFor(c run.Config, store *programs.Store) (*xla.Engine, error) {
 	o.Programs = store
 	e, err := xla.Open(c.Engine.Backend, o)
 	if err != nil {
+		return nil, err
+	}
+	c.Engine.Backend = e.EngineName() // whose memory is the process's, or not
+	if err := c.CheckSize(limits.Memory()); err != nil {
+		e.Close()
 		return nil, err
 	}
 	if c.Encoder.Precision == "tf32" && e.EngineName() != "cuda" {

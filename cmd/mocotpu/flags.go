@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -75,8 +74,15 @@ func (f *configFlags) resolve(flags *pflag.FlagSet) (run.Config, error) {
 }
 
 func (f *configFlags) base(presetGiven bool) (run.Config, error) {
+	if f.dir != "" {
+		if err := run.CheckFolder(f.dir); err != nil {
+			return run.Config{}, err
+		}
+	}
 	if f.dir != "" && !presetGiven {
 		record, err := run.ReadRecord(f.dir)
+		// A plugin is code, which a run's files do not get to choose; train notes one that it was trained with.
+		record.Engine.Plugin = ""
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return record.Config, err
 		}
@@ -87,29 +93,12 @@ func (f *configFlags) base(presetGiven bool) (run.Config, error) {
 	return run.Preset(f.preset)
 }
 
-// defaultCanvas is what images are squeezed to where nobody says otherwise, in pixels.
-const defaultCanvas = 256
-
-// setData takes a data set's name, with the split of EMNIST behind a slash, or the folder of the preset's files.
-func setData(d *dataset.Config, value string) error {
-	kind, split, _ := strings.Cut(value, "/")
-	if !slices.Contains(dataset.Kinds, kind) {
-		if d.Kind == "glyphs" {
-			return fmt.Errorf("--data %s: the preset's glyphs are drawn and have no files: to train on images of your own, "+
-				"take --preset=moco-v2 or imagenet-mini as well", value)
-		}
-		d.Dir = value
-		return nil
+// setData takes what --data names: see [dataset.Config.With].
+func setData(d *dataset.Config, value string) (err error) {
+	if _, named := dataset.Named(value); !named && d.Kind == "glyphs" {
+		return fmt.Errorf("--data %s: the preset's glyphs are drawn and have no files: to train on images of your own, "+
+			"take --preset=moco-v2 or imagenet-mini as well", value)
 	}
-	if kind == "emnist" && split == "" {
-		split = "byclass"
-	}
-	if fmt.Sprint(kind, split) != fmt.Sprint(d.Kind, d.Split) {
-		*d = dataset.Config{Seed: d.Seed}
-	}
-	d.Kind, d.Split = kind, split
-	if kind == "folder" && d.Canvas == 0 {
-		d.Canvas = defaultCanvas
-	}
-	return nil
+	*d, err = d.With(value, "")
+	return err
 }

@@ -92,3 +92,27 @@ func TestReporterInTheMiddle(t *testing.T) {
 		}
 	}
 }
+
+// TestNoPluginFromARun has a run that was trained with a plugin go on without opening it: a plugin is code. One that is
+// given is taken.
+func TestNoPluginFromARun(t *testing.T) {
+	dir := t.TempDir()
+	c := resolved(t, "--preset=glyphs", "--backend=cpu", "--plugin=/mine.so")
+	if c.Engine.Plugin != "/mine.so" {
+		t.Fatalf("plugin %q, want the one that was given", c.Engine.Plugin)
+	}
+	saved, err := run.OpenDir(durable.Disk{}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer saved.Close()
+	if err := saved.SaveRecord(run.Record{Config: c}); err != nil {
+		t.Fatal(err)
+	}
+	if c := resolved(t, "--dir="+dir); c.Engine.Plugin != "" || c.Engine.Backend != "cpu" {
+		t.Errorf("engine %+v, want the run's without its plugin", c.Engine)
+	}
+	if c := resolved(t, "--dir="+dir, "--plugin=/other.so"); c.Engine.Plugin != "/other.so" {
+		t.Errorf("plugin %q, want the one that was given", c.Engine.Plugin)
+	}
+}

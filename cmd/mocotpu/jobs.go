@@ -12,7 +12,7 @@ import (
 
 // serveJobs does what this process was started for by another process of this program, and tells whether it was.
 func serveJobs() bool {
-	return plan.Serve(compileSource) || serveProbe() || serveOurPeer()
+	return plan.Serve(compileSource) || serveProbe() || benchEngines.Serve()
 }
 
 // compileSource compiles the very step that train runs with a configuration, which is the source.

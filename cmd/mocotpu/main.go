@@ -11,6 +11,8 @@ import (
 )
 
 func main() {
+	quietFaults()
+	limitMemory()
 	if serveJobs() {
 		return
 	}

@@ -22,6 +22,9 @@ func message(err error) string {
 		if flag, ok := flags[field]; ok {
 			return "--" + flag
 		}
+		if flag, ok := strings.CutPrefix(field, "bench."); ok {
+			return "--" + flag
+		}
 		return field
 	})
 	if len(list.Problems) > 1 {

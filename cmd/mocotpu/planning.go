@@ -8,7 +8,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
@@ -91,31 +90,15 @@ func verdict(p *plan.Plan, err error) string {
 // fit searches the settings of a configuration's step: compile makes the plan of one.
 func fit(config run.Config, compile func(run.Config) (*plan.Plan, error)) (*plan.Fitting, error) {
 	given := plan.Setting{Precision: config.Encoder.Precision, Remat: config.Encoder.Remat, Batch: config.MoCo.Batch}
-	return plan.Fit(given, granule(config.MoCo), func(s plan.Setting) (*plan.Plan, error) {
+	return plan.Fit(given, config.MoCo.Granule(), func(s plan.Setting) (*plan.Plan, error) {
 		changed := config
-		changed.Encoder.Precision, changed.Encoder.Remat, changed.MoCo.Batch = s.Precision, s.Remat, s.Batch
-		changed.MoCo.Queue = max(config.MoCo.Queue, keys(config.MoCo, s.Batch))
+		changed.Encoder.Precision, changed.Encoder.Remat = s.Precision, s.Remat
+		changed.MoCo = config.MoCo.Resized(s.Batch)
 		if err := changed.Validate(); err != nil {
 			return nil, err
 		}
 		return compile(changed)
 	})
-}
-
-// granule is what batches are multiples of: the images that the shuffle exchanges among all groups.
-func granule(m moco.Config) int {
-	if m.Shuffle && moco.ShuffleSet(m.Groups, m.Batch) == m.Groups {
-		return m.Groups * m.Groups
-	}
-	return m.Batch // the shape of the shuffle stays as it is
-}
-
-// keys is what a step of so many images enqueues: the queue must hold it.
-func keys(m moco.Config, batch int) int {
-	if m.Symmetric {
-		return 2 * batch
-	}
-	return batch
 }
 
 // planLimit is how long the check of a plan may take before a run on a TPU.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,7 +24,7 @@ func newReport() *cobra.Command {
 		Short: "Make one HTML page of runs: their curves, and what their encoders see",
 		Long: "Writes a page that holds all it shows: curves over the steps (several runs over one another), the two views of\n" +
 			"sample images, nearest neighbours, a map of the features, confusion, the evaluation if there is one, and the\n" +
-			"configuration. It asks no network for anything; send it as it is. A run may be in progress.",
+			"configuration. It loads nothing from the network, so it can be sent as one file. A run may be in progress.",
 		Example: "  mocotpu report runs/glyphs-20260102-030405\n" +
 			"  mocotpu report runs/a runs/b --out=compared.html",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -35,8 +34,8 @@ func newReport() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(engine.Backends, choice.Backend) {
-				return usageError{fmt.Errorf("--backend: %q, want one of %s", choice.Backend, strings.Join(engine.Backends, ", "))}
+			if err := checkBackend(choice.Backend); err != nil {
+				return usageError{err}
 			}
 			for _, dir := range args {
 				if _, err := run.ReadRecord(dir); err != nil {
@@ -54,7 +53,7 @@ func newReport() *cobra.Command {
 			}
 			watch := newStages(cmd.ErrOrStderr())
 			defer watch.close()
-			o := report.Options{Stage: watch.stage}
+			o := report.Options{Stage: func(what string) { watch.Stage(what) }}
 			if !noLook {
 				opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
 				if err != nil {

@@ -78,7 +78,7 @@ func (r *reporter) Stage(what string) {
 		r.pulse.now(func() string { return "still " + what })
 	}
 	if r.watched && r.bar != nil {
-		r.bar.Describe(what)
+		r.bar.Describe(quoted(what))
 		return
 	}
 	if r.bar == nil {
@@ -102,7 +102,7 @@ func (r *reporter) Step(done, total int) {
 		return
 	}
 	if r.bar == nil {
-		r.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(r.talk), progressbar.OptionSetWidth(24),
+		r.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(terminalOf(r.talk)), progressbar.OptionSetWidth(24),
 			progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(true),
 			progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(200*time.Millisecond))
 		_ = r.bar.Set(done - 1)

@@ -13,9 +13,11 @@ import (
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
@@ -41,16 +43,17 @@ func (usageError) Is(target error) bool { return target == errUsage }
 // usageErrors are the errors of exit code 2.
 var usageErrors = []error{
 	errUsage, data.ErrMissing, data.ErrCorrupt, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
-	packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace,
+	packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace, run.ErrNotRun, xla.ErrOptions, regular.ErrIrregular, regular.ErrTooLong, checkpoint.ErrDamaged,
+	syscall.ELOOP, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, // of names that were given
 }
 
 // execute is the command as a function: it returns the exit code.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	root.SetOut(newPlain(stdout))
+	root.SetErr(newPlain(stderr))
+	err := guarded(args, func() error { return root.ExecuteContext(ctx) })
 	if err == nil {
 		return exitDone
 	}
@@ -58,7 +61,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
 		return s.code() // nobody reads on
 	}
-	fmt.Fprintln(stderr, "mocotpu:", message(err))
+	tell(newPlain(stderr), err)
 	return exitCode(ctx, err)
 }
 
@@ -79,7 +82,7 @@ func exitCode(ctx context.Context, err error) int {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mocotpu",
-		Short: "Momentum Contrast (MoCo) runing on TPU, GPU and CPU",
+		Short: "Momentum Contrast (MoCo) pretraining on TPU, GPU and CPU",
 		Long: "mocotpu trains image encoders without labels by Momentum Contrast (MoCo v1 and v2): one program,\n" +
 			"compiled by XLA through PJRT for a TPU, a GPU or the CPU, on one device or on eight with the same numbers.",
 		Example: "  mocotpu doctor                # what works on this machine\n" +

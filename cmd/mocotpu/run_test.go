@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	if serveJobs() {
 		return
 	}
-	if len(os.Args) > 1 && os.Args[1] == "train" {
+	if os.Getenv(commandVariable) != "" || len(os.Args) > 1 && os.Args[1] == "train" {
 		main()
 	}
 	cache, err := os.MkdirTemp("", "programs-*")

@@ -14,7 +14,7 @@ func newSetup() *cobra.Command {
 	var o setup.Options
 	cmd := &cobra.Command{
 		Use:       "setup [" + strings.Join(setup.Engines, "|") + "]",
-		Short:     "Install the plugin of an engine (cpu unless told otherwise)",
+		Short:     "Install the plugin of an engine (default cpu)",
 		ValidArgs: setup.Engines,
 		Long: "Installs the PJRT plugin of an engine, in pinned versions with checksums, below $MOCOTPU_HOME or\n" +
 			"~/.local/share/mocotpu. The second time it does nothing, and needs no network.\n\n" +

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+
+	"github.com/mocotpu/mocotpu/models/encoder"
 )
 
 // stages shows what a command of several parts is doing: a line each, or, where a person watches, a bar.
@@ -35,46 +37,40 @@ func (s *stages) close() {
 	}
 }
 
-// stage says what begins.
-func (s *stages) stage(what string) {
-	s.end()
-	fmt.Fprintln(s.talk, what, "...")
-	s.goesOn(func() string { return "still " + what })
-}
-
-// goesOn is what is printed when nothing else was for a while.
-func (s *stages) goesOn(what func() string) {
-	if s.pulse != nil {
-		s.pulse.now(what)
-	}
-}
-
-// note is a sentence for the user.
-func (s *stages) note(text string) {
+// Note implements [judge.Progress].
+func (s *stages) Note(text string) {
 	s.end()
 	fmt.Fprintln(s.talk, text)
 }
 
-// bar begins a stage whose length becomes known on the way.
-func (s *stages) bar(what string) func(done, total int) {
+// Stage implements [judge.Progress]: a line, and a bar below it where a person watches and the length is known.
+func (s *stages) Stage(what string) encoder.Progress {
 	s.end()
-	if !s.watched {
-		fmt.Fprintln(s.talk, what, "...")
-		var at, of atomic.Int64
-		s.goesOn(func() string { return fmt.Sprintf("%s: %d of %d", what, at.Load(), of.Load()) })
-		return func(done, total int) {
-			at.Store(int64(done))
-			of.Store(int64(total))
-		}
+	fmt.Fprintln(s.talk, what, "...")
+	if s.watched {
+		return func(done, total int) { s.draw(what, done, total) }
 	}
+	var at, of atomic.Int64
+	s.pulse.now(func() string {
+		if of.Load() == 0 {
+			return "still " + what
+		}
+		return fmt.Sprintf("%s: %d of %d", what, at.Load(), of.Load())
+	})
 	return func(done, total int) {
-		if s.current == nil {
-			s.current = progressbar.NewOptions(total, progressbar.OptionSetWriter(s.talk), progressbar.OptionSetWidth(24),
-				progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true),
-				progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(200*time.Millisecond))
-		}
-		_ = s.current.Set(done)
+		at.Store(int64(done))
+		of.Store(int64(total))
 	}
+}
+
+func (s *stages) draw(what string, done, total int) {
+	if s.current == nil || s.current.GetMax() != total {
+		s.end()
+		s.current = progressbar.NewOptions(total, progressbar.OptionSetWriter(terminalOf(s.talk)), progressbar.OptionSetWidth(24),
+			progressbar.OptionSetDescription(quoted(what)), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true),
+			progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(200*time.Millisecond))
+	}
+	_ = s.current.Set(done) // a bar that cannot be drawn is no failure
 }
 
 // end takes the bar away.

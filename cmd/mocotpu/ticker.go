@@ -27,7 +27,7 @@ func (t *ticker) start(what string) func(verdict string) {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for {
-			fmt.Fprintf(t.w, "\r\x1b[K%s, %s", what, time.Since(begun).Round(time.Second))
+			fmt.Fprintf(terminalOf(t.w), "\r\x1b[K%s, %s", quoted(what), time.Since(begun).Round(time.Second))
 			select {
 			case <-tick.C:
 			case <-done:
@@ -38,6 +38,6 @@ func (t *ticker) start(what string) func(verdict string) {
 	return func(verdict string) {
 		close(done)
 		<-gone
-		fmt.Fprintf(t.w, "\r\x1b[K%s: %s, %s\n", what, verdict, time.Since(begun).Round(time.Second))
+		fmt.Fprintf(terminalOf(t.w), "\r\x1b[K%s: %s, %s\n", quoted(what), quoted(verdict), time.Since(begun).Round(time.Second))
 	}
 }

@@ -20,7 +20,8 @@ func newTrain() *cobra.Command {
 		Short: "Train an encoder, and watch by nearest neighbours whether it learns",
 		Long: "Trains the preset's encoder by Momentum Contrast. Each epoch prints the loss against its chance level and\n" +
 			"the accuracy of a nearest-neighbour classifier on held-out images, the first time before training.\n" +
-			"Ctrl-C or SIGTERM stops after the step in flight and writes a checkpoint; --dir of a run goes on with it, bit for bit.",
+			"Ctrl-C or SIGTERM stops after the step in flight and writes a checkpoint. The same command with --dir goes on\n" +
+			"with the run, bit for bit.",
 		Example: "  mocotpu train                                        # drawn characters, on the best engine there is\n" +
 			"  mocotpu train --backend=cpu --devices=8              # the same numbers on eight devices\n" +
 			"  mocotpu train --preset=cifar10 --backend=cuda\n" +
@@ -77,6 +78,6 @@ func newTrain() *cobra.Command {
 
 // isTerminal tells whether a person watches.
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := terminalOf(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -34,10 +34,17 @@ func built() map[string]string {
 			v[name] = dep.Version
 		}
 	}
+	changed := ""
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
+		switch {
+		case s.Key == "vcs.revision":
 			v["revision"] = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = "+changes"
 		}
+	}
+	if v["revision"] != "" {
+		v["revision"] += changed
 	}
 	return v
 }

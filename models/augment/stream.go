@@ -8,7 +8,7 @@ type stream struct {
 	state uint64
 }
 
-// streamID keeps the operations' draws apart. Values are part of the draws: never renumber them.
+// streamID gives each operation a stream of its own. The values enter the draws: never renumber them.
 type streamID uint64
 
 const (
@@ -60,7 +60,7 @@ func (s *stream) factor(strength float64) float64 {
 	return s.uniform(max(0, 1-strength), 1+strength)
 }
 
-// permutation4 is a uniform permutation (Fisher-Yates; 2^64 is so many times 4 that the modulo's bias is nil).
+// permutation4 is a uniform permutation (Fisher-Yates; 2^64 is so much larger than 4 that the modulo's bias does not matter).
 func (s *stream) permutation4() [4]int {
 	p := [4]int{0, 1, 2, 3}
 	for i := 3; i > 0; i-- {

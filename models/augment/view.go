@@ -23,7 +23,8 @@ type View struct {
 }
 
 // Columns of a row of parameters. The layout is the same for every configuration, so that a configuration can
-// change an operation's strength without changing the step's input; what is off holds its identity.
+// change an operation's strength without changing the step's input. An operation that is off has the values that change
+// nothing.
 const (
 	colTop = iota
 	colLeft
@@ -67,7 +68,7 @@ func (c Config) Draw(dst []float32, seed uint64, epoch, index, view int, aspect 
 // architecture's floating point.
 //
 // The aspect is the original image's width over its height: areas and ratios are measured there, though the box is
-// relative to the (square) canvas. It is 1 for images that were square; anything not above 0 panics.
+// relative to the (square) canvas. It is 1 for images that were square; View panics unless it is above 0.
 func (c Config) View(seed uint64, epoch, index, view int, aspect float64) View {
 	if !(aspect > 0) {
 		panic(fmt.Sprintf("augment: aspect %v of image %d, want width over height, above 0", aspect, index))

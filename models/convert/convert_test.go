@@ -98,7 +98,7 @@ func TestTorchvisionFeatures(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer e.Close()
-		features, projections, err := e.Both(parity.Pixels("export", n, size), n)
+		got, err := e.Embed(parity.Pixels("export", n, size), n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestTorchvisionFeatures(t *testing.T) {
 			name string
 			got  []float32
 			want []float64
-		}{{"features", features.Data, m.Features}, {"projections", projections.Data, m.Projections}} {
+		}{{"features", got.Trunk.Data, m.Features}, {"projections", got.Head.Data, m.Projections}} {
 			d := parity.Compare(part.got, part.want)
 			if !(d.RelL2 < 1e-5 && d.MaxAbs < 1e-4) {
 				t.Errorf("%s: %s: %v", m.Arch, part.name, d)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,10 +12,14 @@ import (
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // ErrUnknown says that a file holds tensors, but none of an encoder known here.
 var ErrUnknown = errors.New("no encoder that is known here")
+
+// ErrSpoilt says that weights hold NaN, an infinity or a negative variance: their training diverged, or the file is damaged.
+var ErrSpoilt = errors.New("weights of no use")
 
 // ImportOptions say what a file of weights does not.
 type ImportOptions struct {
@@ -78,12 +81,18 @@ func importTensors(path string, tensors []safetensors.Tensor, o ImportOptions) (
 		Input:   encoder.NewInput(cmp.Or(o.ImageSize, usual.ImageSize), views.Mean, views.Std),
 		Source:  encoder.Source{Imported: filepath.Base(path)},
 	}}
-	return w, errors.Join(w.Manifest.Validate(), w.SetStateDict(tensors))
+	if err := errors.Join(w.Manifest.Validate(), w.SetStateDict(tensors)); err != nil {
+		return nil, err
+	}
+	if suspect := w.Suspect(); len(suspect) > 0 {
+		return nil, fmt.Errorf("%w: %s", ErrSpoilt, strings.Join(suspect, "\n"))
+	}
+	return w, nil
 }
 
 // readTensors reads either kind of file. A safetensors file has a brace after the 8 bytes of its header's length.
 func readTensors(path string) ([]safetensors.Tensor, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,17 +131,21 @@ func TestImportRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	extra := append(tensors[:len(tensors):len(tensors)], safetensors.Tensor{Name: "fc.1.weight", DType: "F32", Shape: []int{1}, Data: make([]byte, 4)})
+	nan := slices.Clone(tensors)
+	nan[0].Data = slices.Clone(nan[0].Data)
+	binary.LittleEndian.PutUint32(nan[0].Data[4:], math.Float32bits(float32(math.NaN())))
 	for _, test := range []struct {
 		name, path, want string
 		is               error
 	}{
+		{"NaN", saveTorch(t, "", nan), `"conv1.weight" is NaN at [0 0 0 1]`, ErrSpoilt},
 		{"nothing", saveTorch(t, "", nil), "no tensor conv1.weight", ErrUnknown},
 		{"another network", saveTorch(t, "", rename(tensors, func(n string) string { return "features." + n })), "no tensor conv1.weight", ErrUnknown},
 		{"a tensor more", saveTorch(t, "", extra), "closest is resnet18, but for 1 tensors, of which the first is fc.1.weight", ErrUnknown},
 		{"a tensor less", saveTorch(t, "", tensors[:len(tensors)-1]), "fc.bias [], want [8]", ErrUnknown},
 		{"text", save(t, []byte("hello, this is text")), "torch.save", torchfile.ErrFormat},
 		{"code", "../format/torchfile/testdata/code.pth.tar", "builtin__.print", pickle.ErrRefused},
-		{"a folder", t.TempDir(), "directory", nil},
+		{"a folder", t.TempDir(), "a folder", nil},
 	} {
 		_, err := Import(test.path, ImportOptions{})
 		if err == nil || !strings.Contains(err.Error(), test.want) || test.is != nil && !errors.Is(err, test.is) {

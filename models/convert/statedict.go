@@ -30,7 +30,7 @@ func readStateDict(path string) ([]safetensors.Tensor, error) {
 		name, isText := e.Key.(string)
 		tensor, isTensor := e.Value.(*torchfile.Tensor)
 		if !isText || !isTensor {
-			return nil, fmt.Errorf("%w: its dict has %v, a %T, want tensors by name", ErrUnknown, e.Key, e.Value)
+			return nil, fmt.Errorf("%w: its dict has under %.60q (a %T) a %T, want tensors by name", ErrUnknown, name, e.Key, e.Value)
 		}
 		t, err := tensor.Read(name)
 		if err != nil {

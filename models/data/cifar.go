@@ -128,7 +128,7 @@ func readFiles(dir string, names []string, size int64) ([]cifarContent, error) {
 	return contents, nil
 }
 
-// readTar reads the named members, each of size bytes. It unpacks most bytes and no more, whatever the headers say, so that a bomb stays packed.
+// readTar reads the named members, each of size bytes. It unpacks at most most bytes, whatever the headers say, so that a decompression bomb does no harm.
 func readTar(archive string, names []string, size, most int64) ([]cifarContent, error) {
 	if _, err := os.Stat(archive); err != nil {
 		return nil, err

@@ -15,15 +15,16 @@ import (
 	"time"
 
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // retries is how many connections in a row may bring nothing new before a mirror is given up.
 const retries = 4
 
-// errGiveUp marks an answer that a retry won't change: on to the next mirror.
+// errGiveUp marks an answer that a retry won't change: the next mirror is tried.
 var errGiveUp = errors.New("not retried")
 
-// errUnreachable marks a host that there is no way to.
+// errUnreachable marks a host that cannot be reached.
 var errUnreachable = errors.New("no way to that host")
 
 // A download brings one file.
@@ -32,11 +33,11 @@ type download struct {
 	path     string
 	o        GetOptions
 	progress func(done int64)
-	dead     map[string]bool // mirrors that there is no way to, of all files together
+	dead     map[string]bool // mirrors that cannot be reached, for all files
 }
 
 func (d *download) run(ctx context.Context) error {
-	if f, err := os.Open(d.path); err == nil {
+	if f, err := regular.Open(d.path); err == nil {
 		err := d.verify(f)
 		f.Close()
 		if err == nil {
@@ -49,7 +50,7 @@ func (d *download) run(ctx context.Context) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	part, err := os.OpenFile(d.path+".part", os.O_RDWR|os.O_CREATE, 0o644)
+	part, err := regular.OpenFile(d.path+".part", os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func (d *download) fill(ctx context.Context, part *os.File, url string) error {
 	}
 }
 
-// request makes one request for the bytes from have on, appends what comes to part and returns part's new size.
+// request makes one request for the bytes from have on, appends the answer to part and returns part's new size.
 func (d *download) request(ctx context.Context, part *os.File, url string, have int64) (int64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -166,7 +167,7 @@ func (d *download) request(ctx context.Context, part *os.File, url string, have 
 		case context.Cause(ctx) == stalled:
 			err = stalled
 		case errors.As(err, &unreachable) && unreachable.Op == "dial":
-			err = fmt.Errorf("%w (%w): %w", err, errUnreachable, errGiveUp) // there will be no way there in a second, either
+			err = fmt.Errorf("%w (%w): %w", err, errUnreachable, errGiveUp) // a retry in a second would not reach it, either
 		}
 		return have, err
 	}
@@ -196,7 +197,7 @@ func (d *download) start(part *os.File, answer *http.Response, have int64) (int6
 			return have, fmt.Errorf("the server has %d bytes, want %d: %w: %w", answer.ContentLength, d.size, ErrChecksum, errGiveUp)
 		}
 	case code == http.StatusPartialContent, code == http.StatusRequestedRangeNotSatisfiable:
-		// The server knows another file than the one begun. Truncated, the next request has no range.
+		// The file on the server has changed since the download began. part is truncated, so the next request has no range.
 		return 0, errors.Join(fmt.Errorf("got %s for the range from %d on", answer.Status, have), part.Truncate(0))
 	case code >= 500, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout:
 		return have, fmt.Errorf("got status %s, want 200", answer.Status)
@@ -226,7 +227,7 @@ func (d *download) verify(f *os.File) error {
 	return nil
 }
 
-// watched is a reader that tells how far it has come.
+// watched is a reader that reports how far it has come.
 type watched struct {
 	reader io.Reader
 	touch  func(read int64)

@@ -9,9 +9,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
+
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // inflation is the most that deflate can make of one byte.
@@ -51,14 +52,11 @@ func findSource(dir string, folders []string, base, archive string) (*source, []
 }
 
 func openSource(name string) (*source, error) {
-	f, err := os.Open(name)
+	f, err := regular.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
 	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s is a folder, want a file", name)
-	}
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("data: %w", err)
@@ -67,30 +65,37 @@ func openSource(name string) (*source, error) {
 }
 
 func openZipMember(archive, member string) (*source, error) {
-	if _, err := os.Stat(archive); err != nil {
-		return nil, err
-	}
-	z, err := zip.OpenReader(archive)
+	f, err := regular.Open(archive)
 	if err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	z, err := zip.NewReader(f, info.Size())
+	if err != nil {
+		f.Close()
 		return nil, readError(archive, err)
 	}
-	for _, f := range z.File {
-		if path.Base(f.Name) != member {
+	for _, m := range z.File {
+		if path.Base(m.Name) != member {
 			continue
 		}
-		r, err := f.Open()
+		r, err := m.Open()
 		if err != nil {
-			z.Close()
+			f.Close()
 			return nil, readError(archive, err)
 		}
-		size := min(f.UncompressedSize64, f.CompressedSize64*inflation)
-		return decompress(archive+":"+f.Name, r, int64(size), z.Close)
+		size := min(m.UncompressedSize64, m.CompressedSize64*inflation)
+		return decompress(archive+":"+m.Name, r, int64(size), f.Close)
 	}
-	z.Close()
+	f.Close()
 	return nil, corrupt(archive, "no member %s", member)
 }
 
-// decompress tells gzip by its first bytes rather than by the file's name: browsers unpack without renaming.
+// decompress recognises gzip by its first bytes, not by the file's name: browsers unpack without renaming.
 func decompress(name string, r io.Reader, size int64, close func() error) (*source, error) {
 	buffered := bufio.NewReaderSize(r, 1<<16)
 	s := &source{Reader: buffered, name: name, most: size, close: close}
@@ -114,7 +119,7 @@ func readFull(name string, r io.Reader, buf []byte, where string) error {
 	return readError(name, err)
 }
 
-// wantEnd makes sure that r ends here; for gzip that also checks the checksum. It reads one byte at most, so that a bomb stays packed.
+// wantEnd makes sure that r ends here; for gzip that also checks the checksum. It reads at most one byte, so that a decompression bomb does no harm.
 func wantEnd(name string, r io.Reader, size int64) error {
 	n, err := io.ReadFull(r, make([]byte, 1))
 	if n > 0 {
@@ -126,7 +131,7 @@ func wantEnd(name string, r io.Reader, size int64) error {
 	return readError(name, err)
 }
 
-// readError tells a broken file from one that can't be read; nil stays nil.
+// readError distinguishes a broken file from one that cannot be read; it returns nil for nil.
 func readError(name string, err error) error {
 	var broken flate.CorruptInputError
 	switch {

@@ -5,7 +5,8 @@ import (
 	"math"
 	"runtime"
 	"strings"
-	"sync"
+
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
 const (
@@ -40,7 +41,7 @@ func drawGlyphs(split string, o Options) (*Set, error) {
 		colours = hardPalette
 	}
 	workers := runtime.GOMAXPROCS(0)
-	var wg sync.WaitGroup
+	var wg guard.Group
 	for w := range workers {
 		wg.Go(func() {
 			p := painter{canvas: newCanvas(), fonts: fonts, palette: colours}

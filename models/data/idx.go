@@ -14,6 +14,9 @@ const (
 	idxImages = 0x0803 // uint8 [N, rows, columns]
 )
 
+// maxIDX bounds the elements of a file, in bytes: all of EMNIST has 638 million. A gzip of a megabyte can hold a gigabyte.
+const maxIDX = 640 << 20
+
 var idxKinds = map[uint32]string{idxLabels: "a label file", idxImages: "an image file"}
 
 // readIDX reads a whole IDX file of the wanted magic from r. most is the number of bytes that r can give: a header that promises more is refused before memory is taken for it.
@@ -46,6 +49,9 @@ func readIDX(name string, r io.Reader, most int64, want uint32) (dims []int, ele
 	}
 	if size > most {
 		return nil, nil, corrupt(name, "file too short: it holds %d bytes at most, want %d for dimensions %v in the header", most, size, dims)
+	}
+	if size > maxIDX {
+		return nil, nil, corrupt(name, "got dimensions %v in the header, %d bytes, want at most %d, more than any set published has", dims, size, maxIDX)
 	}
 	elements = make([]uint8, size)
 	if err := readFull(name, r, elements, fmt.Sprintf("elements %v", dims)); err != nil {

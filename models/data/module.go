@@ -14,7 +14,7 @@ import (
 	"github.com/mocotpu/mocotpu/xla/host/child"
 )
 
-// moduleLimit is how long the Go tool may take to bring a module.
+// moduleLimit is how long the Go tool may take to download a module.
 const moduleLimit = 10 * time.Minute
 
 // A goModule is a Go module that carries published files, for machines that reach a module proxy and nothing else.
@@ -34,7 +34,7 @@ func (m goModule) open(ctx context.Context, name string) (*os.File, error) {
 		return nil, fmt.Errorf("module %s: no go tool to fetch it with", m.version)
 	}
 	answer, failed := child.Command{
-		Args: []string{tool, "mod", "download", "-json", m.version}, Dir: os.TempDir(), // no module of the user's has a say
+		Args: []string{tool, "mod", "download", "-json", m.version}, Dir: os.TempDir(), // outside of the user's modules
 		Limit: moduleLimit,
 	}.Run(ctx)
 	var found struct{ Dir, Error string }

@@ -68,45 +68,6 @@ func TestChecksumSeesShapePixelsLabels(t *testing.T) {
 	}
 }
 
-func TestBatchesCoverAnEpochInFullBatches(t *testing.T) {
-	s := numbered(10)
-	b, err := s.Batches(7, 2, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.Len() != 3 {
-		t.Fatalf("got %d batches of 3 from 10 images, want 3", b.Len())
-	}
-	var seen []int
-	dst := make([]uint8, 3*12)
-	for indices := b.Next(dst); indices != nil; indices = b.Next(dst) {
-		for row, i := range indices {
-			if !slices.Equal(dst[row*12:][:12], s.Image(i)) {
-				t.Errorf("row %d is not image %d", row, i)
-			}
-		}
-		seen = append(seen, indices...)
-	}
-	if want := Order(7, 2, 10)[:9]; !slices.Equal(seen, want) {
-		t.Errorf("got images %v, want %v", seen, want)
-	}
-	b.Seek(2)
-	if got := b.Next(dst); !slices.Equal(got, seen[6:]) {
-		t.Errorf("after Seek(2) got %v, want %v", got, seen[6:])
-	}
-	if got := b.Next(dst); got != nil {
-		t.Errorf("after the last batch got %v, want nil", got)
-	}
-}
-
-func TestBatchesRefuseSize(t *testing.T) {
-	for _, size := range []int{-1, 0, 11} {
-		if _, err := numbered(10).Batches(0, 0, size); err == nil {
-			t.Errorf("got no error for batches of %d of 10 images", size)
-		}
-	}
-}
-
 func TestFirstCutsOrRefuses(t *testing.T) {
 	s := numbered(5)
 	cut, err := s.first(2)

@@ -14,7 +14,7 @@ type Source interface {
 	Fill(dst []uint8, rows []Row, indices []int) error
 	// Prefetch says that the images at indices will be wanted soon. It does not wait.
 	Prefetch(indices []int)
-	// Fingerprint tells whether the images are those of another time, and changes with them: a SHA-256, in hex.
+	// Fingerprint is a SHA-256, in hex, that changes when the images do.
 	Fingerprint() (string, error)
 	// Close frees what the source holds. Nothing else of it may be used after, or during.
 	Close() error

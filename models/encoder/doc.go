@@ -2,7 +2,7 @@
 //
 //	b, err := xla.Open("auto", xla.Options{})
 //	e, err := encoder.Open(b, "runs/cifar10-20261124-101500", encoder.Options{})
-//	features, err := e.Embed(pixels, n)
+//	features, err := e.Embed(pixels, n) // or e.EmbedAll of a data.Source
 //
 // A trained encoder is a run directory, of which the query encoder of the newest good checkpoint is taken, or a file
 // that `mocotpu export --format=safetensors` or `mocotpu import` wrote.

@@ -1,14 +1,18 @@
 package encoder
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
@@ -25,8 +29,7 @@ type Options struct {
 
 const defaultBatch = 64
 
-// Encoder is a trained encoder on an engine. It implements [eval.Embedder] by the trunk's features. It is used from
-// one goroutine.
+// Encoder is a trained encoder on an engine. It is used from one goroutine.
 type Encoder struct {
 	manifest Manifest
 	notes    []string
@@ -67,6 +70,11 @@ func New(b compute.Backend, w *Weights, o Options) (*Encoder, error) {
 	if o.Batch < 1 || o.Batch%o.Devices != 0 {
 		return nil, fmt.Errorf("encoder: batch %d, want a multiple of the %d devices", o.Batch, o.Devices)
 	}
+	side := int64(max(1, w.Manifest.Input.ImageSize))
+	if bytes := limits.Product(int64(o.Batch), side, side, 3, 4); bytes > limits.Memory() {
+		return nil, fmt.Errorf("encoder: a batch (--batch) of %d images of %d pixels a side takes %s or more, and this process may use %s",
+			o.Batch, side, limits.Text(bytes), limits.Text(limits.Memory()))
+	}
 	network := w.Manifest.Network.Config()
 	if o.Precision != "" {
 		network.Precision = o.Precision
@@ -92,41 +100,54 @@ func (e *Encoder) Manifest() Manifest { return e.manifest }
 // Notes tell the user, a line each, what was passed over when it was opened, and why; empty when all is well.
 func (e *Encoder) Notes() []string { return e.notes }
 
-// Embed returns the trunk's features, [n, Manifest.Network.Features], of n square images of one size.
-func (e *Encoder) Embed(images []uint8, n int) (Features, error) {
-	trunk, _, err := e.Both(images, n)
-	return trunk, err
-}
-
-// Project returns the head's projections, [n, Manifest.Network.Projection], rows of unit length. An encoder without a
-// head has none, which is an error.
-func (e *Encoder) Project(images []uint8, n int) (Features, error) {
-	if e.manifest.Network.Head == resnet.HeadNone {
-		return Features{}, errors.New("encoder: it has no head, want the trunk's features (Embed)")
-	}
-	_, projections, err := e.Both(images, n)
-	return projections, err
-}
-
-// Both returns what Embed and Project do, for the price of one; projections are zero without a head.
-func (e *Encoder) Both(images []uint8, n int) (trunk, projections Features, err error) {
+// Embed returns the features of n square images of one size, uint8 [n, size, size, channels].
+func (e *Encoder) Embed(images []uint8, n int) (Embedding, error) {
 	shape, err := shapeOf(images, n)
 	if err != nil {
-		return trunk, projections, err
+		return Embedding{}, err
 	}
-	p, ok := e.programs[shape]
-	if !ok {
-		c := e.config
-		c.Size, c.Channels = shape.size, shape.channels
-		if p, err = Compile(e.mesh, e.store, scope, c); err != nil {
-			return trunk, projections, err
-		}
-		e.programs[shape] = p
+	set := &data.Set{Name: "images", N: n, Size: shape.size, Channels: shape.channels, Pixels: images}
+	return e.EmbedAll(context.Background(), set, nil)
+}
+
+// EmbedAll embeds all images of a source, a batch in memory at a time; the features stay in memory. The error is the
+// context's when that ends, the source's when it cannot be read, and [ErrEngine] when the engine fails.
+func (e *Encoder) EmbedAll(ctx context.Context, images data.Source, progress Progress) (Embedding, error) {
+	p, err := e.program(images.Info())
+	if err != nil {
+		return Embedding{}, err
 	}
-	network := e.manifest.Network
-	trunk.Dim, projections.Dim = network.Features, network.Projection
-	trunk.Data, projections.Data, err = p.Embed(images, n)
-	return trunk, projections, err
+	return p.EmbedAll(ctx, images, progress)
+}
+
+// WriteNPY writes the trunk's features of all images, or the head's projections, as a NumPy file: float32 [n, dim] in
+// the source's order. To labels, unless that is nil, it writes the classes as another: int32 [n], -1 for an image without
+// one. Neither images nor features need fit in memory. An encoder without a head has no projections, which is an error.
+func (e *Encoder) WriteNPY(ctx context.Context, images data.Source, head bool, features, labels io.Writer, progress Progress) error {
+	if head && e.manifest.Network.Head == resnet.HeadNone {
+		return errors.New("encoder: it has no head, want the trunk's features (without --projection)")
+	}
+	p, err := e.program(images.Info())
+	if err != nil {
+		return err
+	}
+	return p.writeNPY(ctx, images, head, features, labels, progress)
+}
+
+// program is the one for a size of images, compiled when it is first asked for.
+func (e *Encoder) program(i data.Info) (*Program, error) {
+	shape := imageShape{i.Size, i.Channels}
+	if p, ok := e.programs[shape]; ok {
+		return p, nil
+	}
+	c := e.config
+	c.Size, c.Channels = shape.size, shape.channels
+	p, err := Compile(e.mesh, e.store, scope, c)
+	if err != nil {
+		return nil, err
+	}
+	e.programs[shape] = p
+	return p, nil
 }
 
 // Close frees the compiled programs. The encoder must not be used after.

@@ -1,6 +1,7 @@
 package encoder
 
 import (
+	"io"
 	"math"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
 	"github.com/mocotpu/mocotpu/models/resnet"
@@ -90,14 +92,11 @@ func testEmbed(t *testing.T, b compute.Backend, devices int) {
 	wantTrunk, wantProjections := forward(t, b, w, images, n)
 	for _, batch := range []int{0, 2, 4} {
 		e := open(t, b, w, Options{Batch: batch, Devices: devices})
-		trunk, err := e.Embed(images, n)
+		got, err := e.Embed(images, n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		projections, err := e.Project(images, n)
-		if err != nil {
-			t.Fatal(err)
-		}
+		trunk, projections := got.Trunk, got.Head
 		if trunk.Dim != 64 || trunk.Len() != n || projections.Dim != 5 || projections.Len() != n {
 			t.Fatalf("batch %d: features [%d,%d], projections [%d,%d], want [7,64] and [7,5]",
 				batch, trunk.Len(), trunk.Dim, projections.Len(), projections.Dim)
@@ -134,11 +133,11 @@ func TestEmbedSizes(t *testing.T) {
 	}
 	var all [][]float32
 	for _, images := range [][]uint8{padded, gray, repeated} {
-		trunk, err := e.Embed(images, n)
+		got, err := e.Embed(images, n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, trunk.Data)
+		all = append(all, got.Trunk.Data)
 	}
 	for i, got := range all[1:] {
 		if d := parity.Compare(got, all[0]); !(d.RelL2 < 1e-6) {
@@ -161,11 +160,11 @@ func TestPrecision(t *testing.T) {
 		resnet.BFloat16: {1e-4, 5e-2},
 		resnet.Float32:  {-1, 1e-5},
 	} {
-		trunk, err := open(t, engines.Go(t), w, Options{Batch: 2, Precision: precision}).Embed(images, 2)
+		got, err := open(t, engines.Go(t), w, Options{Batch: 2, Precision: precision}).Embed(images, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := parity.Compare(trunk.Data, want); !(d.RelL2 > within[0] && d.RelL2 < within[1]) {
+		if d := parity.Compare(got.Trunk.Data, want); !(d.RelL2 > within[0] && d.RelL2 < within[1]) {
 			t.Errorf("precision %q: %v from float32, want within %v", precision, d, within)
 		}
 	}
@@ -185,11 +184,15 @@ func TestTrunkAlone(t *testing.T) {
 	}
 	e := open(t, b, trunk, Options{Batch: 2})
 	got, err := e.Embed(images, 2)
-	if err != nil || !slices.Equal(got.Data, want.Data) {
+	if err != nil || !slices.Equal(got.Trunk.Data, want.Trunk.Data) {
 		t.Errorf("features differ without the head (error %v)", err)
 	}
-	if _, err := e.Project(images, 2); err == nil || !strings.Contains(err.Error(), "no head") {
-		t.Errorf("projecting without a head: error %v", err)
+	if got.Head.Dim != 0 || len(got.Head.Data) != 0 {
+		t.Errorf("projections %v without a head, want none", got.Head)
+	}
+	set := &data.Set{N: 2, Size: 16, Channels: 3, Pixels: images}
+	if err := e.WriteNPY(t.Context(), set, true, io.Discard, nil, nil); err == nil || !strings.Contains(err.Error(), "no head") {
+		t.Errorf("writing projections without a head: error %v", err)
 	}
 }
 

@@ -33,7 +33,7 @@ func (w *Weights) WriteSafetensors(out io.Writer, dtype string) error {
 
 // loadFile reads what WriteSafetensors wrote.
 func loadFile(path string) (*Weights, error) {
-	tensors, metadata, err := safetensors.ReadFile(path)
+	metadata, err := safetensors.ReadMetadata(path) // before the tensors, which may be many gigabytes of something else
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotEncoder, err)
 	}
@@ -44,6 +44,10 @@ func loadFile(path string) (*Weights, error) {
 	w := &Weights{}
 	if w.Manifest, err = decodeManifest([]byte(text)); err != nil {
 		return nil, err
+	}
+	tensors, _, err := safetensors.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotEncoder, err)
 	}
 	return w, w.setStateDict(tensors)
 }

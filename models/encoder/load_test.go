@@ -33,7 +33,8 @@ func write(t *testing.T, w *Weights, dtype string) string {
 func TestFile(t *testing.T) {
 	for _, head := range []string{resnet.HeadLinear, resnet.HeadMLP, resnet.HeadNone} {
 		w := small(head)
-		got, err := Load(write(t, w, "F32"))
+		w.Path = write(t, w, "F32")
+		got, err := Load(w.Path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -116,15 +116,7 @@ func (m Manifest) Encode() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// DecodeManifest reads what [Manifest.Encode] wrote, refuses unknown fields and another format, and validates.
-func DecodeManifest(text []byte) (Manifest, error) {
-	m, err := decodeManifest(text)
-	if err != nil {
-		return Manifest{}, fmt.Errorf("encoder: %w", err)
-	}
-	return m, nil
-}
-
+// decodeManifest reads what [Manifest.Encode] wrote, refuses unknown fields and another format, and validates.
 func decodeManifest(text []byte) (Manifest, error) {
 	var head struct {
 		Format string `json:"format"`

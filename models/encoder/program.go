@@ -6,7 +6,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/augment"
@@ -52,58 +51,9 @@ func Compile(m *mesh.Mesh, store *model.Store, scope string, c ProgramConfig) (*
 	return &Program{config: c, compiled: p}, nil
 }
 
-// Embed returns the trunk's features and the head's projections of n images; no projections where there is no head.
-func (p *Program) Embed(images []uint8, n int) (features, projections []float32, err error) {
-	if err := p.config.check(images, n); err != nil {
-		return nil, nil, err
-	}
-	features = make([]float32, 0, n*p.config.Encoder.Features())
-	projections = make([]float32, 0, n*p.config.Encoder.Dim)
-	for start := 0; start < n; start += p.config.Batch {
-		count := min(p.config.Batch, n-start)
-		batch, err := p.config.batch(images, start, count)
-		if err != nil {
-			return nil, nil, err
-		}
-		out, err := p.compiled.Run(batch)
-		if err != nil {
-			return nil, nil, fmt.Errorf("encoder: %w", err)
-		}
-		for i, dst := range []*[]float32{&features, &projections}[:len(out)] {
-			rows := count * out[i].Shape().Dimensions[1]
-			if err := tensors.ConstFlatData(out[i], func(flat []float32) { *dst = append(*dst, flat[:rows]...) }); err != nil {
-				return nil, nil, fmt.Errorf("encoder: reading the output: %w", err)
-			}
-			out[i].FinalizeAll()
-		}
-	}
-	return features, projections, nil
-}
-
 // Close frees the compiled program.
 func (p *Program) Close() { p.compiled.Close() }
 
 func (c ProgramConfig) inputs() []mesh.Input {
 	return []mesh.Input{{Shape: shapes.Make(dtypes.Uint8, c.Batch, c.Size, c.Size, c.Channels)}}
-}
-
-func (c ProgramConfig) check(images []uint8, n int) error {
-	if want := n * c.Size * c.Size * c.Channels; len(images) != want {
-		return fmt.Errorf("encoder: %d bytes for %d images of %dx%dx%d, want %d",
-			len(images), n, c.Size, c.Size, c.Channels, want)
-	}
-	return nil
-}
-
-// batch copies count images into a tensor of a whole batch, the rest black.
-func (c ProgramConfig) batch(images []uint8, start, count int) (*tensors.Tensor, error) {
-	t := tensors.FromShape(c.inputs()[0].Shape)
-	bytes := c.Size * c.Size * c.Channels
-	err := tensors.MutableFlatData(t, func(flat []uint8) {
-		copy(flat, images[start*bytes:(start+count)*bytes])
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encoder: images: %w", err)
-	}
-	return t, nil
 }

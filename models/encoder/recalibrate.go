@@ -1,6 +1,7 @@
 package encoder
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -10,20 +11,22 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
 // Recalibrated calls use while BatchNorm's running statistics in the scope are the averages over the first
-// batches of n images (uint8, flat) instead of what the variables held, and puts those back. An untrained
+// full batches of images, at most so many, instead of what the variables held, and puts those back. An untrained
 // encoder is judged so: its own statistics, mean 0 and variance 1, would judge the initialiser instead.
-// It fails when there is not one full batch.
-func Recalibrated(m *mesh.Mesh, store *model.Store, scope string, c ProgramConfig, images []uint8, n, batches int,
-	use func() error,
+// It fails when there is not one full batch, and gives up with the context.
+func Recalibrated(ctx context.Context, m *mesh.Mesh, store *model.Store, scope string, c ProgramConfig, images data.Source,
+	batches int, use func() error,
 ) (err error) {
-	if err := c.check(images, n); err != nil {
+	if err := c.check(images); err != nil {
 		return err
 	}
+	n := images.Info().N
 	batches = min(batches, n/c.Batch)
 	if batches < 1 {
 		return fmt.Errorf("encoder: recalibrating takes a batch of %d images, got %d", c.Batch, n)
@@ -33,13 +36,15 @@ func Recalibrated(m *mesh.Mesh, store *model.Store, scope string, c ProgramConfi
 		return err
 	}
 	defer func() { err = errors.Join(err, restore()) }()
-	if err := averageStatistics(m, store, scope, c, images, batches); err != nil {
+	if err := averageStatistics(ctx, m, store, scope, c, images, batches); err != nil {
 		return err
 	}
 	return use()
 }
 
-func averageStatistics(m *mesh.Mesh, store *model.Store, scope string, c ProgramConfig, images []uint8, batches int) error {
+func averageStatistics(ctx context.Context, m *mesh.Mesh, store *model.Store, scope string, c ProgramConfig, images data.Source,
+	batches int,
+) error {
 	scalar := mesh.Input{Shape: tensors.FromScalar(float32(0)).Shape(), Replicated: true}
 	p, err := m.Compile("recalibrate", store, append(c.inputs(), scalar),
 		func(root *model.Scope, in []*graph.Node) []*graph.Node {
@@ -53,14 +58,17 @@ func averageStatistics(m *mesh.Mesh, store *model.Store, scope string, c Program
 	}
 	defer p.Close()
 	for i := range batches {
-		batch, err := c.batch(images, i*c.Batch, c.Batch)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		batch, _, err := c.batch(images, i*c.Batch)
 		if err != nil {
 			return err
 		}
 		// Weights 1, 1/2, 1/3, ... make the running statistics the plain mean of the batches'.
 		out, err := p.Run(batch, tensors.FromScalar(1/float32(i+1)))
 		if err != nil {
-			return fmt.Errorf("encoder: %w", err)
+			return fmt.Errorf("encoder: %w: %w", ErrEngine, err)
 		}
 		out[0].FinalizeAll()
 	}

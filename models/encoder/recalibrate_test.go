@@ -1,6 +1,7 @@
 package encoder
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
 	"github.com/mocotpu/mocotpu/models/resnet"
@@ -49,12 +51,15 @@ func TestRecalibrated(t *testing.T) {
 	}
 	before := statistics()
 	images := parity.Pixels("recalibrate", 11, 16)
-	const imageLen = 16 * 16 * 3
+	part := func(first, n int) *data.Set {
+		set := &data.Set{N: 11, Size: 16, Channels: 3, Pixels: images}
+		return &data.Set{N: n, Size: 16, Channels: 3, Pixels: set.Pixels[first*set.ImageLen() : (first+n)*set.ImageLen()]}
+	}
 	errUse := errors.New("use failed")
 	during := func(first, n, batches int) []float32 {
 		t.Helper()
 		var got []float32
-		err := Recalibrated(m, store, "at", c, images[first*imageLen:(first+n)*imageLen], n, batches, func() error {
+		err := Recalibrated(t.Context(), m, store, "at", c, part(first, n), batches, func() error {
 			got = statistics()
 			return errUse
 		})
@@ -83,8 +88,14 @@ func TestRecalibrated(t *testing.T) {
 	if d := parity.Compare(during(0, 11, 1), one); !(d.RelL2 < 1e-6) {
 		t.Errorf("one batch of two: %v", d)
 	}
-	err = Recalibrated(m, store, "at", c, images[:3*imageLen], 3, 2, func() error { return nil })
+	err = Recalibrated(t.Context(), m, store, "at", c, part(0, 3), 2, func() error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "a batch of 4 images, got 3") {
 		t.Errorf("too few images: error %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = Recalibrated(ctx, m, store, "at", c, part(0, 11), 2, func() error { return errUse })
+	if !errors.Is(err, context.Canceled) || errors.Is(err, errUse) || !slices.Equal(statistics(), before) {
+		t.Errorf("ended context: error %v, want its own, no use, and the statistics put back", err)
 	}
 }

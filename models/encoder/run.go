@@ -27,6 +27,11 @@ type Run struct {
 // LoadRun reads the newest good checkpoint of a run directory.
 func LoadRun(dir string) (*Run, error) {
 	saved, err := checkpoint.Load(dir)
+	if errors.Is(err, checkpoint.ErrNone) {
+		if foreign := run.CheckFolder(dir); foreign != nil {
+			return nil, fmt.Errorf("%w: %w", foreign, err)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // Weights are a trained encoder in the host's memory.
@@ -14,6 +15,10 @@ type Weights struct {
 	Manifest Manifest
 	// Values hold every variable of Manifest.Network by torchvision's name, in package resnet's layout.
 	Values map[string][]float32
+	// Path is the run directory or file that it was loaded from, and Run the configuration of a run's newest part; nil for
+	// a file.
+	Path string
+	Run  *run.Config
 	// Notes tell the user, a line each, what was passed over and why; empty when all is well.
 	Notes []string
 }

@@ -20,17 +20,15 @@ func tensorOf[T int32 | float32 | uint8](dtype dtypes.DType, fill func(flat []T)
 }
 
 // targets are the labels of rows and their weights, 1 for the rows and 0 for the padding up to batch.
-func targets(labels []int32, rows []int, batch int) ([]*tensors.Tensor, error) {
+func targets(labels []int32, batch int) ([]*tensors.Tensor, error) {
 	of, err := tensorOf(dtypes.Int32, func(flat []int32) {
-		for i, row := range rows {
-			flat[i] = labels[row]
-		}
+		copy(flat, labels)
 	}, batch)
 	if err != nil {
 		return nil, err
 	}
 	valid, err := tensorOf(dtypes.Float32, func(flat []float32) {
-		for i := range rows {
+		for i := range labels {
 			flat[i] = 1
 		}
 	}, batch)

@@ -1,13 +1,16 @@
 // Package judge measures what an encoder learned: by nearest neighbours, by linear classifiers, by finetuning, beside
 // baselines that learned nothing or learned with labels.
 //
+//	evaluate.go            [Evaluate]: all that is asked for, as a [Report]; `mocotpu eval` prints it
+//	options.go             what may be asked for: protocols, baselines, their settings
+//	subjects.go            what is judged: the encoder, raw pixels, the untrained and the supervised encoder
 //	knn.go, neighbours.go  k nearest neighbours, as the monitor of the MoCo authors' CIFAR notebook finds them: rows are
 //	                       L2-normalised, a neighbour of similarity s gives exp(s/T) to its class
 //	sweep.go               the fast linear probe: many learning rates at once over features that were computed once
 //	images.go, protocol.go over images: the papers' linear protocol (frozen trunk), finetuning, learning from scratch
 //	subset.go              a share of the labels
 //	tally.go, interval.go  accuracies, confusions, 95 % intervals
-//	report.go              the report as JSON
+//	report.go, table.go    the report as JSON and as a table
 //
 // # Shapes
 //
@@ -18,7 +21,7 @@
 // # Errors
 //
 // Everything returns errors; the graph code inside panics, and package mesh turns that into errors. [ErrNotFinite] marks
-// features that are NaN or infinite.
+// features that are NaN or infinite; settings.ErrInvalid options and images that do not suit.
 //
 // # Determinism
 //

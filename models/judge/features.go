@@ -1,27 +1,45 @@
 package judge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
+	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 )
 
 // ErrNotFinite says that a feature is NaN or infinite: the encoder has diverged.
 var ErrNotFinite = errors.New("feature is not finite")
 
-// Pixels is the baseline that learned nothing. It returns the pixels of n images, scaled to [0, 1], as features
-// [n, height*width*channels]. The images are uint8 of any one size, and are not kept.
-func Pixels(images []uint8, n int) (encoder.Features, error) {
-	if n <= 0 || len(images) == 0 || len(images)%n != 0 {
-		return encoder.Features{}, fmt.Errorf("judge: pixels: %d bytes for %d images, want the same number for each", len(images), n)
+// Pixels is the baseline that learned nothing: the pixels of all images of a source, scaled to [0, 1], as features
+// [n, height*width*channels], four bytes each. It gives up with the context.
+func Pixels(ctx context.Context, images data.Source) (Labelled, error) {
+	const chunk = 256
+	info := images.Info()
+	if info.N < 1 {
+		return Labelled{}, fmt.Errorf("judge: pixels: %s has no images, want at least one", info.Name)
 	}
-	data := make([]float32, len(images))
-	for i, v := range images {
-		data[i] = float32(v) / 255
+	l := Labelled{Features: encoder.Features{Dim: info.ImageLen(), Data: make([]float32, 0, info.N*info.ImageLen())}}
+	bytes, rows := make([]uint8, chunk*info.ImageLen()), make([]data.Row, chunk)
+	for indices := range slices.Chunk(sequence(info.N), chunk) {
+		if err := ctx.Err(); err != nil {
+			return l, err
+		}
+		part := bytes[:len(indices)*info.ImageLen()]
+		if err := images.Fill(part, rows[:len(indices)], indices); err != nil {
+			return l, fmt.Errorf("judge: pixels: %w", err)
+		}
+		for _, v := range part {
+			l.Data = append(l.Data, float32(v)/255)
+		}
+		for _, row := range rows[:len(indices)] {
+			l.Labels = append(l.Labels, row.Label)
+		}
 	}
-	return encoder.Features{Data: data, Dim: len(images) / n}, nil
+	return l, nil
 }
 
 // normalized returns a copy whose rows have the L2 norm 1. A row of zeros stays

@@ -12,16 +12,16 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
-
+	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
-// ErrTrunkChanged says that a frozen trunk came out of the training another: the result judges nothing.
-var ErrTrunkChanged = errors.New("the frozen trunk changed")
+// errTrunkChanged says that a frozen trunk came out of the training another: the result judges nothing.
+var errTrunkChanged = errors.New("the frozen trunk changed")
 
-// Network is the encoder that a classifier is put on. It is copied: training changes nothing of it.
-type Network struct {
+// network is the encoder that a classifier is put on. It is copied: training changes nothing of it.
+type network struct {
 	// Store holds the encoder's variables below Scope, by their names in package resnet.
 	Store *model.Store
 	Scope string
@@ -32,8 +32,8 @@ type Network struct {
 	ImageSize int
 }
 
-// Result is how a training ended.
-type Result struct {
+// outcome is how a training ended.
+type outcome struct {
 	*Tally
 	// Losses are the mean cross-entropies of each epoch.
 	Losses []float64
@@ -43,33 +43,27 @@ type Result struct {
 	Images, Steps, Batch int
 }
 
-// Train trains a classifier on the network, alone or with the trunk, over the training images among (indices; nil is
-// all), and judges it by the test images. Progress may be nil; it is told the steps done of all.
+// trainClassifier trains a classifier on the network, alone or with the trunk, over the training images among (indices;
+// nil is all), and judges it by the test images. Progress may be nil; it is called with the steps done of all.
 //
-// A frozen trunk is compared with the network afterwards, every tensor of it, and the error is [ErrTrunkChanged] when
+// A frozen trunk is compared with the network afterwards, every tensor of it, and the error is [errTrunkChanged] when
 // a bit differs.
-func Train(ctx context.Context, m *mesh.Mesh, net Network, train, test *data.Set, among []int, o Options, progress func(done, total int)) (Result, error) {
-	r, err := run(ctx, m, net, train, test, among, o, progress)
-	if err != nil {
-		return r, fmt.Errorf("judge: %w", err)
-	}
-	return r, nil
-}
-
-func run(ctx context.Context, m *mesh.Mesh, net Network, train, test *data.Set, among []int, o Options, progress func(done, total int)) (r Result, err error) {
+func trainClassifier(ctx context.Context, m *mesh.Mesh, net network, train, test data.Source, among []int, o recipe,
+	progress encoder.Progress,
+) (r outcome, err error) {
 	if among == nil {
-		among = sequence(train.N)
+		among = sequence(train.Info().N)
 	}
 	if progress == nil {
 		progress = func(int, int) {}
 	}
-	if err := errors.Join(o.check(), checkSets(train, test)); err != nil {
+	if err := errors.Join(o.check(), checkSets(train.Info(), test.Info())); err != nil {
 		return r, err
 	}
 	if len(among) == 0 {
 		return r, errors.New("no training images, want at least one")
 	}
-	t, err := newTrainer(m, net, train, len(among), o)
+	t, err := newTrainer(m, net, train.Info(), len(among), o)
 	if err != nil {
 		return r, err
 	}
@@ -93,8 +87,8 @@ func run(ctx context.Context, m *mesh.Mesh, net Network, train, test *data.Set, 
 }
 
 // checkSets tells whether the sets are labelled images of one kind.
-func checkSets(train, test *data.Set) error {
-	for _, s := range []*data.Set{train, test} {
+func checkSets(train, test data.Info) error {
+	for _, s := range []data.Info{train, test} {
 		if s.Labels == nil {
 			return fmt.Errorf("%s has no labels, want a labelled set", s.Name)
 		}
@@ -107,7 +101,7 @@ func checkSets(train, test *data.Set) error {
 }
 
 // sameTrunk compares the copy's variables with the network's, bit by bit.
-func sameTrunk(net Network, copied *model.Store) error {
+func sameTrunk(net network, copied *model.Store) error {
 	for _, p := range net.Encoder.Params() {
 		want, err := bytesOf(net.Store, net.Scope, p.Name)
 		if err != nil {
@@ -118,7 +112,7 @@ func sameTrunk(net Network, copied *model.Store) error {
 			return err
 		}
 		if !bytes.Equal(got, want) {
-			return fmt.Errorf("%w: %s", ErrTrunkChanged, p.Name)
+			return fmt.Errorf("%w: %s", errTrunkChanged, p.Name)
 		}
 	}
 	return nil

@@ -22,13 +22,13 @@ import (
 )
 
 // smallNet is an untrained encoder that both engines run in a second, and two small sets of glyphs.
-func smallNet(t testing.TB) (net Network, train, test *data.Set) {
+func smallNet(t testing.TB) (net network, train, test *data.Set) {
 	t.Helper()
 	views, err := augment.Preset("glyphs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	net = Network{
+	net = network{
 		Store: model.NewStore(), Scope: "query", Views: views, ImageSize: 16,
 		Encoder: resnet.Config{
 			Arch: "resnet10", Width: 4, Stem: resnet.StemSmall, Head: resnet.HeadMLP, Dim: 8,
@@ -48,12 +48,12 @@ func smallNet(t testing.TB) (net Network, train, test *data.Set) {
 
 // still are views that change nothing: the whole image.
 func still(views augment.Config) augment.Config {
-	c := Crops(views)
+	c := crops(views)
 	c.Area, c.Ratio = augment.Range{Min: 1, Max: 1}, augment.Range{Min: 1, Max: 1}
 	return c
 }
 
-func allBytes(t testing.TB, net Network) map[string][]byte {
+func allBytes(t testing.TB, net network) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
 	for _, p := range net.Encoder.Params() {
@@ -71,9 +71,9 @@ func allBytes(t testing.TB, net Network) map[string][]byte {
 func TestFrozenIsTheProbe(t *testing.T) {
 	m := engines.Mesh(t, engines.Go(t), 1)
 	net, train, test := smallNet(t)
-	o := LinearProtocol(net.Views)
+	o := linearProtocol(net.Views)
 	o.Views, o.Epochs, o.Batch, o.LR = still(net.Views), 5, 48, 20
-	got, err := Train(t.Context(), m, net, train, test, nil, o, nil)
+	got, err := trainClassifier(t.Context(), m, net, train, test, nil, o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,11 +85,11 @@ func TestFrozenIsTheProbe(t *testing.T) {
 	}
 	defer e.Close()
 	labelled := func(s *data.Set) Labelled {
-		features, _, err := e.Embed(s.Pixels, s.N)
+		all, err := e.EmbedAll(t.Context(), s, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return Labelled{encoder.Features{Data: features, Dim: net.Encoder.Features()}, s.Labels}
+		return Labelled{all.Trunk, all.Labels}
 	}
 	p, err := newProbe(m, net.Encoder.Features(), 62, SweepOptions{Epochs: 5, Batch: 48, Momentum: 0.9}, []float64{20})
 	if err != nil {
@@ -123,13 +123,13 @@ func TestNetworkStaysAsItIs(t *testing.T) {
 	net, train, _ := smallNet(t)
 	before := allBytes(t, net)
 	for _, frozen := range []bool{true, false} {
-		o := Finetuning(net.Views)
+		o := finetuning(net.Views)
 		o.Views, o.Epochs, o.MinSteps, o.Batch, o.LR, o.TrunkLR = still(net.Views), 12, 0, 50, 3, 0.3
 		if o.Frozen = frozen; frozen {
 			o.TrunkLR = 0
 		}
 		last := 0
-		got, err := Train(t.Context(), m, net, train, train, sequence(50), o, func(done, total int) { last = done * 1000 / total })
+		got, err := trainClassifier(t.Context(), m, net, train, train, sequence(50), o, func(done, total int) { last = done * 1000 / total })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +152,7 @@ func TestNetworkStaysAsItIs(t *testing.T) {
 
 func TestSameTrunk(t *testing.T) {
 	net, train, _ := smallNet(t)
-	tr, err := newTrainer(engines.Mesh(t, engines.Go(t), 1), net, train, 10, LinearProtocol(net.Views))
+	tr, err := newTrainer(engines.Mesh(t, engines.Go(t), 1), net, train.Info(), 10, linearProtocol(net.Views))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,8 +172,8 @@ func TestSameTrunk(t *testing.T) {
 	if err := v.SetValue(tensors.FromFlatDataAndDimensions(values, len(values))); err != nil {
 		t.Fatal(err)
 	}
-	if err := sameTrunk(net, tr.store); !errors.Is(err, ErrTrunkChanged) || !strings.Contains(err.Error(), name) {
-		t.Errorf("error %v, want ErrTrunkChanged and %s: one bit differs", err, name)
+	if err := sameTrunk(net, tr.store); !errors.Is(err, errTrunkChanged) || !strings.Contains(err.Error(), name) {
+		t.Errorf("error %v, want errTrunkChanged and %s: one bit differs", err, name)
 	}
 }
 
@@ -193,7 +193,7 @@ func TestPlan(t *testing.T) {
 		{false, 7, 128, 8, 5, 0, 0, 0, true},
 		{false, 1, 128, 1, 5, 0, 0, 0, true},
 	} {
-		o := Options{Frozen: test.frozen, Batch: test.batch, Epochs: test.epochs, MinSteps: test.steps}
+		o := recipe{Frozen: test.frozen, Batch: test.batch, Epochs: test.epochs, MinSteps: test.steps}
 		batch, epochs, err := o.plan(test.n, test.devices)
 		if batch != test.wantBatch || epochs != test.wantEpochs || (err != nil) != test.err {
 			t.Errorf("%+v: batch %d, %d epochs, error %v", test, batch, epochs, err)
@@ -203,7 +203,7 @@ func TestPlan(t *testing.T) {
 
 // The papers' schedule over their 100 epochs, and half a cosine.
 func TestSchedules(t *testing.T) {
-	step, cosine := Options{}, Options{Cosine: true}
+	step, cosine := recipe{}, recipe{Cosine: true}
 	for epoch, want := range map[int]float64{0: 1, 59: 1, 60: 0.1, 79: 0.1, 80: 0.01, 99: 0.01} {
 		if got := step.scale(epoch, 100); got != want {
 			t.Errorf("epoch %d: %g, want %g", epoch, got, want)
@@ -223,8 +223,8 @@ func TestTrainErrors(t *testing.T) {
 	unlabelled.Labels = nil
 	gray := *test
 	gray.Channels = 1
-	good := LinearProtocol(net.Views)
-	with := func(change func(*Options)) Options {
+	good := linearProtocol(net.Views)
+	with := func(change func(*recipe)) recipe {
 		o := good
 		change(&o)
 		return o
@@ -232,27 +232,27 @@ func TestTrainErrors(t *testing.T) {
 	for _, c := range []struct {
 		train, test *data.Set
 		among       []int
-		options     Options
+		options     recipe
 		want        string
 	}{
 		{&unlabelled, test, nil, good, "no labels"},
 		{train, &gray, nil, good, "want the same"},
 		{train, test, []int{}, good, "no training images"},
-		{train, test, nil, with(func(o *Options) { o.Epochs = 0 }), "0 epochs"},
-		{train, test, nil, with(func(o *Options) { o.LR = math.NaN() }), "learning rate NaN"},
-		{train, test, nil, with(func(o *Options) { o.TrunkLR = 1 }), "frozen trunk, want 0"},
-		{train, test, nil, with(func(o *Options) { o.Frozen = false }), "for the trunk"},
-		{train, test, nil, with(func(o *Options) { o.Views.Std[0] = 0 }), "standard deviation"},
-		{train, test, nil, with(func(o *Options) { o.LR = 1e39; o.Epochs = 2 }), "not a number any more"},
+		{train, test, nil, with(func(o *recipe) { o.Epochs = 0 }), "0 epochs"},
+		{train, test, nil, with(func(o *recipe) { o.LR = math.NaN() }), "learning rate NaN"},
+		{train, test, nil, with(func(o *recipe) { o.TrunkLR = 1 }), "frozen trunk, want 0"},
+		{train, test, nil, with(func(o *recipe) { o.Frozen = false }), "for the trunk"},
+		{train, test, nil, with(func(o *recipe) { o.Views.Std[0] = 0 }), "standard deviation"},
+		{train, test, nil, with(func(o *recipe) { o.LR = 1e39; o.Epochs = 2 }), "not a number any more"},
 	} {
-		_, err := Train(t.Context(), m, net, c.train, c.test, c.among, c.options, nil)
+		_, err := trainClassifier(t.Context(), m, net, c.train, c.test, c.among, c.options, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want %q", err, c.want)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Train(ctx, m, net, train, test, nil, good, nil); !errors.Is(err, context.Canceled) {
+	if _, err := trainClassifier(ctx, m, net, train, test, nil, good, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want the context's", err)
 	}
 }
@@ -263,12 +263,12 @@ func lossesOn(t *testing.T, m *mesh.Mesh) map[string][]float64 {
 	net, train, test := smallNet(t)
 	all := map[string][]float64{}
 	for _, frozen := range []bool{true, false} {
-		o := Finetuning(net.Views)
+		o := finetuning(net.Views)
 		o.Epochs, o.MinSteps, o.Batch, o.TrunkLR = 2, 0, 48, 0.01
 		if o.Frozen = frozen; frozen {
 			o.TrunkLR = 0
 		}
-		r, err := Train(t.Context(), m, net, train, test, nil, o, nil)
+		r, err := trainClassifier(t.Context(), m, net, train, test, nil, o, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

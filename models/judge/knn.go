@@ -120,6 +120,20 @@ func elect(found [][]neighbour, bankLabels, queryLabels []int32, classes int, op
 	return results
 }
 
+// Clip is the options for a bank of so many rows: a number of neighbours that is more is the bank, once. The note is a
+// sentence for the user, "" where nothing changed.
+func (o KNNOptions) Clip(bankRows int) (clipped KNNOptions, note string) {
+	fits := slices.DeleteFunc(slices.Clone(o.Ks), func(k int) bool { return k > bankRows })
+	if len(fits) == len(o.Ks) || bankRows < 1 {
+		return o, ""
+	}
+	if len(fits) == 0 || fits[len(fits)-1] < bankRows {
+		fits = append(fits, bankRows)
+	}
+	note = fmt.Sprintf("--knn-ks: %v, of which the numbers above the %d training images searched are lowered to that: %v", o.Ks, bankRows, fits)
+	return KNNOptions{Ks: fits, Temperature: o.Temperature}, note
+}
+
 func (o KNNOptions) check(bankRows int) error {
 	if !(o.Temperature > 0) || math.IsInf(o.Temperature, 1) {
 		return fmt.Errorf("temperature %g, want a number above 0", o.Temperature)

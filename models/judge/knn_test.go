@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"github.com/gomlx/compute"
 	_ "github.com/gomlx/compute/gobackend"
 
+	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/internal/engines"
 )
@@ -316,18 +318,42 @@ func TestKNNLeavesFeatures(t *testing.T) {
 }
 
 func TestPixels(t *testing.T) {
-	got, err := Pixels([]uint8{0, 51, 255, 102}, 2)
-	want := encoder.Features{Dim: 2, Data: []float32{0, 0.2, 1, 0.4}}
-	if err != nil || got.Dim != want.Dim || !slices.Equal(got.Data, want.Data) {
+	set := &data.Set{N: 2, Size: 1, Channels: 3, Pixels: []uint8{0, 51, 255, 102, 0, 255}, Labels: []int32{1, 0}, Classes: []string{"a", "b"}}
+	got, err := Pixels(t.Context(), set)
+	want := encoder.Features{Dim: 3, Data: []float32{0, 0.2, 1, 0.4, 0, 1}}
+	if err != nil || got.Dim != want.Dim || !slices.Equal(got.Data, want.Data) || !slices.Equal(got.Labels, set.Labels) {
 		t.Errorf("%+v, error %v, want %+v", got, err, want)
 	}
-	for _, n := range []int{0, -1, 3} {
-		if _, err := Pixels([]uint8{0, 51, 255, 102}, n); err == nil {
-			t.Errorf("4 bytes as %d images: no error", n)
-		}
+	if _, err := Pixels(t.Context(), &data.Set{Size: 1, Channels: 3}); err == nil {
+		t.Error("no images: no error")
 	}
-	if _, err := Pixels(nil, 1); err == nil {
-		t.Error("no bytes: no error")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Pixels(ctx, set); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended context: error %v", err)
+	}
+}
+
+// Numbers of neighbours above the bank become the bank, once, and what fits stays.
+func TestClip(t *testing.T) {
+	for _, test := range []struct {
+		ks    []int
+		bank  int
+		want  []int
+		noted bool
+	}{
+		{[]int{1, 5, 200}, 200, []int{1, 5, 200}, false},
+		{[]int{1, 5, 200}, 60, []int{1, 5, 60}, true},
+		{[]int{1, 60, 200, 300}, 60, []int{1, 60}, true},
+		{[]int{200}, 3, []int{3}, true},
+	} {
+		got, note := KNNOptions{Ks: test.ks, Temperature: 0.5}.Clip(test.bank)
+		if !slices.Equal(got.Ks, test.want) || got.Temperature != 0.5 || (note != "") != test.noted || test.ks[len(test.ks)-1] < 200 {
+			t.Errorf("%v of %d: %v, note %q, want %v", test.ks, test.bank, got, note, test.want)
+		}
+		if err := got.check(test.bank); err != nil {
+			t.Errorf("%v of %d: %v", test.ks, test.bank, err)
+		}
 	}
 }
 
@@ -343,9 +369,9 @@ func TestInterval(t *testing.T) {
 		{1, 10, 0.722467, 1},
 	}
 	for _, tt := range tests {
-		low, high := Interval(tt.p, tt.n)
+		low, high := interval(tt.p, tt.n)
 		if math.Abs(low-tt.low) > 1e-6 || math.Abs(high-tt.high) > 1e-6 {
-			t.Errorf("Interval(%g, %d) = %.6f, %.6f, want %.6f, %.6f", tt.p, tt.n, low, high, tt.low, tt.high)
+			t.Errorf("interval(%g, %d) = %.6f, %.6f, want %.6f, %.6f", tt.p, tt.n, low, high, tt.low, tt.high)
 		}
 	}
 }
@@ -355,15 +381,15 @@ func TestInterval(t *testing.T) {
 func TestIntervalDefinition(t *testing.T) {
 	for _, n := range []int{1, 7, 2000} {
 		for _, p := range []float64{0.001, 0.1, 0.54, 0.99} {
-			low, high := Interval(p, n)
+			low, high := interval(p, n)
 			for _, x := range []float64{low, high} {
 				got := math.Abs(p-x) / math.Sqrt(x*(1-x)/float64(n))
 				if math.Abs(got-1.959964) > 1e-5 {
-					t.Errorf("Interval(%g, %d): bound %g is %.6f deviations away", p, n, x, got)
+					t.Errorf("interval(%g, %d): bound %g is %.6f deviations away", p, n, x, got)
 				}
 			}
 			if !(low < p && p < high) {
-				t.Errorf("Interval(%g, %d) = %g, %g: does not hold p", p, n, low, high)
+				t.Errorf("interval(%g, %d) = %g, %g: does not hold p", p, n, low, high)
 			}
 		}
 	}

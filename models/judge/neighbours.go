@@ -5,12 +5,12 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"sync"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
 // The similarities are computed in blocks of one shape, the last ones padded, so
@@ -191,7 +191,7 @@ func down(heap []neighbour) {
 // eachInParallel calls do for 0 to n-1 in any order and waits for all.
 func eachInParallel(n int, do func(i int)) {
 	workers := min(n, runtime.GOMAXPROCS(0))
-	var wait sync.WaitGroup
+	var wait guard.Group
 	for w := range workers {
 		wait.Go(func() {
 			for i := w * n / workers; i < (w+1)*n/workers; i++ {

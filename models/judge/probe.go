@@ -112,7 +112,11 @@ func (p *probe) descend(set Labelled, rows []int, scale float64) ([]float32, err
 	if err != nil {
 		return nil, err
 	}
-	target, err := targets(set.Labels, rows, p.batch)
+	labels := make([]int32, len(rows))
+	for i, row := range rows {
+		labels[i] = set.Labels[row]
+	}
+	target, err := targets(labels, p.batch)
 	if err != nil {
 		return nil, err
 	}

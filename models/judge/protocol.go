@@ -8,8 +8,8 @@ import (
 	"github.com/mocotpu/mocotpu/models/augment"
 )
 
-// Options are the settings of [Train]; start from [LinearProtocol], [Finetuning] or [Supervised].
-type Options struct {
+// recipe are the settings of [trainClassifier]; start from [linearProtocol], [Finetuning] or [Supervised].
+type recipe struct {
 	// Frozen keeps the trunk as it is, in evaluation mode, and trains the classifier alone.
 	Frozen bool
 	// Views augment the training images: one view of each an epoch.
@@ -28,38 +28,38 @@ type Options struct {
 	Seed uint64
 }
 
-// LinearProtocol is the MoCo papers' linear classification: the trunk frozen in evaluation mode, SGD at rate 30
+// linearProtocol is the MoCo papers' linear classification: the trunk frozen in evaluation mode, SGD at rate 30
 // without weight decay, batch 256, 100 epochs, divided by ten at 60 and 80, crops and flips.
 //
 // The authors report the best accuracy of all epochs, chosen on the images they report it for; this package reports
 // the last.
-func LinearProtocol(pretraining augment.Config) Options {
-	return Options{
-		Frozen: true, Views: Crops(pretraining), Epochs: 100, Batch: 256, LR: 30, Momentum: 0.9,
+func linearProtocol(pretraining augment.Config) recipe {
+	return recipe{
+		Frozen: true, Views: crops(pretraining), Epochs: 100, Batch: 256, LR: 30, Momentum: 0.9,
 	}
 }
 
-// Finetuning trains trunk and classifier, from the encoder given, on few labels or all: the classifier ten times as
+// finetuning trains trunk and classifier, from the encoder given, on few labels or all: the classifier ten times as
 // fast as the trunk, 30 epochs, but at least 300 steps, by cosine. Not from a MoCo paper, which finetunes detectors.
-func Finetuning(pretraining augment.Config) Options {
-	return Options{
-		Views: Crops(pretraining), Epochs: 30, MinSteps: 300, Batch: 128, LR: 0.1, TrunkLR: 0.01, Momentum: 0.9,
+func finetuning(pretraining augment.Config) recipe {
+	return recipe{
+		Views: crops(pretraining), Epochs: 30, MinSteps: 300, Batch: 128, LR: 0.1, TrunkLR: 0.01, Momentum: 0.9,
 		WeightDecay: 1e-4, Cosine: true,
 	}
 }
 
-// Supervised is a run's own recipe with labels: the epochs, batch, rate, decay and views that it had without them.
+// supervised is a run's own recipe with labels: the epochs, batch, rate, decay and views that it had without them.
 // From an untrained encoder it is the baseline of the same budget.
-func Supervised(views augment.Config, epochs, batch int, lr, momentum, decay float64) Options {
-	return Options{
+func supervised(views augment.Config, epochs, batch int, lr, momentum, decay float64) recipe {
+	return recipe{
 		Views: views, Epochs: epochs, Batch: batch, LR: lr, TrunkLR: lr, Momentum: momentum, WeightDecay: decay, Cosine: true,
 	}
 }
 
-// Crops are what is left of a pretraining's views with labels: crops and flips, without colours and blur. Where it
+// crops are what is left of a pretraining's views with labels: crops and flips, without colours and blur. Where it
 // flips they are torchvision's default crops of 8 to 100 % of the area; where it does not (characters) they stay the
 // pretraining's, since a twelfth of a character tells nothing.
-func Crops(pretraining augment.Config) augment.Config {
+func crops(pretraining augment.Config) augment.Config {
 	c := augment.Config{
 		Area: pretraining.Area, Ratio: pretraining.Ratio, Flip: pretraining.Flip,
 		Mean: pretraining.Mean, Std: pretraining.Std,
@@ -71,7 +71,7 @@ func Crops(pretraining augment.Config) augment.Config {
 }
 
 // check lists what is wrong with the options.
-func (o Options) check() error {
+func (o recipe) check() error {
 	errs := []error{o.Views.Validate()}
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if o.Epochs < 1 || o.Batch < 1 {
@@ -90,7 +90,7 @@ func (o Options) check() error {
 }
 
 // scale is what the schedule multiplies the rates by.
-func (o Options) scale(epoch, epochs int) float64 {
+func (o recipe) scale(epoch, epochs int) float64 {
 	if o.Cosine {
 		return (1 + math.Cos(math.Pi*float64(epoch)/float64(epochs))) / 2
 	}
@@ -98,7 +98,7 @@ func (o Options) scale(epoch, epochs int) float64 {
 }
 
 // plan is the batch and the number of epochs for n training images on so many devices.
-func (o Options) plan(n, devices int) (batch, epochs int, err error) {
+func (o recipe) plan(n, devices int) (batch, epochs int, err error) {
 	batch = o.Batch
 	if !o.Frozen {
 		batch = min(batch, n)

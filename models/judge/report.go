@@ -3,7 +3,8 @@ package judge
 import (
 	"encoding/json"
 	"fmt"
-	"os"
+
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // reportFormat changes when older programs must not read newer files.
@@ -85,10 +86,13 @@ func (r Report) Encode() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
+// maxReport bounds report.json: a confusion of a thousand classes in each of a dozen rows.
+const maxReport = 64 << 20
+
 // ReadReport reads a report.json.
 func ReadReport(name string) (Report, error) {
 	var r Report
-	text, err := os.ReadFile(name)
+	text, err := regular.ReadFile(name, maxReport)
 	if err != nil {
 		return r, fmt.Errorf("judge: report: %w", err)
 	}

@@ -8,10 +8,10 @@ import (
 	"github.com/mocotpu/mocotpu/models/data"
 )
 
-// Subset chooses a share (above 0, at most 1) of the labelled rows, the same share of every class, rounded up, so that
+// subset chooses a share (above 0, at most 1) of the labelled rows, the same share of every class, rounded up, so that
 // each class that has rows keeps one. It returns ascending indices, a pure function of labels, share and seed. A
 // smaller share's rows are among a larger one's.
-func Subset(labels []int32, share float64, seed uint64) ([]int, error) {
+func subset(labels []int32, share float64, seed uint64) ([]int, error) {
 	if !(share > 0 && share <= 1) {
 		return nil, fmt.Errorf("judge: share %g of the labels, want above 0, at most 1", share)
 	}

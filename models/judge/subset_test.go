@@ -19,7 +19,7 @@ func TestSubset(t *testing.T) {
 		{0.1, [4]int{30, 10, 3, 1}},
 		{1, [4]int{300, 100, 30, 1}},
 	} {
-		rows, err := Subset(labels, test.share, 5)
+		rows, err := subset(labels, test.share, 5)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,14 +37,14 @@ func TestSubset(t *testing.T) {
 		}
 		smaller = rows
 	}
-	one, _ := Subset(labels, 0.1, 5)
-	again, _ := Subset(labels, 0.1, 5)
-	other, _ := Subset(labels, 0.1, 6)
+	one, _ := subset(labels, 0.1, 5)
+	again, _ := subset(labels, 0.1, 5)
+	other, _ := subset(labels, 0.1, 6)
 	if !slices.Equal(one, again) || slices.Equal(one, other) {
 		t.Error("want the same rows for the same seed, and others for another")
 	}
 	for _, share := range []float64{0, -1, 1.5} {
-		if _, err := Subset(labels, share, 1); err == nil {
+		if _, err := subset(labels, share, 1); err == nil {
 			t.Errorf("share %g: no error", share)
 		}
 	}

@@ -59,21 +59,8 @@ func (t *Tally) Top5() float64 { return percent(t.Correct5, t.N) }
 // Interval is Wilson's 95 % interval of Top1 in percent: how far chance in the choice of the test images reaches. What
 // another seed would change is not in it.
 func (t *Tally) Interval() (low, high float64) {
-	low, high = Interval(float64(t.Correct)/float64(t.N), t.N)
+	low, high = interval(float64(t.Correct)/float64(t.N), t.N)
 	return 100 * low, 100 * high
-}
-
-// PerClass is the accuracy of each class's images in percent, NaN for a class without any.
-func (t *Tally) PerClass() []float64 {
-	all := make([]float64, len(t.Confusion))
-	for class, row := range t.Confusion {
-		n := 0
-		for _, given := range row {
-			n += given
-		}
-		all[class] = percent(row[class], n)
-	}
-	return all
 }
 
 // Mistake is a class that images of another one were given.

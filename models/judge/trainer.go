@@ -2,6 +2,7 @@ package judge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
-
+	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/mesh"
@@ -28,8 +29,8 @@ const (
 
 // trainer is a classifier on a copy of a network, and the programs that train and run it.
 type trainer struct {
-	net     Network
-	options Options
+	net     network
+	options recipe
 	batch   int
 	epochs  int
 	head    head
@@ -40,7 +41,7 @@ type trainer struct {
 	channel int
 }
 
-func newTrainer(m *mesh.Mesh, net Network, set *data.Set, n int, o Options) (*trainer, error) {
+func newTrainer(m *mesh.Mesh, net network, set data.Info, n int, o recipe) (*trainer, error) {
 	t := &trainer{net: net, options: o, store: model.NewStore(), size: set.Size, channel: set.Channels}
 	t.head = head{
 		count: 1, classes: len(set.Classes), dim: net.Encoder.Features(), momentum: o.Momentum, decay: o.WeightDecay,
@@ -150,7 +151,7 @@ func (t *trainer) build(root *model.Scope, in []*graph.Node) []*graph.Node {
 }
 
 // train runs all epochs and returns each one's mean loss and the number of steps.
-func (t *trainer) train(ctx context.Context, set *data.Set, among []int, progress func(done, total int)) (means []float64, steps int, err error) {
+func (t *trainer) train(ctx context.Context, set data.Source, among []int, progress encoder.Progress) (means []float64, steps int, err error) {
 	perEpoch := len(among) / t.batch
 	if t.options.Frozen {
 		perEpoch = (len(among) + t.batch - 1) / t.batch
@@ -185,8 +186,8 @@ func (t *trainer) train(ctx context.Context, set *data.Set, among []int, progres
 }
 
 // descend runs one step over the images of rows and returns its loss.
-func (t *trainer) descend(set *data.Set, rows []int, epoch int, scale float64) (float32, error) {
-	images, err := t.images(set, rows)
+func (t *trainer) descend(set data.Source, rows []int, epoch int, scale float64) (float32, error) {
+	images, of, err := t.images(set, rows)
 	if err != nil {
 		return 0, err
 	}
@@ -195,13 +196,18 @@ func (t *trainer) descend(set *data.Set, rows []int, epoch int, scale float64) (
 	params, err := tensorOf(dtypes.Float32, func(flat []float32) {
 		for i := range t.batch {
 			// The padding gets the view of an image, too: no crop is empty.
-			views.Draw(flat[i*p:(i+1)*p], t.options.Seed, epoch, rows[min(i, len(rows)-1)], 0, 1)
+			at := min(i, len(rows)-1)
+			views.Draw(flat[i*p:(i+1)*p], t.options.Seed, epoch, rows[at], 0, float64(of[at].Aspect))
 		}
 	}, t.batch, p)
 	if err != nil {
 		return 0, err
 	}
-	target, err := targets(set.Labels, rows, t.batch)
+	labels := make([]int32, len(of))
+	for i, row := range of {
+		labels[i] = row.Label
+	}
+	target, err := targets(labels, t.batch)
 	if err != nil {
 		return 0, err
 	}
@@ -213,11 +219,14 @@ func (t *trainer) descend(set *data.Set, rows []int, epoch int, scale float64) (
 	return loss[0], nil
 }
 
-// images copies images into a batch, the padding black.
-func (t *trainer) images(set *data.Set, rows []int) (*tensors.Tensor, error) {
-	return tensorOf(dtypes.Uint8, func(flat []uint8) {
-		set.Gather(flat[:len(rows)*set.ImageLen()], rows)
+// images reads images into a batch, the padding black, and what belongs to each.
+func (t *trainer) images(set data.Source, indices []int) (*tensors.Tensor, []data.Row, error) {
+	rows := make([]data.Row, len(indices))
+	var reading error
+	images, err := tensorOf(dtypes.Uint8, func(flat []uint8) {
+		reading = set.Fill(flat[:len(indices)*t.size*t.size*t.channel], rows, indices)
 	}, t.batch, t.size, t.size, t.channel)
+	return images, rows, errors.Join(err, reading)
 }
 
 // trunk copies the trunk's variables.
@@ -239,13 +248,13 @@ func (t *trainer) trunk() (map[string][]float32, error) {
 }
 
 // judge classifies the images of a set as they are, without augmentation.
-func (t *trainer) judge(ctx context.Context, set *data.Set) (*Tally, error) {
+func (t *trainer) judge(ctx context.Context, set data.Source) (*Tally, error) {
 	tally := NewTally(t.head.classes)
-	for rows := range slices.Chunk(sequence(set.N), t.batch) {
+	for indices := range slices.Chunk(sequence(set.Info().N), t.batch) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		images, err := t.images(set, rows)
+		images, rows, err := t.images(set, indices)
 		if err != nil {
 			return nil, err
 		}
@@ -254,7 +263,7 @@ func (t *trainer) judge(ctx context.Context, set *data.Set) (*Tally, error) {
 			return nil, err
 		}
 		for i, row := range rows {
-			tally.Add(set.Labels[row], scores[i*t.head.classes:(i+1)*t.head.classes])
+			tally.Add(row.Label, scores[i*t.head.classes:(i+1)*t.head.classes])
 		}
 	}
 	return tally, nil

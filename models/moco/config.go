@@ -94,6 +94,22 @@ func (c Config) UsableBatches() []int {
 	return slices.Compact(found)
 }
 
+// Granule is what batches of these settings are multiples of, so that the shuffle keeps its shape: what all groups
+// exchange, or, where not all do, the batch itself.
+func (c Config) Granule() int {
+	if c.Shuffle && ShuffleSet(c.Groups, c.Batch) == c.Groups {
+		return c.Groups * c.Groups
+	}
+	return c.Batch
+}
+
+// Resized is the settings with another batch: the queue grows where it could not hold the keys of a step.
+func (c Config) Resized(batch int) Config {
+	c.Batch = batch
+	c.Queue = max(c.Queue, c.keysPerStep())
+	return c
+}
+
 func orList(ns []int) string {
 	words := make([]string, len(ns))
 	for i, n := range ns {

@@ -3,6 +3,7 @@
 package moco_test
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"sync"
@@ -169,6 +170,19 @@ func TestRematOnEightDevices(t *testing.T) {
 		t.Errorf("%d collectives, want the four of the step that keeps everything: %v", len(found), found)
 	}
 	compareRuns(t, again.condition().run(t, 2, 0.001), smallStep(t, 8).condition().run(t, 2, 0.001), 1e-5, 1e-4)
+}
+
+// TestNoYNNFusions: none of YNNPACK's fusions, which the engine leaves out (see xla), is in the compiled step.
+func TestNoYNNFusions(t *testing.T) {
+	for _, devices := range []int{1, 8} {
+		_, program, err := smallStep(t, devices).program.Serialized()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(program, []byte("__ynn_fusion")) {
+			t.Errorf("%d devices: the step holds a __ynn_fusion", devices)
+		}
+	}
 }
 
 // TestEncodersAreSplit looks for the trap of design: a key encoder that every device runs over the whole batch.

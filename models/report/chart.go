@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// colours tell runs apart, and classes where there are no more of them; from ColorBrewer's Dark2 and Set1.
+// colours distinguish runs, and classes where there are no more classes than colours; from ColorBrewer's Dark2 and Set1.
 var colours = []string{"#1b6ca8", "#d95f02", "#2e8b57", "#c2185b", "#7570b3", "#8c6d1f", "#4d4d4d", "#e6ab02"}
 
 // The size of a chart in its own units; the page scales it.
@@ -26,7 +26,7 @@ type Series struct {
 	Run  int
 	// Dashed marks the second kind of line in a chart.
 	Dashed bool
-	// X and Y are as long; Y has gaps where it is NaN or infinite.
+	// X and Y have equal lengths. The line has gaps where Y is NaN or infinite.
 	X, Y []float64
 }
 
@@ -38,7 +38,7 @@ type Chart struct {
 	Series []Series
 }
 
-// scale maps values to the page: from the least to the most, and where it writes numbers.
+// scale maps values to places on the page. ticks are the values at which numbers are written.
 type scale struct {
 	low, high float64
 	ticks     []float64
@@ -58,7 +58,7 @@ func newScale(low, high float64) scale {
 	}
 	s := scale{low: low, high: high}
 	for i := math.Ceil(low/step - 1e-9); i*step <= high+step*1e-9; i++ {
-		s.ticks = append(s.ticks, i*step+0) // no minus zero
+		s.ticks = append(s.ticks, i*step+0) // adding 0 turns -0 into 0
 	}
 	return s
 }
@@ -66,7 +66,7 @@ func newScale(low, high float64) scale {
 // at is the place of a value between from and to.
 func (s scale) at(v, from, to float64) float64 { return from + (v-s.low)/(s.high-s.low)*(to-from) }
 
-// SVG draws the chart. The marks' titles give the numbers to whoever points at them.
+// SVG draws the chart. The marks' titles show the numbers when the mouse is over them.
 func (c Chart) SVG() template.HTML {
 	x, y := c.scales()
 	var out strings.Builder

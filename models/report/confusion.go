@@ -9,7 +9,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/judge"
 )
 
-// confusion is which class the images of each were given.
+// confusion counts, for each class, which classes its images were given.
 type confusion struct {
 	Text string
 	// Drawing is the matrix, empty where there are too many classes to see anything.

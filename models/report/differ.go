@@ -14,7 +14,7 @@ type setting struct {
 	Values []string
 }
 
-// differences are the settings in which the runs differ, by name; a label and where a run lies are none.
+// differences are the settings in which the runs differ, by name. A run's label and directory do not count.
 func differences(configs []run.Config) ([]setting, error) {
 	var flat []map[string]string
 	names := map[string]bool{}

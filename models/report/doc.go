@@ -1,6 +1,6 @@
 // Package report makes one HTML page of one or more runs: what they did over their steps, and what the encoders
-// learned. The page holds everything it shows, asks no network for anything, runs no script, and can be read on a
-// phone.
+// learned. The page contains everything it shows, loads nothing from the network, runs no script, and can be read on
+// a phone.
 //
 //	page.go      the page: its template and what fills it
 //	curves.go    a run's metrics as charts

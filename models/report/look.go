@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -45,22 +46,23 @@ type found struct {
 	Same bool
 }
 
-// newLook opens the encoder of a run's newest checkpoint and shows it the run's images.
-func newLook(b compute.Backend, dir string, c run.Config, bank, test *data.Set) (*look, error) {
+// newLook opens the encoder of a run's newest checkpoint and embeds the run's images.
+func newLook(ctx context.Context, b compute.Backend, dir string, c run.Config, bank, test *data.Set) (*look, error) {
 	e, err := encoder.Open(b, dir, encoder.Options{})
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
 	bank, test = firstImages(bank, bankImages), firstImages(test, queryImages)
-	bankFeatures, err := e.Embed(bank.Pixels, bank.N)
+	known, err := e.EmbedAll(ctx, bank, nil)
 	if err != nil {
 		return nil, err
 	}
-	features, err := e.Embed(test.Pixels, test.N)
+	shown, err := e.EmbedAll(ctx, test, nil)
 	if err != nil {
 		return nil, err
 	}
+	bankFeatures, features := known.Trunk, shown.Trunk
 	chosen := sampled(test)
 	l := &look{}
 	if l.Views, err = views(b, c, test, chosen); err != nil {
@@ -91,7 +93,7 @@ func newLook(b compute.Backend, dir string, c run.Config, bank, test *data.Set) 
 	return l, nil
 }
 
-// firstImages cuts a set.
+// firstImages returns the first n images of a set.
 func firstImages(s *data.Set, n int) *data.Set {
 	n = min(n, s.N)
 	cut := *s
@@ -118,7 +120,7 @@ func sampled(s *data.Set) []int {
 	return chosen[:min(samples, len(chosen))]
 }
 
-// className is what an image is, "" where nobody knows.
+// className is the name of an image's class, "" where it has none.
 func className(s *data.Set, i int) string {
 	if s.Labels == nil {
 		return ""
@@ -126,7 +128,7 @@ func className(s *data.Set, i int) string {
 	return s.Classes[s.Labels[i]]
 }
 
-// views makes the two views of the chosen images as the training step does, in the epoch 0.
+// views makes the two views of the chosen images as the training step does in epoch 0.
 func views(b compute.Backend, c run.Config, s *data.Set, chosen []int) ([][]Picture, error) {
 	augmentation, err := augment.Preset(c.Views.Preset)
 	if err != nil {

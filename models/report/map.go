@@ -16,7 +16,7 @@ import (
 // pointMap is features in two dimensions: their first two principal components.
 type pointMap struct {
 	Drawing template.HTML
-	// Shares are the parts of the variance that the two components hold, in percent.
+	// Shares are the percentages of the variance in the two components.
 	Shares [2]float64
 }
 

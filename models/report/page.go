@@ -26,9 +26,9 @@ var pageTemplate = template.Must(template.New("page").Parse(pageText))
 // Options of [Write].
 type Options struct {
 	// Backend computes what the encoders see: views, neighbours, the map of features, confusion. Nil leaves that out, and
-	// the page has what stands in the run directories alone.
+	// the page then shows only what is in the run directories.
 	Backend compute.Backend
-	// Stage, if not nil, is told what begins when it takes a while.
+	// Stage, if not nil, is called with a description before each long piece of work.
 	Stage func(what string)
 }
 
@@ -81,7 +81,7 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 			case err != nil:
 				return err
 			default:
-				if r.Look, err = newLook(o.Backend, dir, r.config, bank, test); err != nil {
+				if r.Look, err = newLook(ctx, o.Backend, dir, r.config, bank, test); err != nil {
 					return fmt.Errorf("report: %s: %w", dir, err)
 				}
 			}
@@ -154,7 +154,7 @@ func open(sets map[dataset.Config][2]*data.Set, d dataset.Config) (bank, test *d
 	return bank, test, nil
 }
 
-// shortest is the smaller of two limits, of which 0 is none.
+// shortest is the smaller of two limits; 0 means no limit.
 func shortest(limit, most int) int {
 	if limit == 0 {
 		return most

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// mostPixels is the side of a picture in the page: larger images are made so small, for a page holds about a hundred.
+// mostPixels is the largest side of a picture in the page; larger images are scaled down, since a page has about a hundred.
 const mostPixels = 96
 
 // Picture is an image in the page, with a line below it.

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // Float is a number in a row. JSON has no NaN and no infinities: they are
@@ -145,6 +145,9 @@ func (r Row) Line() ([]byte, error) { return json.Marshal(trainLine{kindTrain, r
 // Line returns the row as one JSON object, without a newline.
 func (r KNNRow) Line() ([]byte, error) { return json.Marshal(knnLine{kindKNN, r}) }
 
+// maxMetrics bounds metrics.jsonl: half a million rows. It is read whole.
+const maxMetrics = 256 << 20
+
 // Metrics appends rows to metrics.jsonl, each as soon as it is given.
 type Metrics struct{ f durable.File }
 
@@ -160,13 +163,13 @@ func (d *RunDir) Metrics(step int) (*Metrics, error) {
 }
 
 func openMetrics(disk durable.FileSystem, name string, step int) (*Metrics, error) {
-	text, err := os.ReadFile(name)
+	text, err := regular.ReadFile(name, maxMetrics)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	kept, err := linesUpTo(text, step)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, unusable{fmt.Errorf("%s: %w", name, err)}
 	}
 	if !bytes.Equal(kept, text) {
 		if err := durable.Replace(disk, name, kept); err != nil {
@@ -233,7 +236,7 @@ func (m *Metrics) Close() error { return m.f.Close() }
 // ReadMetrics returns the rows of a run directory in the order of the file, of
 // a finished run or one in progress. A directory without rows gives none.
 func ReadMetrics(runDir string) ([]Row, []KNNRow, error) {
-	text, err := os.ReadFile(filepath.Join(runDir, MetricsFile))
+	text, err := regular.ReadFile(filepath.Join(runDir, MetricsFile), maxMetrics)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
@@ -258,7 +261,7 @@ func ReadMetrics(runDir string) ([]Row, []KNNRow, error) {
 		return fmt.Errorf("kind is %q, want %s or %s", head.Kind, kindTrain, kindKNN)
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("run: metrics: %s: %w", filepath.Join(runDir, MetricsFile), err)
+		return nil, nil, unusable{fmt.Errorf("run: metrics: %s: %w", filepath.Join(runDir, MetricsFile), err)}
 	}
 	return rows, knn, nil
 }

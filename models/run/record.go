@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // Record is config.json: a run's configuration, resolved, and what the run is made of.
@@ -24,6 +24,9 @@ type Record struct {
 	// Each checkpoint has those that it was written with.
 	Versions map[string]string `json:"versions"`
 }
+
+// maxConfig bounds config.json, which has a few kilobytes.
+const maxConfig = 1 << 20
 
 // Encode returns r as config.json has it: indented JSON, every field present, one newline at the end.
 func (r Record) Encode() ([]byte, error) {
@@ -50,7 +53,7 @@ func ConfigOf(state checkpoint.State) (Config, error) {
 	if err := decodeExactly(state.Config, &c); err != nil {
 		return Config{}, fmt.Errorf("run: config of the checkpoint of step %d: %w", state.Step, err)
 	}
-	return c, nil
+	return c, c.CheckSize(mostMemory)
 }
 
 // CheckResume compares the record of a run with that of what shall go on with it. The notices name harmless changes,
@@ -116,15 +119,24 @@ func (d *RunDir) SaveRecord(r Record) error {
 
 // ReadRecord reads config.json of a run directory without locking it. The error is [fs.ErrNotExist] where there is none.
 func ReadRecord(runDir string) (Record, error) {
-	text, err := os.ReadFile(filepath.Join(runDir, ConfigFile))
+	text, err := regular.ReadFile(filepath.Join(runDir, ConfigFile), maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Record{}, fmt.Errorf("run: config: %s is not a run directory: %w", runDir, err)
+		if foreign := CheckFolder(runDir); foreign != nil {
+			return Record{}, fmt.Errorf("%w: %w", foreign, err)
+		}
+		return Record{}, fmt.Errorf("run: config: %s is %w: %w", runDir, ErrNotRun, err)
 	}
 	if err != nil {
 		return Record{}, fmt.Errorf("run: config: %w", err)
 	}
 	r, err := DecodeRecord(text)
 	if err != nil {
+		if foreign := CheckFolder(runDir); foreign != nil {
+			return Record{}, fmt.Errorf("%w (%w)", foreign, err)
+		}
+		return Record{}, unusable{fmt.Errorf("%w (in %s)", err, filepath.Join(runDir, ConfigFile))}
+	}
+	if err := r.CheckSize(mostMemory); err != nil {
 		return Record{}, fmt.Errorf("%w (in %s)", err, filepath.Join(runDir, ConfigFile))
 	}
 	r.Run.Dir = runDir

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 var (
@@ -60,13 +61,16 @@ func (unusable) Is(target error) bool { return target == ErrDirectory }
 func (e unusable) Unwrap() error { return e.error }
 
 func (d *RunDir) open() error {
+	if err := CheckFolder(d.path); err != nil {
+		return err
+	}
 	if err := d.fs.MkdirAll(d.path); err != nil {
 		return err
 	}
 	if err := d.fs.SyncDir(filepath.Dir(filepath.Clean(d.path))); err != nil {
 		return err
 	}
-	lock, err := os.OpenFile(filepath.Join(d.path, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
+	lock, err := regular.OpenFile(filepath.Join(d.path, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}

@@ -6,12 +6,16 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // Validate returns nil or one [settings.Error] that lists every problem, in the order of the fields. It looks at nothing
-// but c: see [Config.ValidateData] for what depends on the number of images, and call it again once Devices is known.
+// but c and this process's memory, for which see [Config.CheckSize]: see [Config.ValidateData] for what depends on the number of images, and call it again once Devices is known.
 func (c Config) Validate() error {
+	if err := c.CheckSize(limits.Memory()); err != nil {
+		return err // arithmetic on such numbers is none
+	}
 	var p settings.Check
 	if c.Preset != "" {
 		p.OneOf("preset", c.Preset, PresetNames()...)
@@ -109,13 +113,7 @@ func positive(x float64) bool { return x > 0 && !math.IsInf(x, 1) }
 func (c Config) ValidateData(nTrain int) error {
 	var p settings.Check
 	p.That(nTrain >= c.MoCo.Batch, "moco.batch", "is %d, want at most the %d training images", c.MoCo.Batch, nTrain)
-	bank := nTrain
-	if c.KNN.BankImages > 0 {
-		bank = min(bank, c.KNN.BankImages)
-	}
-	if c.KNN.Every > 0 && len(c.KNN.Ks) > 0 {
-		k := slices.Max(c.KNN.Ks)
-		p.That(k <= bank, "knn.ks", "has %d, want at most the %d images of the bank", k, bank)
+	if c.KNN.Every > 0 {
 		p.That(c.KNN.BankImages == 0 || c.KNN.BankImages >= c.MoCo.Batch, "knn.bank_images", "is %d, want 0 (all) or at least one batch of %d",
 			c.KNN.BankImages, c.MoCo.Batch)
 	}

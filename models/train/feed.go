@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
@@ -108,7 +109,7 @@ func (f *Feed) Start(ctx context.Context, first, last int) <-chan Batch {
 			case <-ctx.Done():
 				return
 			}
-			b.Err = f.fill(b.Slot, step, last)
+			b.Err = guard.Call(func() error { return f.fill(b.Slot, step, last) })
 			select {
 			case out <- b:
 			case <-ctx.Done():
@@ -153,7 +154,9 @@ func (f *Feed) fill(slot *mesh.Slot, step, last int) error {
 	err := slot.Fill(func(device int, parts []any) error {
 		share := f.step.Batch / devices
 		first := device * share
-		errs[device] = f.fetch(parts[f.images()].([]uint8), indices, first, share, max(1, runtime.GOMAXPROCS(0)/devices))
+		errs[device] = guard.Call(func() error { // the other devices wait for this one
+			return f.fetch(parts[f.images()].([]uint8), indices, first, share, max(1, limits.CPUs()/devices))
+		})
 		fetched.Done()
 		fetched.Wait()
 		if err := errors.Join(errs...); err != nil {
@@ -185,7 +188,7 @@ func (f *Feed) fetch(dst []uint8, indices []int, first, share, parts int) error 
 	}
 	n := f.info.ImageLen()
 	errs := make([]error, parts)
-	var wg sync.WaitGroup
+	var wg guard.Group
 	for p := range parts {
 		from, to := p*share/parts, (p+1)*share/parts
 		wg.Go(func() {

@@ -17,8 +17,6 @@ import (
 const (
 	// recalibrationBatches is how many batches set the untrained encoder's statistics.
 	recalibrationBatches = 10
-	// recalibrationBytes is how much of them may be in memory.
-	recalibrationBytes = 256 << 20
 	// pixelBytes is the size of an image up to which raw pixels are judged beside the encoder.
 	pixelBytes = 3 * 64 * 64
 )
@@ -31,6 +29,7 @@ type monitor struct {
 	encoder *encoder.Program
 	search  *judge.Search
 	bank    data.Source
+	knn     judge.KNNOptions
 }
 
 func newMonitor(s *session, m *mesh.Mesh) (*monitor, error) {
@@ -48,7 +47,13 @@ func newMonitor(s *session, m *mesh.Mesh) (*monitor, error) {
 		e.Close()
 		return nil, err
 	}
-	return &monitor{session: s, mesh: m, config: c, encoder: e, search: search, bank: dataset.Part(s.train, s.config.KNN.BankImages)}, nil
+	bank := dataset.Part(s.train, s.config.KNN.BankImages)
+	knn := judge.KNNOptions{Ks: s.config.KNN.Ks, Temperature: s.config.KNN.Temperature}
+	if clipped, note := knn.Clip(bank.Info().N); note != "" {
+		s.report.Note(note)
+		knn = clipped
+	}
+	return &monitor{session: s, mesh: m, config: c, encoder: e, search: search, bank: bank, knn: knn}, nil
 }
 
 func (m *monitor) close() {
@@ -56,46 +61,25 @@ func (m *monitor) close() {
 	m.search.Close()
 }
 
-// embedded is a source's images as the encoder sees them.
-type embedded struct {
-	features, projections []float32
-	labels                []int32
+// embed encodes all images of a source. It gives up with the context.
+func (m *monitor) embed(ctx context.Context, source data.Source) (encoder.Embedding, error) {
+	e, err := m.encoder.EmbedAll(ctx, source, nil)
+	return e, ofDevice(err)
 }
 
-// embed encodes all images of a source, one batch after the other, until the context ends.
-func (m *monitor) embed(ctx context.Context, source data.Source) (e embedded, err error) {
-	info := source.Info()
-	pixels := make([]uint8, m.config.Batch*info.ImageLen())
-	rows, indices := make([]data.Row, m.config.Batch), make([]int, m.config.Batch)
-	for start := 0; start < info.N; start += m.config.Batch {
-		if err := ctx.Err(); err != nil {
-			return e, err
-		}
-		count := min(m.config.Batch, info.N-start)
-		for i := range count {
-			indices[i] = start + i
-		}
-		part := pixels[:count*info.ImageLen()]
-		if err := source.Fill(part, rows[:count], indices[:count]); err != nil {
-			return e, err
-		}
-		features, projections, err := m.encoder.Embed(part, count)
-		if err != nil {
-			return e, deviceError{err}
-		}
-		e.features, e.projections = append(e.features, features...), append(e.projections, projections...)
-		for _, row := range rows[:count] {
-			e.labels = append(e.labels, row.Label)
-		}
+// ofDevice marks the engine's failures among a judgement's.
+func ofDevice(err error) error {
+	if errors.Is(err, encoder.ErrEngine) {
+		return deviceError{err}
 	}
-	return e, nil
+	return err
 }
 
 // current judges the encoder as it is. It gives up with the context.
 func (m *monitor) current(ctx context.Context) (run.KNNRow, error) {
 	start := time.Now()
 	test := m.session.test
-	row := run.KNNRow{K: m.session.config.KNN.Ks, Queries: test.Info().N, Bank: m.bank.Info().N}
+	row := run.KNNRow{K: m.knn.Ks, Queries: test.Info().N, Bank: m.bank.Info().N}
 	bank, err := m.embed(ctx, m.bank)
 	if err != nil {
 		return row, err
@@ -104,11 +88,10 @@ func (m *monitor) current(ctx context.Context) (run.KNNRow, error) {
 	if err != nil {
 		return row, err
 	}
-	width, dim := m.config.Encoder.Features(), m.config.Encoder.Dim
-	if row.Backbone, err = m.judge(bank.features, bank.labels, queries.features, queries.labels, width); err != nil {
+	if row.Backbone, err = m.judge(bank.Trunk, bank.Labels, queries.Trunk, queries.Labels); err != nil {
 		return row, err
 	}
-	if row.Projection, err = m.judge(bank.projections, bank.labels, queries.projections, queries.labels, dim); err != nil {
+	if row.Projection, err = m.judge(bank.Head, bank.Labels, queries.Head, queries.Labels); err != nil {
 		return row, err
 	}
 	row.Seconds = run.Float(time.Since(start).Seconds())
@@ -117,48 +100,40 @@ func (m *monitor) current(ctx context.Context) (run.KNNRow, error) {
 
 // untrained judges the encoder before training, its BatchNorm statistics those of real images, and the raw pixels.
 func (m *monitor) untrained(ctx context.Context) (row run.KNNRow, err error) {
-	batch := m.config.Batch * m.bank.Info().ImageLen()
-	some := dataset.Part(m.bank, m.config.Batch*min(recalibrationBatches, max(1, recalibrationBytes/batch)))
-	pixels, err := dataset.Pixels(some)
-	if err != nil {
-		return row, err
-	}
-	err = encoder.Recalibrated(m.mesh, m.session.step.Store(), moco.QueryScope, m.config, pixels, some.Info().N, recalibrationBatches,
-		func() error {
+	some := dataset.Part(m.bank, m.config.Batch*recalibrationBatches)
+	err = encoder.Recalibrated(ctx, m.mesh, m.session.step.Store(), moco.QueryScope, m.config, some, recalibrationBatches,
+		func() (err error) {
 			row, err = m.current(ctx)
 			return err
 		})
 	if err != nil {
-		return row, err
+		return row, ofDevice(err)
 	}
-	return row, m.judgePixels(&row)
+	return row, m.judgePixels(ctx, &row)
 }
 
 // judgePixels judges raw pixels, of sets of small images in memory.
-func (m *monitor) judgePixels(row *run.KNNRow) error {
+func (m *monitor) judgePixels(ctx context.Context, row *run.KNNRow) error {
 	train, inMemory := m.bank.(*data.Set)
 	held, alsoInMemory := m.session.test.(*data.Set)
 	if !inMemory || !alsoInMemory || train.ImageLen() > pixelBytes {
 		return nil
 	}
-	bank, err := judge.Pixels(train.Pixels, train.N)
+	bank, err := judge.Pixels(ctx, train)
 	if err != nil {
 		return err
 	}
-	queries, err := judge.Pixels(held.Pixels, held.N)
+	queries, err := judge.Pixels(ctx, held)
 	if err != nil {
 		return err
 	}
-	row.Pixels, err = m.judge(bank.Data, train.Labels, queries.Data, held.Labels, bank.Dim)
+	row.Pixels, err = m.judge(bank.Features, bank.Labels, queries.Features, queries.Labels)
 	return err
 }
 
 // judge is the accuracy in percent for each k.
-func (m *monitor) judge(bank []float32, bankLabels []int32, queries []float32, labels []int32, dim int) ([]run.Float, error) {
-	k := m.session.config.KNN
-	results, err := m.search.KNN(encoder.Features{Data: bank, Dim: dim}, bankLabels,
-		encoder.Features{Data: queries, Dim: dim}, labels, len(m.bank.Info().Classes),
-		judge.KNNOptions{Ks: k.Ks, Temperature: k.Temperature})
+func (m *monitor) judge(bank encoder.Features, bankLabels []int32, queries encoder.Features, labels []int32) ([]run.Float, error) {
+	results, err := m.search.KNN(bank, bankLabels, queries, labels, len(m.bank.Info().Classes), m.knn)
 	if errors.Is(err, judge.ErrNotFinite) {
 		return nil, m.session.diverged("a feature")
 	}

@@ -2,6 +2,7 @@ package train
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,5 +116,22 @@ func TestMonitorSearchesPartOfTheBank(t *testing.T) {
 	row, err := judged(t, 20).monitor.current(t.Context())
 	if err != nil || row.Bank != 20 || row.Queries != 10 {
 		t.Errorf("%d queries in a bank of %d, error %v, want 10 in the 20 asked for", row.Queries, row.Bank, err)
+	}
+}
+
+// A bank smaller than the last k is searched whole, and the run says so.
+func TestMonitorLowersK(t *testing.T) {
+	s := judged(t, 20)
+	s.config.KNN.Ks = []int{1, 200}
+	said := &recorder{}
+	s.report = said
+	m := must.M1(newMonitor(s, s.step.Mesh()))
+	t.Cleanup(m.close)
+	row, err := m.current(t.Context())
+	if err != nil || !slices.Equal(row.K, []int{1, 20}) || len(row.Backbone) != 2 {
+		t.Errorf("k %v, %v, error %v, want 1 and the 20 of the bank", row.K, row.Backbone, err)
+	}
+	if len(said.notes) != 1 || !strings.Contains(said.notes[0], "the 20 training images searched") {
+		t.Errorf("notes %q, want one on k", said.notes)
 	}
 }

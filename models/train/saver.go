@@ -1,6 +1,10 @@
 package train
 
-import "time"
+import (
+	"time"
+
+	"github.com/mocotpu/mocotpu/xla/host/guard"
+)
 
 // Saving is what the checkpoints of a process's part of a run cost.
 type Saving struct {
@@ -34,7 +38,7 @@ func (s *saver) start(bytes int64, write func() error) {
 	s.inFlight = done
 	go func() {
 		start := time.Now()
-		err := write()
+		err := guard.Call(write)
 		done <- written{bytes, time.Since(start), err}
 	}()
 }

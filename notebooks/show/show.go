@@ -1,4 +1,4 @@
-// Package show puts pictures, charts and tables into a GoNB notebook. Outside of one it does nothing.
+// Package show displays pictures, charts and tables in a GoNB notebook. In other programs it does nothing.
 package show
 
 import (
@@ -27,7 +27,7 @@ func pictures(rows [][]report.Picture) string {
 	return out.String()
 }
 
-// Charts shows charts side by side. With the same id, not "", they take the place of those shown before.
+// Charts shows charts side by side. Charts with the same id replace those shown before; "" replaces none.
 func Charts(id string, all ...report.Chart) {
 	if id == "" {
 		gonbui.DisplayHTML(charts(all))

@@ -10,12 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/mocotpu/mocotpu/xla/host/child"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
 const (
@@ -62,7 +63,8 @@ func Compiler() (string, error) {
 // Libraries are used. The plugin looks for Libraries in its own folder, so that they have to be moved or copied to
 // outDir, which must exist. progress, where not nil, is told what happens in words.
 //
-// It takes about half a minute on two cores and 2 GB of memory. An interrupted Build leaves no file in outDir.
+// It takes about half a minute on two cores and 2 GB of memory. An interrupted Build leaves no file in outDir. The words of
+// CXXFLAGS in the environment are given to g++ after its own.
 // It fails with ErrNoCompiler where g++ is missing.
 func Build(ctx context.Context, wheelDir, outDir string, progress func(string)) (string, error) {
 	compiler, err := Compiler()
@@ -115,31 +117,32 @@ func Version() string {
 // compile compiles the translation units side by side and links them.
 func compile(ctx context.Context, compiler, src, wheelDir, out string) error {
 	include := filepath.Join(wheelDir, "include")
-	units := []string{src, filepath.Join(src, "convolution"), filepath.Join(src, "memory")}
+	units := []string{src, filepath.Join(src, "collectives"), filepath.Join(src, "convolution"), filepath.Join(src, "memory")}
 	objects := make([]string, len(units))
 	errs := make([]error, len(units))
-	var running sync.WaitGroup
+	extra := strings.Fields(os.Getenv("CXXFLAGS"))
+	var running guard.Group
 	for i, unit := range units {
 		objects[i] = filepath.Join(filepath.Dir(out), fmt.Sprintf("unit%d.o", i))
 		running.Go(func() {
-			errs[i] = gxx(
-				ctx, compiler, filepath.Dir(out),
+			args := []string{
 				// NDEBUG as in the wheel: without it a struct of XLA's has one field more here than there.
 				"-std=c++17", "-O1", "-DNDEBUG", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w",
-				"-I"+filepath.Join(unit, "stub"), // before the wheel's headers: some of them are replaced
-				"-I"+unit, "-I"+include,
-				"-I"+filepath.Join(include, "external/highwayhash"),
-				"-I"+filepath.Join(include, "external/farmhash_archive/src"),
-				"-I"+filepath.Join(include, "external/onednn/include"),
+				"-I" + filepath.Join(unit, "stub"), // before the wheel's headers: some of them are replaced
+				"-I" + unit, "-I" + include,
+				"-I" + filepath.Join(include, "external/highwayhash"),
+				"-I" + filepath.Join(include, "external/farmhash_archive/src"),
+				"-I" + filepath.Join(include, "external/onednn/include"),
 				"-c", filepath.Join(unit, "all.cc"), "-o", objects[i],
-			)
+			}
+			errs[i] = gxx(ctx, compiler, filepath.Dir(out), append(args, extra...)...)
 		})
 	}
 	running.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	link := append([]string{"-shared"}, objects...)
+	link := slices.Concat([]string{"-shared"}, objects, extra)
 	link = append(link, "-o", out, "-L"+wheelDir)
 	for _, name := range Libraries {
 		link = append(link, "-l:"+name)

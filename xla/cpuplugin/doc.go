@@ -15,7 +15,7 @@
 // float32 alone, and transposes both operands of a kernel's gradient for them. To that end functions of XLA's are
 // defined again in the plugin, where the dynamic linker finds them first (src/convolution). The work is shared by XLA's
 // own threads. Results depend on the number of threads, by rounding, in the gradients of kernels only.
-// MOCOTPU_CPU_CONVOLUTIONS=xla in the environment leaves all of them to XLA.
+// MOCOTPU_CPU_CONVOLUTIONS=xla in the environment leaves all of them to XLA; onednn is the default.
 //
 // # Memory
 //
@@ -28,8 +28,18 @@
 // What would hang or abort the process is refused with INVALID_ARGUMENT where it can be seen beforehand: a device
 // assignment that names a device twice, a collective-permute to a device that does not exist, arguments of the wrong
 // size or on the wrong device in a launch on several devices. Two things still abort: an unknown word in XLA_FLAGS,
-// and a device that does not reach a collective within 60 s
-// (--xla_cpu_collective_call_terminate_timeout_seconds).
+// and no memory for what a program computes.
+//
+// # Several devices
+//
+// The collective operations are the plugin's own (src/collectives), with XLA's arithmetic, bit for bit. A program starts on
+// its devices when no device runs the last one any more. When one fails, the others stop waiting for it, and its error
+// names it. When some wait and none moves, that is reported (mocotpu_set_notice, or standard error), then the program
+// fails; a device that runs on may read the program's arguments (mocotpu_stragglers), and the client executes nothing more.
+// The times are XLA's flags, whose defaults are 20 and 40 s; package xla says which it sets.
+//
+// For tests, MOCOTPU_CPU_FAULT makes a device of the next client fail, come late, never arrive or not start:
+// src/collectives/fault.cc.
 //
 // # Not there
 //

@@ -12,7 +12,8 @@ type Config struct {
 	Backend string `json:"backend"`
 	// Devices is how many to use; 0 is every device of a cuda or tpu engine and one of the others.
 	Devices int `json:"devices"`
-	// Plugin is the path of a PJRT plugin to use instead of the one found.
+	// Plugin is the path of a PJRT plugin to use instead of the one found. It is recorded, and compared when a run goes
+	// on, but never taken from a file: a plugin is code.
 	Plugin string `json:"plugin"`
 	// GPU is for backend cuda alone.
 	GPU GPU `json:"gpu"`

@@ -39,7 +39,7 @@ func (g GPU) Validate() error {
 	}
 	p.That(g.Allocator != "platform" || g.MemoryFraction == 0 && !g.Preallocate,
 		"allocator", "is platform, which has no memory fraction and does not preallocate: want bfc or cuda_async with them")
-	p.That(g.CollectiveMemory >= 0, "collective_memory", "is %d MiB, want 0 (none) or more", g.CollectiveMemory)
+	p.That(g.CollectiveMemory >= 0 && g.CollectiveMemory <= 1<<30, "collective_memory", "is %d MiB, want 0 (none) to 2^30", g.CollectiveMemory)
 	return p.Err()
 }
 

@@ -3,13 +3,14 @@ package mesh
 import (
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
 // Slot is the memory of one set of a program's split inputs, used again for every run: with two of them, one is
@@ -91,7 +92,7 @@ func (s *Slot) Parts(device int) []any { return s.flats[device] }
 // write keeps of them it must not use later.
 func (s *Slot) Fill(write func(device int, parts []any) error) error {
 	errs := make([]error, len(s.parts))
-	var wg sync.WaitGroup
+	var wg guard.Group
 	for device := range s.parts {
 		wg.Go(func() {
 			if errs[device] = write(device, s.flats[device]); errs[device] == nil {

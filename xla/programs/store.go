@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // ErrDamaged says that what is stored is not what was stored.
@@ -77,7 +78,7 @@ func (s *Store) Get(key string) ([]byte, error) {
 	if err := checkFolder(s.Dir); err != nil {
 		return nil, fmt.Errorf("programs: %w", err)
 	}
-	content, err := os.ReadFile(s.path(key))
+	content, err := regular.ReadFile(s.path(key), s.limit())
 	if err != nil {
 		return nil, fmt.Errorf("programs: %w", err)
 	}

@@ -11,7 +11,7 @@ import (
 // ErrDiskSpace means that an installation would not fit.
 var ErrDiskSpace = errors.New("not enough disk space")
 
-// checkDisk tells whether dir, which need not exist yet, has room for this many bytes.
+// checkDisk returns [ErrDiskSpace] where dir, which need not exist yet, has no room for this many bytes.
 func checkDisk(dir string, want int64) error {
 	at := dir
 	for {
@@ -31,7 +31,7 @@ func checkDisk(dir string, want int64) error {
 	return nil
 }
 
-// lock waits for this process's turn to change dir; the lock ends with the process.
+// lock waits until no other process changes dir. The lock ends with the process.
 func lock(dir, engine string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, "."+engine+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

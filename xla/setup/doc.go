@@ -1,5 +1,5 @@
-// Package setup installs the PJRT plugins of the engines cpu, cuda and tpu, finds them again, and tells what a machine
-// has.
+// Package setup installs the PJRT plugins of the engines cpu, cuda and tpu, finds them again, and reports what a
+// machine has.
 //
 // Find never downloads and is what programs call; Install is what `mocotpu setup` calls, Doctor what `mocotpu doctor`
 // calls.
@@ -13,7 +13,7 @@
 //
 // Versions are pinned, and so is the SHA-256 of every wheel; wheels come from the package index that pip is configured
 // for. An installation is made in a temporary folder beside the final one and renamed: an interrupted one leaves only
-// a folder that the next one removes. One that is up to date is left alone, without network.
+// a folder that the next one removes. An installation that is up to date is left as it is; that needs no network.
 //
 //   - cpu: mocotpu's own plugin (package cpuplugin), built with g++ from the wheels tensorflow-cpu and onednn-cpu-gomp
 //     (313 MB to download, 910 MB installed). Otherwise go-xla's prebuilt plugin, from GitHub; it has no published

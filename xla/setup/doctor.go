@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 )
 
-// Row is what Doctor found out about one engine.
+// Row is what Doctor found for one engine.
 type Row struct {
 	Engine  string
 	Status  string // found, missing, idle: found, but the machine has no such device, compiles: installed to compile only, or broken: it could not be opened
@@ -18,7 +18,7 @@ type Row struct {
 	Get     string // how to get it, or what is wrong with it; "" where there is nothing to do
 }
 
-// Usable tells whether the engine can train.
+// Usable reports whether the engine can train.
 func (r Row) Usable() bool { return r.Status == "found" }
 
 // ErrNoDevice is what a Probe returns where the machine has no device for an engine that is installed.

@@ -16,8 +16,7 @@ import (
 //   - a plugin where go-xla's installer puts it: ~/.local/lib/go-xla, /usr/local/lib/go-xla and their subfolders nvidia.
 //
 // It does not download, and it does not load the plugin: files are checked for the entry point only. Broken links and
-// files that are no plugins are passed over and named in the error, which matches ErrNotInstalled where there is
-// nothing.
+// files that are no plugins are skipped, and named in the error. The error matches ErrNotInstalled where nothing was found.
 func Find(engine string) (Plugin, error) {
 	if !slices.Contains(Engines, engine) {
 		return Plugin{}, unknownEngine(engine)

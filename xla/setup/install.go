@@ -24,7 +24,7 @@ type Options struct {
 	// is done.
 	CompileOnly bool
 
-	// Progress is told in words what happens, several times a minute while something is downloaded. Default: nobody.
+	// Progress receives a sentence for the user as work goes on, several times a minute during a download. Default: none.
 	Progress func(string)
 }
 
@@ -102,7 +102,7 @@ type way struct {
 	version, recipe string
 	compileOnly     bool
 	disk            int64 // bytes needed while it runs
-	// possible tells what the machine lacks for it, before anything is downloaded; nil: nothing.
+	// possible returns what the machine lacks for it, or nil, before anything is downloaded.
 	possible func() error
 	// fill puts all that is needed into dir; it returns the plugin's path, relative to dir or absolute, and the
 	// checksums of what it was made of.
@@ -144,7 +144,7 @@ func (w way) run(ctx context.Context, parent, engine string, progress func(strin
 	if err := writeMarker(stage, marker{Version: w.version, Recipe: w.recipe, Path: path, CompileOnly: w.compileOnly, Files: files}); err != nil {
 		return err
 	}
-	syscall.Sync() // the marker must not survive a power failure that the libraries did not
+	syscall.Sync() // a power failure must not leave the marker without the libraries
 	return replace(stage, filepath.Join(parent, engine))
 }
 
@@ -161,7 +161,7 @@ func replace(stage, dir string) error {
 	return disk.RemoveAll(old)
 }
 
-// upToDate tells whether what is installed came the first way that is possible here, or is the user's.
+// upToDate reports whether the installed plugin is the user's own, or what the first way possible here would install.
 func upToDate(engine, dir string, ways []way) bool {
 	if _, ok, _ := installed(engine); !ok {
 		return false

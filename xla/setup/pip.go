@@ -25,11 +25,11 @@ var (
 		"and pip's settings with `python3 -m pip config list`")
 )
 
-// Nothing that pip does takes so long: 2.5 GB come in an hour over 6 Mbit/s.
+// pipLimit is longer than any call of pip takes: 2.5 GB need an hour at 6 Mbit/s.
 const pipLimit = time.Hour
 
-// pip runs python3 -m pip with the user's configuration. Its temporary files go to dir; what has arrived of them is
-// told to progress, in bytes.
+// pip runs python3 -m pip with the user's configuration. Its temporary files go to dir; progress receives their
+// size in bytes as they grow.
 func pip(ctx context.Context, dir string, progress func(bytes int64), args ...string) error {
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -60,7 +60,7 @@ func pip(ctx context.Context, dir string, progress func(bytes int64), args ...st
 	return fmt.Errorf("pip: %w: %s", failed.Err, lastLines(text, 4))
 }
 
-// watchSize tells progress the size of all files under dir, every two seconds, until the function it returns is called.
+// watchSize calls progress with the size of all files under dir every two seconds, until the function it returns is called.
 func watchSize(dir string, progress func(bytes int64)) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {

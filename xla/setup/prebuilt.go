@@ -24,7 +24,7 @@ const prebuiltVersion = "v0.114.0"
 var prebuiltURL = "https://github.com/gomlx/pjrt-cpu-binaries/releases/download/" + prebuiltVersion +
 	"/pjrt_cpu_linux_amd64.tar.gz"
 
-// prebuiltCPU gets go-xla's prebuilt plugin. Where GitHub does not answer it fails within seconds.
+// prebuiltCPU downloads go-xla's prebuilt plugin. It fails within seconds where GitHub does not answer.
 func prebuiltCPU(url string) way {
 	return way{
 		version: "go-xla-" + prebuiltVersion,

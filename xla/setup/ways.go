@@ -40,7 +40,7 @@ func userPlugin(path string) way {
 	}
 }
 
-// builtCPU builds package cpuplugin over the TensorFlow and oneDNN wheels, of which only the libraries stay.
+// builtCPU builds package cpuplugin over the TensorFlow and oneDNN wheels, and keeps only their libraries.
 func builtCPU(tensorflow, onednn wheel) way {
 	const headers = 200e6
 	return way{
@@ -99,7 +99,7 @@ func keepForCPU(name string) string {
 	return ""
 }
 
-// unpackedWheels unpacks wheels, one after the other: of the archives only one is there at a time.
+// unpackedWheels unpacks wheels one after the other, so that the disk holds only one archive at a time.
 func unpackedWheels(wheels []wheel, pluginPath string, keep func(name string) string) way {
 	all := sha256.New()
 	var largest, unpacked int64

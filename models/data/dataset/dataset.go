@@ -60,8 +60,8 @@ func load(source data.Source) (*data.Set, error) {
 }
 
 // Source opens a split as a run reads it, image by image. For a folder it is the packed set there, or its image files,
-// decoded on the way; broken, where it is not nil, is told of those that cannot be, from any goroutine. The caller
-// closes it.
+// decoded on the way. broken, where it is not nil, is called for each image that cannot be decoded, from any goroutine. The
+// caller closes the source.
 func (d Config) Source(split string, broken func(files.Broken)) (data.Source, error) {
 	options := data.Options{N: d.TrainImages, Seed: d.Seed}
 	if split == "test" {
@@ -104,7 +104,7 @@ func (d Config) openFolder(split string, broken func(files.Broken)) (data.Source
 	return stream.New(list, stream.Options{Size: d.Canvas, Workers: d.Workers, Report: broken})
 }
 
-// packedDir is where the packed split is, or "" where the folder is not packed.
+// packedDir is the folder of the packed split, or "" where the folder is not packed.
 func (d Config) packedDir(split string) (string, error) {
 	train := filepath.Join(d.Dir, "train")
 	switch {
@@ -137,13 +137,4 @@ func Part(source data.Source, n int) data.Source {
 		cut.Labels = set.Labels[:n]
 	}
 	return &cut
-}
-
-// Pixels copies the images of a source, which go into memory.
-func Pixels(source data.Source) ([]uint8, error) {
-	set, err := load(source)
-	if err != nil {
-		return nil, err
-	}
-	return set.Pixels, nil
 }

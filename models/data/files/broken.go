@@ -13,7 +13,7 @@ type Broken struct {
 	Problem string `json:"problem"`
 }
 
-// tooMany is the share of images, one in so many, above which a set is taken to be damaged.
+// tooMany bounds the broken images: a set with more than one in tooMany is damaged.
 const tooMany = 100
 
 // Tally counts the broken images of a list, each once. It is safe for concurrent use.
@@ -24,7 +24,7 @@ type Tally struct {
 	found  map[int]bool
 }
 
-// NewTally starts to count. report, where it is not nil, is told each broken image once, from the goroutine that found it.
+// NewTally starts to count. report, where it is not nil, is called once for each broken image, by the goroutine that found it.
 func NewTally(l *List, report func(Broken)) *Tally {
 	return &Tally{list: l, report: report, found: map[int]bool{}}
 }

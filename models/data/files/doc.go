@@ -6,7 +6,7 @@
 //   - a folder of images without classes;
 //   - WebDataset shards, *.tar or *.tar.gz: the files of a sample have a name in common up to its first dot, and its class is the number in the .cls file.
 //
-// The splits are folders, train and val (or validation, valid, test), or part of the shards' names; without them everything is "train". Names that start with a dot are passed over, and so is what has no image's extension.
+// The splits are folders, train and val (or validation, valid, test), or part of the shards' names; without them everything is "train". Names that start with a dot, and files without an image's extension, are skipped.
 //
 // # Order
 //
@@ -14,5 +14,5 @@
 //
 // # Errors
 //
-// [data.ErrMissing] where there is no image, [data.ErrCorrupt] for shards that break their format and for folders that cannot be meant: empty classes, links in a circle, images beside folders of images. What is wrong with a single image is for its reader to find.
+// [data.ErrMissing] where there is no image, [data.ErrCorrupt] for shards that break their format and for folders that must be a mistake: empty classes, links in a circle, images beside folders of images. A broken image is found by whoever decodes it.
 package files

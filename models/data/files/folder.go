@@ -101,7 +101,7 @@ func (w *walker) classes(folders, numbered []string) error {
 	return nil
 }
 
-// some names the first few.
+// some returns the first few names, as text.
 func some(names []string) string {
 	if len(names) > 5 {
 		return strings.Join(names[:5], ", ") + ", ..."

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // maxFile is the longest image file that is read.
@@ -62,7 +64,7 @@ func (l *List) Read(i int, buf []byte) ([]byte, error) {
 		p := l.at[i]
 		return readAt(l.shards[p.shard], p.offset, p.size, buf)
 	}
-	f, err := os.Open(filepath.Join(l.Dir, filepath.FromSlash(l.Name(i))))
+	f, err := regular.Open(filepath.Join(l.Dir, filepath.FromSlash(l.Name(i))))
 	if err != nil {
 		return nil, fmt.Errorf("files: %w", err)
 	}
@@ -88,7 +90,7 @@ func readAt(f *os.File, offset, size int64, buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// Fingerprint returns the SHA-256, in hex, of the names, the classes and the sizes of all files: it tells whether a folder is still the one it was.
+// Fingerprint returns the SHA-256, in hex, of the names, the classes and the sizes of all files. It changes when the folder's files do.
 func (l *List) Fingerprint() (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %q\n", l.Len(), l.Classes)

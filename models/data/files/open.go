@@ -19,7 +19,7 @@ type Options struct {
 	TempDir string
 }
 
-// extensions are torchvision's, and gif: files that are meant as images. Those that are neither JPEG nor PNG will be reported as broken rather than passed over.
+// extensions are those that torchvision takes as images, and gif. Files that are neither JPEG nor PNG are reported as broken, not skipped.
 var extensions = []string{".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif"}
 
 func isImage(name string) bool {
@@ -120,7 +120,7 @@ func isShard(name string) bool {
 	return slices.ContainsFunc([]string{".tar", ".tar.gz", ".tgz"}, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
-// splitOf tells the split by a shard's name: imagenet-val-000012.tar is test.
+// splitOf returns the split that a shard's name says: imagenet-val-000012.tar is test.
 func splitOf(name string) string {
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r < 'a' || r > 'z' })
 	if slices.ContainsFunc(words, func(w string) bool { return slices.Contains(splitNames["test"], w) }) {

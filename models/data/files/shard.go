@@ -12,11 +12,17 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // maxClass bounds the classes that .cls files can call for.
 const maxClass = 1 << 20
+
+// maxInflation bounds what a compressed shard is unpacked to, so that a small file cannot fill a disk. JPEG and PNG hardly
+// compress; what does are the blocks around small files.
+const maxInflation = 50
 
 // member is an image in a shard.
 type member struct {
@@ -41,7 +47,7 @@ func openShards(dir string, names []string, o Options) (l *List, err error) {
 	}()
 	members := make([][]member, len(names))
 	errs := make([]error, len(names))
-	var wg sync.WaitGroup
+	var wg guard.Group
 	for w := range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := w; i < len(names); i += runtime.GOMAXPROCS(0) {
@@ -85,7 +91,7 @@ func openShards(dir string, names []string, o Options) (l *List, err error) {
 
 // openShard opens one shard, unpacked where it is compressed, and indexes it.
 func openShard(name string, o Options) (f *os.File, members []member, err error) {
-	if f, err = os.Open(name); err != nil {
+	if f, err = regular.Open(name); err != nil {
 		return nil, nil, fmt.Errorf("files: %w", err)
 	}
 	defer func() {
@@ -130,7 +136,16 @@ func unpack(name string, packed *os.File, dir string) (*os.File, error) {
 	if err != nil {
 		return f, corrupt(name, "gzip: %v", err)
 	}
-	if _, err := io.Copy(f, z); err != nil {
+	info, err := packed.Stat()
+	if err != nil {
+		return f, fmt.Errorf("files: %w", err)
+	}
+	most := maxInflation*info.Size() + 1<<20
+	n, err := io.Copy(f, io.LimitReader(z, most+1))
+	if n > most {
+		return f, corrupt(name, "gzip: more than %d bytes, %d times the shard's own: images do not compress so", most, maxInflation)
+	}
+	if err != nil {
 		var system *os.PathError // of the copy, not of the archive
 		if errors.As(err, &system) {
 			return f, fmt.Errorf("files: %s: unpacking it to %s: %w: set TMPDIR to a folder with room, or gunzip the shards", name, filepath.Dir(f.Name()), err)
@@ -162,7 +177,7 @@ func index(name string, r io.ReadSeeker, size int64) ([]member, error) {
 		if err != nil {
 			return nil, corrupt(name, "tar: %v", err)
 		}
-		// What is no file, and what macOS and others add to archives.
+		// Entries that are no files, and those that macOS and others add to archives.
 		if h.Typeflag != tar.TypeReg || strings.HasPrefix(filepath.Base(h.Name), ".") {
 			continue
 		}
@@ -201,7 +216,7 @@ func splitKey(name string) (key, extension string) {
 	return name, ""
 }
 
-// isSparse tells members whose bytes are not in one piece.
+// isSparse reports whether a member's bytes are not in one piece.
 func isSparse(h *tar.Header) bool {
 	for key := range h.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {

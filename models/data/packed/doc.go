@@ -15,7 +15,7 @@
 //
 // # Errors
 //
-// [data.ErrMissing] where there is no packed set, [data.ErrCorrupt] for one that breaks the format, [ErrChecksum] for other bytes than were packed, [ErrDiskSpace].
+// [data.ErrMissing] where there is no packed set, [data.ErrCorrupt] for one that breaks the format, [ErrChecksum] for bytes that have changed since they were packed, [ErrDiskSpace] where a set would not fit.
 //
 // # Determinism
 //

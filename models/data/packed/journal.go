@@ -13,9 +13,10 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/format/npy"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
-// journalFile says how far a set has come: what it promises is on the disk. It is replaced whole.
+// journalFile records how far a set has come. What it records is on the disk already. It is replaced as a whole.
 const journalFile = "progress.json"
 
 // journal is a set that is being packed.
@@ -32,7 +33,7 @@ type journal struct {
 
 // readJournal returns the journal in a folder, or nil where there is none that can be used: one that breaks off or is another version's.
 func readJournal(dir string) (*journal, error) {
-	text, err := os.ReadFile(filepath.Join(dir, journalFile))
+	text, err := regular.ReadFile(filepath.Join(dir, journalFile), maxMeta)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -72,7 +73,7 @@ type column struct {
 // open makes or opens the column's file and cuts it to so many rows.
 func (c *column) open(dir string, rows int, state []byte) error {
 	var err error
-	c.file, err = os.OpenFile(filepath.Join(dir, c.name), os.O_CREATE|os.O_RDWR, 0o644)
+	c.file, err = regular.OpenFile(filepath.Join(dir, c.name), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return fmt.Errorf("packed: %w", err)
 	}
@@ -120,7 +121,7 @@ func (c *column) state() ([]byte, error) {
 func (c *column) finish(name string, rows int) error {
 	h := c.head
 	h.Shape = append([]int{rows}, h.Shape...)
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	f, err := regular.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("packed: %w", err)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/format/npy"
 )
 
-// anonymous is the process's memory that is no file's, in bytes, as Linux tells it.
+// anonymous is the process's memory that belongs to no file, in bytes, as Linux reports it.
 func anonymous(t *testing.T) int64 {
 	t.Helper()
 	for line := range strings.Lines(string(must.M1(os.ReadFile("/proc/self/status")))) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // The files of a packed set.
@@ -18,10 +19,13 @@ const (
 	metaFile   = "meta.json"
 )
 
+// maxMeta bounds meta.json and the journal: a million classes, or broken images, with their names.
+const maxMeta = 256 << 20
+
 // format changes when older programs must not read newer sets.
 const format = 1
 
-// Meta is meta.json: what a packed set knows beside its arrays.
+// Meta is meta.json: what is known of a packed set beside its arrays.
 type Meta struct {
 	Format int `json:"format"`
 	// Count is N; Canvas is S, in pixels.
@@ -49,7 +53,7 @@ type Sum struct {
 // ReadMeta reads a packed set's meta.json, which is there once the set is whole.
 func ReadMeta(dir string) (Meta, error) {
 	name := filepath.Join(dir, metaFile)
-	text, err := os.ReadFile(name)
+	text, err := regular.ReadFile(name, maxMeta)
 	if err != nil {
 		return Meta{}, fmt.Errorf("packed: %w", err)
 	}
@@ -62,10 +66,13 @@ func ReadMeta(dir string) (Meta, error) {
 	if m.Format != format {
 		return m, corrupt(name, "format %d, want %d: pack it again", m.Format, format)
 	}
+	if m.Count < 1 || m.Canvas < 1 {
+		return m, corrupt(name, "%d images of %d pixels a side, want some of either", m.Count, m.Canvas)
+	}
 	return m, nil
 }
 
-// Is tells whether a folder holds a packed set.
+// Is reports whether a folder holds a packed set.
 func Is(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, metaFile))
 	return err == nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"math"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/format/npy"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // Set is a packed set, mapped into memory: a data.Source. Its pages are the system's, which drops and reads them again as it needs; a set larger than memory works.
@@ -67,7 +69,10 @@ func Open(dir string) (s *Set, err error) {
 // load maps an array's file and returns its elements' bytes. They start at a multiple of 64: every element type is aligned.
 func (s *Set) load(dir, base, kind string, shape ...int) ([]uint8, error) {
 	name := filepath.Join(dir, base)
-	f, err := os.Open(name)
+	f, err := regular.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, corrupt(name, "it is not there, and %s says that it is", metaFile)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("packed: %w", err)
 	}
@@ -155,12 +160,12 @@ func (s *Set) Prefetch(indices []int) {
 	n := s.info.ImageLen()
 	for _, i := range indices {
 		from := (start + i*n) / page * page
-		// It is advice: where it fails, the image is read when it is copied.
+		// The call is a hint: where it fails, the image is read when it is copied.
 		_ = unix.Madvise(whole[from:start+(i+1)*n], unix.MADV_WILLNEED)
 	}
 }
 
-// Close unmaps the files: what Info gave is gone, too.
+// Close unmaps the files. The slices that Info returned are invalid after it.
 func (s *Set) Close() error {
 	var first error
 	for _, m := range s.maps {

@@ -35,7 +35,7 @@ func TestOpenRefusesWhatIsNotWhole(t *testing.T) {
 		want   string
 	}{
 		"no meta":        {func(dir string) { must.M(os.Remove(filepath.Join(dir, metaFile))) }, data.ErrMissing, "mocotpu data pack"},
-		"no images":      {func(dir string) { must.M(os.Remove(filepath.Join(dir, imagesFile))) }, os.ErrNotExist, imagesFile},
+		"no images":      {func(dir string) { must.M(os.Remove(filepath.Join(dir, imagesFile))) }, data.ErrCorrupt, imagesFile},
 		"meta":           {edit(metaFile, func(b []byte) []byte { return b[:20] }), data.ErrCorrupt, metaFile},
 		"unknown field":  {edit(metaFile, text(`"canvas"`, `"kanvas"`)), data.ErrCorrupt, "kanvas"},
 		"newer format":   {edit(metaFile, text(`"format": 1`, `"format": 2`)), data.ErrCorrupt, "format 2, want 1"},

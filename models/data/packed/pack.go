@@ -12,6 +12,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 var (
@@ -31,11 +32,11 @@ type Options struct {
 	Library picture.Library
 	// Workers is how many images are decoded at a time. Default: the CPUs that Go uses.
 	Workers int
-	// Progress, where it is not nil, is told the images done and all of them, from the goroutine that called Pack.
+	// Progress, where it is not nil, receives the number of images done and of all images, from the goroutine that called Pack.
 	Progress func(done, total int)
-	// Note, where it is not nil, is told what a user should know, from the same goroutine: where an earlier run is taken up.
+	// Note, where it is not nil, receives a sentence for the user when Pack goes on with earlier work, from the same goroutine.
 	Note func(string)
-	// Broken, where it is not nil, is told each broken image once, from any goroutine.
+	// Broken, where it is not nil, is called once for each broken image, from any goroutine.
 	Broken func(files.Broken)
 
 	// Tests set these: the images of a chunk, and what is called before each change of the disk.
@@ -43,7 +44,7 @@ type Options struct {
 	before   func(change string)
 }
 
-// about announces a change of the disk.
+// about calls the test's hook before a change of the disk.
 func (o Options) about(change string) {
 	if o.before != nil {
 		o.before(change)
@@ -53,7 +54,7 @@ func (o Options) about(change string) {
 // partSuffix names the folder beside the packed set in which it is made.
 const partSuffix = ".part"
 
-// setFolder is the folder in that one which becomes the packed set.
+// setFolder is the folder inside it that becomes the packed set.
 const setFolder = "set"
 
 // Pack makes a packed set of the list's images in the folder out, which must not be there yet. Broken images are left out, and named in Meta.
@@ -110,7 +111,7 @@ func Pack(ctx context.Context, l *files.List, out string, o Options) (Meta, erro
 	return meta, removeAll(part)
 }
 
-// finished answers for a folder that is there: the same set, whole, is what was asked for.
+// finished accepts a folder that is there already if it is the same set, and whole.
 func finished(out string, want Meta) (Meta, error) {
 	if !Is(out) {
 		return Meta{}, fmt.Errorf("packed: %s: %w: it holds no packed set: choose another, or move it away", out, ErrExists)
@@ -126,12 +127,12 @@ func finished(out string, want Meta) (Meta, error) {
 	return have, removeAll(out + partSuffix) // what a process killed at the very end left
 }
 
-// lock keeps other processes out until unlock, or the end of this one. The file is out.part/LOCK, which goes with the folder: whoever waits for its removal finds the finished set.
+// lock keeps other processes out until unlock, or the end of this one. The file is out.part/LOCK, which is removed with the folder: a process that waited for it then finds the finished set.
 func lock(part string) (unlock func(), err error) {
 	if err := os.MkdirAll(part, 0o755); err != nil {
 		return nil, fmt.Errorf("packed: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(part, "LOCK"), os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := regular.OpenFile(filepath.Join(part, "LOCK"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("packed: %w", err)
 	}
@@ -145,7 +146,7 @@ func lock(part string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// checkDisk tells whether dir has room for so many bytes more.
+// checkDisk returns [ErrDiskSpace] where dir has no room for so many bytes more.
 func checkDisk(dir string, want int64) error {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
@@ -165,7 +166,7 @@ func removeAll(dir string) error {
 	return nil
 }
 
-// interrupted is what ended a run that can be taken up.
+// interrupted wraps what ended packing, with the advice to run it again.
 func interrupted(ctx context.Context, done, total int) error {
 	return fmt.Errorf("packed: %w after %d of %d images: the same command goes on from there", context.Cause(ctx), done, total)
 }

@@ -9,13 +9,14 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/stream"
 	"github.com/mocotpu/mocotpu/models/format/npy"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
 const (
@@ -94,9 +95,9 @@ func begin(part string, meta Meta, l *files.List, o Options) (p *packer, err err
 		}
 	}
 	if o.Workers == 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
+		o.Workers = limits.CPUs()
 	}
-	for range o.Workers {
+	for range min(o.Workers, max(1, l.Len())) { // more have nothing to do
 		w, err := stream.NewWorker(o.Canvas, o.Library)
 		if err != nil {
 			return nil, fmt.Errorf("packed: %w", err)
@@ -150,7 +151,7 @@ func (p *packer) run(ctx context.Context) (err error) {
 		idle <- &chunk{pixels: make([]uint8, perChunk*image), aspect: make([]float32, perChunk), problems: make([]string, perChunk)}
 	}
 	stop := make(chan struct{})
-	var wg sync.WaitGroup
+	var wg guard.Group
 	wg.Go(func() {
 		defer close(decoded)
 		for first := p.journal.Next; first < total && ctx.Err() == nil; first += perChunk {
@@ -194,7 +195,7 @@ func (p *packer) decode(c *chunk, first, count int) {
 	c.first, c.aspect, c.problems, c.err = first, c.aspect[:count], c.problems[:count], nil
 	var mu sync.Mutex
 	next := 0
-	var wg sync.WaitGroup
+	var wg guard.Group
 	for _, w := range p.workers {
 		wg.Go(func() {
 			for {
@@ -259,7 +260,7 @@ func (p *packer) write(c *chunk) error {
 	return p.journal.write(p.part)
 }
 
-// finish writes what only the end knows, the headers and meta.json, and verifies the whole.
+// finish writes the headers and meta.json, which need the final number of images, and verifies the set.
 func (p *packer) finish() (Meta, error) {
 	m := p.journal.Meta
 	m.Count, m.Broken = p.journal.Rows, p.journal.brokenList(p.list)

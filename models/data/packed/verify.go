@@ -9,11 +9,11 @@ import (
 	"hash"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/mocotpu/mocotpu/models/format/npy"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // ErrChecksum is wrapped by the error for bytes that are not those that were packed.
@@ -29,6 +29,9 @@ func Verify(ctx context.Context, dir string) (Meta, error) {
 		return s.Meta, err
 	}
 	for _, base := range slices.Sorted(maps.Keys(s.Meta.Files)) {
+		if base != filepath.Base(base) {
+			return s.Meta, corrupt(filepath.Join(dir, metaFile), "it names the file %q, want one beside it", base)
+		}
 		if ctx.Err() != nil {
 			return s.Meta, fmt.Errorf("packed: %w", context.Cause(ctx))
 		}
@@ -47,7 +50,7 @@ func Verify(ctx context.Context, dir string) (Meta, error) {
 
 // sums reads an array's file as Pack wrote it and returns its size and checksum, and that of the elements alone.
 func sums(name string) (whole Sum, elements string, err error) {
-	f, err := os.Open(name)
+	f, err := regular.Open(name)
 	if err != nil {
 		return whole, "", fmt.Errorf("packed: %w", err)
 	}

@@ -45,8 +45,8 @@ type Decoder struct {
 
 // NewDecoder returns a decoder for canvases of size pixels a side, at least 1. It fails where the library is not there. The caller closes it.
 func NewDecoder(size int, l Library) (*Decoder, error) {
-	if size < 1 {
-		return nil, fmt.Errorf("picture: canvas of %d pixels, want at least 1", size)
+	if size < 1 || size > MaxPixels/size {
+		return nil, fmt.Errorf("picture: canvas of %d pixels a side, want at least 1 and at most %d pixels in all: --canvas", size, MaxPixels)
 	}
 	d := &Decoder{size: size}
 	switch l {
@@ -101,7 +101,7 @@ func (d *Decoder) Squeeze(dst []uint8, file []byte) (aspect float32, err error) 
 	return float32(width) / float32(height), nil
 }
 
-// release gives the memory of a large image back.
+// release frees the memory of a large image.
 func (d *Decoder) release() { d.pix, d.rows = nil, nil }
 
 // open reads a file's header and returns the original's size and what decodes it, possibly at a fraction of that size.

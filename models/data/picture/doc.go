@@ -1,6 +1,6 @@
 // Package picture turns the bytes of an image file into a canvas: RGB pixels squeezed to a square, whatever the file holds.
 //
-// A file is told by its content, JPEG or PNG, never by its name. What it shows is what torchvision's ImageFolder makes of it, which is Pillow's convert("RGB"):
+// The content of a file decides whether it is JPEG or PNG, never its name. The pixels are those of torchvision's ImageFolder, which are Pillow's convert("RGB"):
 //
 //   - gray becomes three equal channels; a palette its colours;
 //   - alpha is dropped, not composited: the colours under it stay;
@@ -16,5 +16,5 @@
 //
 // # Errors
 //
-// An error says that the image is broken, and how. Nothing panics on what a file holds, and no memory is taken for more than [MaxPixels].
+// An error says that the image is broken, and how. No file makes this package panic, and none makes it take memory for more than [MaxPixels].
 package picture

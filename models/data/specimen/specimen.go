@@ -1,4 +1,4 @@
-// Package specimen draws folders of images that look to a reader like ImageNet's: JPEGs of many sizes in class folders, and the odd ones among them. Benchmarks and tests train and time on them where no data set is at hand.
+// Package specimen draws folders of images that are like ImageNet's to a decoder: JPEGs of many sizes in class folders, and the odd ones among them. Benchmarks and tests train and time on them where no data set is at hand.
 //
 // # Determinism
 //
@@ -18,10 +18,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
+
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
-// Options say what is drawn.
+// Options are what is drawn.
 type Options struct {
 	// Images is how many, over all classes.
 	Images int
@@ -44,7 +45,7 @@ var cmyk []byte
 func Folder(dir string, o Options) error {
 	workers := runtime.GOMAXPROCS(0)
 	errs := make([]error, workers)
-	var wg sync.WaitGroup
+	var wg guard.Group
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < o.Images && errs[w] == nil; i += workers {

@@ -14,13 +14,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/picture"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
 // Options say how images are decoded.
@@ -31,7 +32,7 @@ type Options struct {
 	Library picture.Library
 	// Workers is how many images are decoded at a time. Default: the CPUs that Go uses.
 	Workers int
-	// Report, where it is not nil, is told each broken image once, from any goroutine.
+	// Report, where it is not nil, is called once for each broken image, from any goroutine.
 	Report func(files.Broken)
 }
 
@@ -50,8 +51,9 @@ func New(l *files.List, o Options) (*Stream, error) {
 		o.Library = picture.Best()
 	}
 	if o.Workers == 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
+		o.Workers = limits.CPUs()
 	}
+	o.Workers = min(o.Workers, max(1, l.Len())) // more have nothing to do
 	if o.Workers < 0 {
 		return nil, fmt.Errorf("stream: %d workers, want 1 or more, or 0 for the default", o.Workers)
 	}
@@ -98,7 +100,7 @@ func (s *Stream) Fill(dst []uint8, rows []data.Row, indices []int) error {
 	var next atomic.Int64
 	var failure error
 	var once sync.Once
-	var wg sync.WaitGroup
+	var wg guard.Group
 	for range min(cap(s.workers), len(indices)) {
 		wg.Go(func() {
 			w := <-s.workers
@@ -112,7 +114,7 @@ func (s *Stream) Fill(dst []uint8, rows []data.Row, indices []int) error {
 				row, err := s.one(w, dst[at*n:(at+1)*n], indices[at])
 				if err != nil {
 					once.Do(func() { failure = err })
-					next.Store(int64(len(indices))) // the others need not go on
+					next.Store(int64(len(indices))) // stops the other workers
 					return
 				}
 				rows[at] = row

@@ -75,7 +75,7 @@ func TestFillDecodesWhatIsAskedFor(t *testing.T) {
 	}
 }
 
-// TestBrokenImagesAreReplaced has every index give the same image whoever asks, and each broken one told once.
+// TestBrokenImagesAreReplaced has every index give the same image to every caller, and each broken one reported once.
 func TestBrokenImagesAreReplaced(t *testing.T) {
 	var mu sync.Mutex
 	var told []string

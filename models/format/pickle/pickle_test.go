@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -117,4 +119,65 @@ func TestDamaged(t *testing.T) {
 			Read(bytes.NewReader(spoilt), allowed)
 		}
 	}
+}
+
+// TestBombs has small pickles of large values end early: within a few hundred megabytes, which the memory taken in all shows.
+func TestBombs(t *testing.T) {
+	long := strings.Repeat
+	deep := long("]\x94", 1) + long("(h\x00h\x00e]\x94", 10)
+	for _, test := range []struct{ name, pickle string }{
+		{"DUP", "N" + long("2", 20_000_000)},
+		{"DUP and MARK", "N" + long("(2", 20_000_000)},
+		{"memo", "N" + long("\x94", 20_000_000)},
+		{"empty lists", long("]", 20_000_000)},
+		{"an integer of digits", "I" + long("7", 20_000_000) + "\n."},
+		{"an integer of bytes", "\x8b\x00\x00\x00\x40" + long("7", 20_000_000)},
+		{"a string", "X\x00\x00\x00\x40" + long("7", 20_000_000)},
+		{"a promised string", "\x8e\x00\x00\x00\x00\x00\x00\x00\x70"},
+		{"one long list, many times", "(" + long("N", 500_000) + "l\x94]\x94(" + long("h\x00", 500_000) + "e."},
+		{"lists of lists", deep + "."},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got, err := Read(strings.NewReader(test.pickle), nil)
+		runtime.ReadMemStats(&after)
+		if taken := after.TotalAlloc - before.TotalAlloc; taken > 600<<20 {
+			t.Errorf("%s: took %d MiB, error %v", test.name, taken>>20, err)
+		}
+		if err == nil && test.name != "lists of lists" {
+			t.Errorf("%s: read %T", test.name, got)
+		}
+	}
+}
+
+// TestLegacyWords reads what Python 2 wrote.
+func TestLegacyWords(t *testing.T) {
+	got, err := Read(strings.NewReader("\x80\x02(U\x01aT\x02\x00\x00\x00bc\x8a\x01\xff\x8a\x00M\x00\x01G?\xe0\x00\x00\x00\x00\x00\x00t."), nil)
+	if want := (Tuple{"a", "bc", -1, 0, 256, 0.5}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%#v, error %v, want %#v", got, err, want)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	var written bytes.Buffer
+	if err := Write(&written, 3, every()); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(written.Bytes())
+	f.Add([]byte("\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01X\x01\x00\x00\x00aq\x02K\x01s}q\x03X\x01\x00\x00\x00xq\x04K\x02sb."))
+	f.Add([]byte("\x80\x04\x95\x15\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01a\x94]\x94(K\x01\x8c\x01b\x94N\x86\x94es."))
+	f.Add([]byte("]\x94h\x00a."))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		v, err := Read(bytes.NewReader(text), allowed)
+		if err != nil {
+			return
+		}
+		var again bytes.Buffer
+		if err := Write(&again, 3, v); err != nil {
+			t.Fatalf("what was read cannot be written: %v", err)
+		}
+		if second, err := Read(&again, allowed); err != nil || fmt.Sprintf("%#v", second) != fmt.Sprintf("%#v", v) {
+			t.Fatalf("read %#v, error %v, want %#v", second, err, v)
+		}
+	})
 }

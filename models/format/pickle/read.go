@@ -1,134 +1,103 @@
 package pickle
 
 import (
-	"bytes"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-
-	unpickle "github.com/nlpodyssey/gopickle/pickle"
-	"github.com/nlpodyssey/gopickle/types"
 )
 
-// Read reads one pickle, and no byte beyond it. Of functions and classes it takes those in
+// A pickle is a program, and a small one can make a large value. What it may do is bounded here; the checkpoint of a
+// ResNet-50 with its optimizer takes 30 000 instructions. How many bytes are read is the caller's to bound.
+const (
+	maxInstructions = 2_000_000
+	maxText         = 1 << 20 // bytes of a string or a line
+	// maxValues and maxDepth bound what a pickle unfolds into: it can refer to itself, and to one value many times.
+	maxValues = 2_000_000
+	maxDepth  = 100
+)
+
+// Read reads one pickle, and no byte beyond it where r is an io.ByteReader. Of functions and classes it takes those in
 // allowed, and collections.OrderedDict.
-func Read(r io.Reader, allowed []Global) (value any, err error) {
-	defer func() {
-		// The library trusts some lengths and types; what it trips over is a damaged or hostile file.
-		if p := recover(); p != nil {
-			value, err = nil, fmt.Errorf("pickle: damaged: %v", p)
-		}
-	}()
-	text, err := scan(&byteReader{r})
+func Read(r io.Reader, allowed []Global) (any, error) {
+	in, ok := r.(byteReader)
+	if !ok {
+		in = bufio.NewReader(r)
+	}
+	m := machine{in: in, memo: map[int]any{}, allows: func(g Global) bool { return g == orderedDict || slices.Contains(allowed, g) }}
+	value, err := m.run()
+	if err == nil {
+		u := unfolder{budget: maxValues}
+		value, err = u.value(value, 0)
+	}
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		return nil, fmt.Errorf("pickle: %w", err)
 	}
-	u := unpickle.NewUnpickler(bytes.NewReader(text))
-	u.FindClass = func(module, name string) (any, error) {
-		g := Global{module, name}
-		if !slices.Contains(allowed, g) {
-			return nil, fmt.Errorf("%w: it asks for %s, which is not plain data", ErrRefused, g)
-		}
-		return class{g}, nil
-	}
-	u.PersistentLoad = func(id any) (any, error) { return persistent{id}, nil }
-	loaded, err := u.Load()
-	if err != nil {
-		return nil, fmt.Errorf("pickle: %w", err)
-	}
-	c := converter{budget: maxValues}
-	if value, err = c.value(loaded, 0); err != nil {
-		return nil, fmt.Errorf("pickle: %w", err)
-	}
 	return value, nil
 }
 
-// class is a Global to the library, which calls it.
-type class struct{ Global }
-
-// Call implements types.Callable, and does nothing.
-func (c class) Call(args ...any) (any, error) { return call{c.Global, args}, nil }
-
-type call struct {
-	fn   Global
-	args []any
+type byteReader interface {
+	io.Reader
+	io.ByteReader
 }
 
-type persistent struct{ id any }
+// orderedDict is read as a [Dict].
+var orderedDict = Global{"collections", "OrderedDict"}
 
-const (
-	// maxValues and maxDepth bound what a pickle unfolds into: it can refer to itself, and to one value many times.
-	maxValues = 10_000_000
-	maxDepth  = 100
-)
+// unfolder turns the machine's values, which can share parts and hold themselves, into ours.
+type unfolder struct{ budget int }
 
-// converter turns the library's values into ours.
-type converter struct{ budget int }
-
-func (c *converter) value(v any, depth int) (any, error) {
-	if c.budget--; c.budget < 0 || depth > maxDepth {
+func (u *unfolder) value(v any, depth int) (any, error) {
+	if u.budget--; u.budget < 0 || depth > maxDepth {
 		return nil, fmt.Errorf("%w: more than %d values, or nested more than %d deep", ErrRefused, maxValues, maxDepth)
 	}
 	depth++
 	switch v := v.(type) {
-	case nil, bool, int, float64, string, []byte:
-		return v, nil
-	case *types.List:
-		all, err := c.values(*v, depth)
+	case *list:
+		all, err := u.values(v.values, depth)
 		return List(all), err
-	case *types.Tuple:
-		all, err := c.values(*v, depth)
+	case *tuple:
+		all, err := u.values(v.values, depth)
 		return Tuple(all), err
-	case *types.Dict:
-		d := make(Dict, 0, len(*v))
-		for _, e := range *v {
-			if err := c.add(&d, e.Key, e.Value, depth); err != nil {
+	case *dict:
+		d := make(Dict, 0, len(v.entries))
+		for _, e := range v.entries {
+			key, err := u.value(e.Key, depth)
+			if err != nil {
 				return nil, err
 			}
-		}
-		return d, nil
-	case *types.OrderedDict:
-		d := make(Dict, 0, v.Len())
-		for e := v.List.Front(); e != nil; e = e.Next() {
-			entry := e.Value.(*types.OrderedDictEntry)
-			if err := c.add(&d, entry.Key, entry.Value, depth); err != nil {
+			value, err := u.value(e.Value, depth)
+			if err != nil {
 				return nil, err
 			}
+			d = append(d, Entry{key, value})
 		}
 		return d, nil
-	case class:
-		return v.Global, nil
-	case call:
-		args, err := c.values(v.args, depth)
+	case *call:
+		args, err := u.values(v.args.values, depth)
 		return Call{v.fn, args}, err
-	case persistent:
-		id, err := c.value(v.id, depth)
+	case *persistent:
+		id, err := u.value(v.id, depth)
 		return Persistent{id}, err
 	}
-	return nil, fmt.Errorf("%w: a %T is not plain data", ErrRefused, v)
+	return v, nil // nil, bool, int, float64, string, []byte or Global
 }
 
-func (c *converter) values(all []any, depth int) ([]any, error) {
-	converted := make([]any, len(all))
+func (u *unfolder) values(all []any, depth int) ([]any, error) {
+	// Before memory is taken: a list of a million is unfolded as often as it is referred to.
+	if len(all) > u.budget {
+		return nil, fmt.Errorf("%w: more than %d values", ErrRefused, maxValues)
+	}
+	unfolded := make([]any, len(all))
 	for i, v := range all {
 		var err error
-		if converted[i], err = c.value(v, depth); err != nil {
+		if unfolded[i], err = u.value(v, depth); err != nil {
 			return nil, err
 		}
 	}
-	return converted, nil
-}
-
-func (c *converter) add(d *Dict, key, value any, depth int) error {
-	k, err := c.value(key, depth)
-	if err != nil {
-		return err
-	}
-	v, err := c.value(value, depth)
-	*d = append(*d, Entry{k, v})
-	return err
+	return unfolded, nil
 }

@@ -22,6 +22,9 @@ import (
 	"math/bits"
 	"os"
 	"slices"
+
+	"github.com/mocotpu/mocotpu/xla/host/limits"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // Tensor is one named array of a file.
@@ -44,8 +47,9 @@ var dtypeBytes = map[string]int{
 	"I8": 1, "U8": 1, "BOOL": 1,
 }
 
-// maxHeaderBytes is the limit of the reference implementation.
-const maxHeaderBytes = 100_000_000
+// maxHeaderBytes bounds the header, which takes about ten times its size to read: a hundred thousand tensors. The
+// reference implementation takes up to 100 MB.
+const maxHeaderBytes = 16 << 20
 
 // metadataKey is the one header key that is not a tensor.
 const metadataKey = "__metadata__"
@@ -95,18 +99,54 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	return buffered.Flush()
 }
 
-// ReadFile is [Read] of a file.
+// ReadFile is [Read] of a regular file that goes into memory.
 func ReadFile(name string) (tensors []Tensor, metadata map[string]string, err error) {
-	f, err := os.Open(name)
+	f, size, err := open(name)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer f.Close()
+	if have := limits.Memory(); size > have {
+		return nil, nil, fmt.Errorf("safetensors: %s has %d bytes, more than the %d of memory here", name, size, have)
+	}
+	return Read(f, size)
+}
+
+// ReadMetadata reads the metadata of a regular file, nil where there is none, and no tensor.
+func ReadMetadata(name string) (map[string]string, error) {
+	f, size, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	entries, _, err := readHeader(f, size)
+	if err != nil {
+		return nil, err
+	}
+	return readMetadata(entries)
+}
+
+func open(name string) (f *os.File, size int64, err error) {
+	if f, err = regular.Open(name); err != nil {
+		return nil, 0, err
+	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, nil, err
+		f.Close()
+		return nil, 0, err
 	}
-	return Read(f, info.Size())
+	return f, info.Size(), nil
+}
+
+// readMetadata takes the metadata out of the entries.
+func readMetadata(entries map[string]json.RawMessage) (metadata map[string]string, err error) {
+	if entry, ok := entries[metadataKey]; ok {
+		if err := json.Unmarshal(entry, &metadata); err != nil {
+			return nil, fmt.Errorf("safetensors: %s: %w", metadataKey, err)
+		}
+		delete(entries, metadataKey)
+	}
+	return metadata, nil
 }
 
 // Read reads a file of size bytes from r: its tensors in the order of the data, which are the caller's, and the
@@ -116,11 +156,8 @@ func Read(r io.Reader, size int64) (tensors []Tensor, metadata map[string]string
 	if err != nil {
 		return nil, nil, err
 	}
-	if entry, ok := entries[metadataKey]; ok {
-		if err := json.Unmarshal(entry, &metadata); err != nil {
-			return nil, nil, fmt.Errorf("safetensors: %s: %w", metadataKey, err)
-		}
-		delete(entries, metadataKey)
+	if metadata, err = readMetadata(entries); err != nil {
+		return nil, nil, err
 	}
 	headers := make(map[string]tensorHeader, len(entries))
 	names := make([]string, 0, len(entries))

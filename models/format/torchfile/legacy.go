@@ -28,7 +28,7 @@ func readLegacy(f io.ReaderAt, size int64) (any, error) {
 		return nil, err
 	}
 	if version != legacyVersion {
-		return nil, fmt.Errorf("%w: version %v, want %d", ErrFormat, version, legacyVersion)
+		return nil, fmt.Errorf("%w: another version than %d", ErrFormat, legacyVersion)
 	}
 	if _, err := pickle.Read(r, nil); err != nil {
 		return nil, err
@@ -37,9 +37,9 @@ func readLegacy(f io.ReaderAt, size int64) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	byKey := map[string]*storage{}
+	from, byKey := newReading(size), map[string]*storage{}
 	root, err = resolve(root, func(id any) (*storage, error) {
-		s, key, err := storageOf(id)
+		s, key, err := storageOf(id, from)
 		if err != nil {
 			return nil, err
 		}
@@ -69,7 +69,7 @@ func locate(f io.ReaderAt, at, size int64, keys pickle.List, byKey map[string]*s
 		name, _ := key.(string)
 		s, ok := byKey[name]
 		if !ok {
-			return fmt.Errorf("%w: storage %v is not used", ErrFormat, key)
+			return fmt.Errorf("%w: storage %.40q is not used", ErrFormat, name)
 		}
 		var count [8]byte
 		if _, err := f.ReadAt(count[:], at); err != nil {
@@ -85,19 +85,27 @@ func locate(f io.ReaderAt, at, size int64, keys pickle.List, byKey map[string]*s
 	return nil
 }
 
-// counter counts what was read.
+var errLong = fmt.Errorf("%w: more than %d bytes that are not tensors' data", ErrFormat, maxPickle)
+
+// counter counts what was read, up to maxPickle bytes.
 type counter struct {
 	r *bufio.Reader
 	n int64
 }
 
 func (c *counter) Read(p []byte) (int, error) {
+	if c.n >= maxPickle {
+		return 0, errLong
+	}
 	n, err := c.r.Read(p)
 	c.n += int64(n)
 	return n, err
 }
 
 func (c *counter) ReadByte() (byte, error) {
+	if c.n >= maxPickle {
+		return 0, errLong
+	}
 	b, err := c.r.ReadByte()
 	if err == nil {
 		c.n++

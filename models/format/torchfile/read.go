@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/mocotpu/mocotpu/models/format/pickle"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // File is an open file; its tensors can be read until Close.
@@ -25,7 +27,7 @@ func (f *File) Close() error { return f.f.Close() }
 
 // Open opens a file and reads all but the tensors' data.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("torchfile: %w", err)
 	}
@@ -33,6 +35,10 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("torchfile: %w", err)
+	}
+	if have := limits.Memory(); info.Size() > have {
+		f.Close()
+		return nil, fmt.Errorf("torchfile: %s has %d bytes, more than the %d of memory here", path, info.Size(), have)
 	}
 	root, err := read(f, info.Size())
 	if err != nil {
@@ -51,8 +57,11 @@ func read(f io.ReaderAt, size int64) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	return readZip(archive)
+	return readZip(archive, size)
 }
+
+// maxPickle bounds the bytes of what is not tensors' data.
+const maxPickle = 64 << 20
 
 const (
 	pickleEntry    = "/data.pkl"
@@ -61,7 +70,7 @@ const (
 	littleEndian   = "little"
 )
 
-func readZip(archive *zip.Reader) (any, error) {
+func readZip(archive *zip.Reader, size int64) (any, error) {
 	entries := make(map[string]*zip.File, len(archive.File))
 	prefix, found := "", false
 	for _, e := range archive.File {
@@ -83,18 +92,26 @@ func readZip(archive *zip.Reader) (any, error) {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	defer r.Close()
-	root, err := pickle.Read(bufio.NewReader(r), allowed())
+	root, err := pickle.Read(bufio.NewReader(io.LimitReader(r, maxPickle)), allowed())
 	if err != nil {
 		return nil, err
 	}
+	from, byKey := newReading(size), map[string]*storage{}
 	return resolve(root, func(id any) (*storage, error) {
-		s, key, err := storageOf(id)
+		s, key, err := storageOf(id, from)
 		if err != nil {
 			return nil, err
 		}
+		if known, ok := byKey[key]; ok && known.dtype == s.dtype && known.count == s.count {
+			return known, nil
+		}
+		byKey[key] = s
 		e, ok := entries[prefix+dataFolder+key]
-		if want := uint64(s.count * width[s.dtype]); !ok || e.UncompressedSize64 != want {
-			return nil, fmt.Errorf("%w: storage %q is not there with its %d bytes", ErrFormat, key, want)
+		if want := uint64(s.count * width[s.dtype]); !ok || e.UncompressedSize64 != want || e.Method != zip.Store {
+			return nil, fmt.Errorf("%w: storage %q is not there with its %d bytes, uncompressed", ErrFormat, key, want)
+		}
+		if start, err := e.DataOffset(); err != nil || int64(e.UncompressedSize64) > size-start {
+			return nil, fmt.Errorf("%w: storage %q of %d bytes in a file of %d", ErrFormat, key, e.UncompressedSize64, size)
 		}
 		s.open = e.Open
 		return s, nil
@@ -112,7 +129,7 @@ func readEntry(e *zip.File) (string, error) {
 }
 
 // storageOf understands a storage's persistent id: ("storage", class, key, device, number of elements, ...).
-func storageOf(id any) (s *storage, key string, err error) {
+func storageOf(id any, from *reading) (s *storage, key string, err error) {
 	const most = 1 << 31 // of elements: a product of two does not overflow
 	if t, ok := id.(pickle.Tuple); ok && len(t) >= 5 && t[0] == "storage" {
 		class, _ := t[1].(pickle.Global)
@@ -120,11 +137,11 @@ func storageOf(id any) (s *storage, key string, err error) {
 		count, isInt := t[4].(int)
 		for dtype, c := range storages {
 			if c == class && isText && isInt && count >= 0 && count < most {
-				return &storage{dtype: dtype, count: count}, key, nil
+				return &storage{dtype: dtype, count: count, from: from}, key, nil
 			}
 		}
 	}
-	return nil, "", fmt.Errorf("%w: a storage %v", ErrFormat, id)
+	return nil, "", fmt.Errorf("%w: a storage of another kind than torch.save's", ErrFormat)
 }
 
 // resolve makes tensors of what calls for one.

@@ -23,19 +23,45 @@ type storage struct {
 	dtype string
 	count int // elements
 	open  func() (io.ReadCloser, error)
+	from  *reading
 }
 
-// read returns the storage's bytes.
+// reading is what a file's tensors have in common: the storage that was read last, since they may share it, and how many
+// bytes the file may still be unfolded into, since a small file can have any number of tensors that share a large storage.
+type reading struct {
+	left int64
+	last *storage
+	data []byte
+}
+
+func newReading(size int64) *reading { return &reading{left: 8*size + 64<<20} }
+
+func (r *reading) spend(bytes int) error {
+	if r.left -= int64(bytes); r.left < 0 {
+		return fmt.Errorf("%w: its tensors share their data so often that they take more than eight times the file", ErrFormat)
+	}
+	return nil
+}
+
+// read returns the storage's bytes, which are not the caller's.
 func (s *storage) read() ([]byte, error) {
+	if s.from.last == s {
+		return s.from.data, nil
+	}
+	size := s.count * width[s.dtype]
+	if err := s.from.spend(size); err != nil {
+		return nil, err
+	}
 	r, err := s.open()
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	data := make([]byte, s.count*width[s.dtype])
+	data := make([]byte, size)
 	if _, err := io.ReadFull(r, data); err != nil {
 		return nil, fmt.Errorf("%w: tensor data: %w", ErrFormat, err)
 	}
+	s.from.last, s.from.data = s, data
 	return data, nil
 }
 
@@ -50,6 +76,9 @@ func (t *Tensor) Read(name string) (safetensors.Tensor, error) {
 		size *= n
 	}
 	w := width[t.DType]
+	if err := t.storage.from.spend(size * w); err != nil {
+		return safetensors.Tensor{}, fmt.Errorf("torchfile: %s: %w", name, err)
+	}
 	out := make([]byte, 0, size*w)
 	index := make([]int, len(t.Shape))
 	for range size {
@@ -79,7 +108,7 @@ func newTensor(args pickle.Tuple, storages func(id any) (*storage, error)) (*Ten
 	shape, shapeErr := ints(args[2])
 	stride, strideErr := ints(args[3])
 	if !isPersistent || !isInt || shapeErr != nil || strideErr != nil || len(shape) != len(stride) || offset < 0 {
-		return nil, fmt.Errorf("%w: a tensor of %v", ErrFormat, args[1:4])
+		return nil, fmt.Errorf("%w: a tensor whose offset, shape and stride are no numbers, or not as many", ErrFormat)
 	}
 	s, err := storages(id.ID)
 	if err != nil {
@@ -103,10 +132,13 @@ func newTensor(args pickle.Tuple, storages func(id any) (*storage, error)) (*Ten
 	return &Tensor{DType: s.dtype, Shape: shape, stride: stride, offset: offset, storage: s}, nil
 }
 
+// maxRank is torch's limit on dimensions.
+const maxRank = 64
+
 func ints(v any) ([]int, error) {
 	tuple, ok := v.(pickle.Tuple)
-	if !ok {
-		return nil, fmt.Errorf("%w: %T, want a tuple", ErrFormat, v)
+	if !ok || len(tuple) > maxRank {
+		return nil, fmt.Errorf("%w: %T, want a tuple of at most %d", ErrFormat, v, maxRank)
 	}
 	all := make([]int, len(tuple))
 	for i, e := range tuple {

@@ -29,6 +29,7 @@ import (
 	"strings"
 
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 var (
@@ -53,6 +54,9 @@ const (
 
 // format changes when older programs must not read newer files.
 const format = 2
+
+// maxState bounds the files that are no tensors: state.json has a few hundred bytes a tensor.
+const maxState = 64 << 20
 
 // File is a file of tensors, named without a directory.
 type File struct {
@@ -138,7 +142,7 @@ func Steps(runDir string) ([]int, error) {
 
 // readLast returns the step that LAST names.
 func readLast(runDir string) (int, error) {
-	text, err := os.ReadFile(filepath.Join(runDir, lastFile))
+	text, err := regular.ReadFile(filepath.Join(runDir, lastFile), maxState)
 	if err != nil {
 		return 0, err
 	}

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // Checkpoint is what [Load] found; the caller owns all of it.
@@ -148,11 +148,11 @@ func readFiles(dir string, tensors []TensorSum) (map[string]map[string]safetenso
 }
 
 func readState(dir string) (State, error) {
-	text, err := os.ReadFile(filepath.Join(dir, stateFile))
+	text, err := regular.ReadFile(filepath.Join(dir, stateFile), maxState)
 	if err != nil {
 		return State{}, err
 	}
-	sum, err := os.ReadFile(filepath.Join(dir, stateSum))
+	sum, err := regular.ReadFile(filepath.Join(dir, stateSum), maxState)
 	if err != nil {
 		return State{}, err
 	}

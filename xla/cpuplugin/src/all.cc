@@ -3,7 +3,7 @@
 // One translation unit: parsing XLA's headers is most of the work, and is done once this way.
 // Read in this order:
 //   xla.h       what is used of XLA           status.h   errors, and the frame of every function
-//   handles.h   what the C handles are        convert.cc types, dimensions and layouts between C and C++
+//   launch.h    programs on several devices   handles.h   what the C handles are        convert.cc types, dimensions and layouts between C and C++
 //   client.cc device.cc event.cc compile.cc executable.cc serialize.cc execute.cc buffer.cc   the functions
 //   table.cc    the function table and GetPjrtApi
 // stub/ stands in for headers that the wheel lacks (MLIR) or that cost a minute and give us nothing.

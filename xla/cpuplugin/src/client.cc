@@ -34,9 +34,22 @@ absl::StatusOr<xla::CpuClientOptions> ClientOptions(const PJRT_Client_Create_Arg
   return options;
 }
 
+// For comparisons, MOCOTPU_CPU_CONVOLUTIONS=xla leaves convolutions to XLA; see convolution/all.cc.
+absl::Status CheckEnvironment() {
+  const char* wish = std::getenv("MOCOTPU_CPU_CONVOLUTIONS");
+  if (wish == nullptr || *wish == '\0' || absl::string_view(wish) == "onednn" || absl::string_view(wish) == "xla") {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("MOCOTPU_CPU_CONVOLUTIONS=", wish, ", want onednn (the default) or xla"));
+}
+
 FN_TO(PJRT_Client_Create, client) {
+  RETURN_IF_ERROR(CheckEnvironment());
   ASSIGN_OR_RETURN(xla::CpuClientOptions options, ClientOptions(args));
+  options.collectives = mocotpu::Collectives();
   auto client = std::make_shared<PJRT_Client>();
+  ASSIGN_OR_RETURN(client->fault, mocotpu::FaultFromEnvironment());
   ASSIGN_OR_RETURN(client->xla, xla::GetXlaPjrtCpuClient(std::move(options)));
   client->platform_name = std::string(client->xla->platform_name());
   client->platform_version = std::string(client->xla->platform_version());
@@ -54,7 +67,11 @@ FN_TO(PJRT_Client_Create, client) {
   return absl::OkStatus();
 }
 
-// Moves what is alive out of its handles under the lock, and frees it without.
+// How long destroying a client waits for the devices of its last launch.
+constexpr std::chrono::seconds kLastLaunch{5};
+
+// Moves what is alive out of its handles under the lock, and frees it without. XLA's client waits for its devices as it
+// is freed: where one still runs, which may be for ever, nothing is.
 FN(PJRT_Client_Destroy) {
   if (args->client == nullptr) return absl::OkStatus();
   std::shared_ptr<PJRT_Client> client = std::move(args->client->self);
@@ -65,6 +82,12 @@ FN(PJRT_Client_Destroy) {
     std::lock_guard<std::mutex> lock(client->mu);
     for (PJRT_Buffer* b : client->live_buffers) buffers.push_back(std::move(b->buffer));
     for (Program* p : client->live_programs) executables.push_back(std::move(p->exe));
+  }
+  if (const auto last = client->LastLaunch(); last != nullptr && !last->WaitUntilOver(kLastLaunch).ok()) {
+    for (auto& b : buffers) (void)b.release();
+    for (auto& e : executables) new std::shared_ptr<xla::PjRtLoadedExecutable>(std::move(e));
+    (void)client->xla.release();
+    return absl::OkStatus();
   }
   buffers.clear();
   executables.clear();

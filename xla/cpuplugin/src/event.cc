@@ -52,4 +52,14 @@ FN(PJRT_Event_IsReady) {
   return absl::OkStatus();
 }
 
+// The callback owns its error; it may be called before this returns.
+FN(PJRT_Event_OnReady) {
+  RETURN_IF_ERROR(NotNull(args->event, "event"));
+  if (args->callback == nullptr) return absl::InvalidArgumentError("callback is null");
+  args->event->future.OnReady([callback = args->callback, user_arg = args->user_arg](const absl::Status& status) {
+    callback(ToError(status), user_arg);
+  });
+  return absl::OkStatus();
+}
+
 }  // namespace

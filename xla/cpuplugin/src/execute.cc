@@ -62,7 +62,6 @@ absl::StatusOr<xla::ExecuteOptions> ToExecuteOptions(const PJRT_ExecuteOptions* 
   if (o->num_send_ops != 0 || o->num_recv_ops != 0) {
     return absl::UnimplementedError("send and receive callbacks are not implemented");
   }
-  options.launch_id = o->launch_id;
   if (o->num_non_donatable_input_indices > 0) {
     RETURN_IF_ERROR(NotNull(o->non_donatable_input_indices, "non_donatable_input_indices"));
   }
@@ -114,13 +113,75 @@ absl::StatusOr<Launched> LaunchOne(xla::PjRtLoadedExecutable& exe, bool portable
   return launched;
 }
 
-absl::StatusOr<Launched> LaunchAll(xla::PjRtLoadedExecutable& exe, const Buffers& arguments,
-                                   const xla::ExecuteOptions& options) {
+// A device that has been given up in an earlier launch would keep this one waiting.
+absl::Status CheckLastLaunch(PJRT_Client& client) {
+  const auto last = client.LastLaunch();
+  return last == nullptr ? absl::OkStatus() : last->GivenUp();
+}
+
+// Finishes the devices that were not started, also where an exception is thrown.
+class Starting {
+ public:
+  Starting(std::shared_ptr<mocotpu::Launch> launch, size_t devices) : launch_(std::move(launch)), devices_(devices) {}
+  ~Starting() {
+    for (; next_ < devices_; ++next_) launch_->Finish(next_, absl::AbortedError("not started"));
+  }
+  void Started(const xla::Future<>& done) {
+    done.OnReady([launch = launch_, index = next_](const absl::Status& s) { launch->Finish(index, s); });
+    ++next_;
+  }
+  void Failed(const absl::Status& status) { launch_->Finish(next_++, status); }
+
+ private:
+  const std::shared_ptr<mocotpu::Launch> launch_;
+  const size_t devices_;
+  size_t next_ = 0;
+};
+
+// Starts a program on its devices, one launch at a time: the next one waits until no device runs this one any more. XLA
+// could start them all at once, but where one cannot be started it would tell neither which, nor the others. Each
+// device's error is that of its future; the results of one that failed are missing.
+absl::StatusOr<Launched> LaunchAll(const Program& p, xla::PjRtLoadedExecutable& exe, const Buffers& arguments,
+                                   xla::ExecuteOptions options) {
+  PJRT_Client& client = *p.client;
+  const size_t n = arguments.size();
   Launched launched;
-  std::optional<std::vector<xla::Future<>>> done;
-  done.emplace();
-  ASSIGN_OR_RETURN(launched.outputs, exe.Execute(arguments, options, done));
-  launched.done = *std::move(done);
+  launched.outputs.resize(n);
+  std::vector<int64_t> numbers;
+  auto promises = std::make_shared<std::vector<xla::Promise<>>>();
+  for (const PJRT_Device* d : p.devices) {
+    numbers.push_back(d->device->global_device_id().value());
+    auto [promise, done] = xla::MakePromise<>();
+    promises->push_back(std::move(promise));
+    launched.done.push_back(std::move(done));
+  }
+  std::lock_guard<std::mutex> turn(client.turn);
+  if (const auto last = client.LastLaunch(); last != nullptr) {
+    RETURN_IF_ERROR(last->WaitUntilOver(std::chrono::hours(24)));  // until it is over or given up
+  }
+  const bool faulty = ++client.launches == client.fault.launch;
+  const mocotpu::Fault fault = faulty ? client.fault : mocotpu::Fault();
+  const auto launch = mocotpu::Launch::Start(
+      p.name, numbers, fault, [promises](int index, const absl::Status& s) { (*promises)[index].Set(s); });
+  Starting starting(launch, n);
+  {
+    std::lock_guard<std::mutex> lock(client.mu);
+    client.launch = launch;
+  }
+  options.launch_id = launch->id();
+  options.execution_mode = xla::ExecuteOptions::ExecutionMode::kAsynchronous;
+  for (size_t d = 0; d < n; ++d) {
+    std::optional<xla::Future<>> done;
+    auto outputs = fault.kind == mocotpu::Fault::Kind::kAllocation && fault.device == numbers[d]
+                       ? absl::ResourceExhaustedError("a fault asked for with MOCOTPU_CPU_FAULT")
+                       : exe.ExecuteSharded(arguments[d], p.devices[d]->device, options, done, true);
+    if (!outputs.ok()) {
+      starting.Failed(outputs.status());
+      break;
+    }
+    launched.outputs[d] = *std::move(outputs);
+    starting.Started(done.has_value() ? *done : xla::Future<>(absl::OkStatus()));
+  }
   return launched;
 }
 
@@ -130,25 +191,29 @@ FN_TO(PJRT_LoadedExecutable_Execute, execute_device) {
   RETURN_IF_ERROR(CheckLaunch(p, args));
   ASSIGN_OR_RETURN(xla::ExecuteOptions options, ToExecuteOptions(args->options));
   ASSIGN_OR_RETURN(Buffers arguments, Arguments(p, args));
-  Launched launched;
-  if (args->execute_device != nullptr) {
-    ASSIGN_OR_RETURN(launched, LaunchOne(*exe, p.devices.empty(), args->execute_device, arguments,
-                                         options));
-  } else {
-    ASSIGN_OR_RETURN(launched, LaunchAll(*exe, arguments, options));
-  }
   const size_t n = args->num_devices;
+  Launched launched;
+  if (n == 1) {
+    RETURN_IF_ERROR(CheckLastLaunch(*p.client));
+    options.launch_id = mocotpu::Launch::NewId();
+    PJRT_Device* device = args->execute_device != nullptr ? args->execute_device : p.devices[0];
+    ASSIGN_OR_RETURN(launched, LaunchOne(*exe, p.devices.empty(), device, arguments, options));
+  } else {
+    ASSIGN_OR_RETURN(launched, LaunchAll(p, *exe, arguments, std::move(options)));
+  }
   if (launched.outputs.size() != n || launched.done.size() != n) {
     return absl::InternalError("XLA returned results for another number of devices");
   }
   for (const auto& list : launched.outputs) {
-    if (list.size() == p.outputs.size()) continue;
+    if (list.size() == p.outputs.size() || list.empty()) continue;
     return absl::InternalError(
         absl::StrFormat("XLA returned %d outputs, want %d", list.size(), p.outputs.size()));
   }
   for (size_t d = 0; d < n; ++d) {
-    for (size_t i = 0; i < launched.outputs[d].size(); ++i) {
-      args->output_lists[d][i] = new PJRT_Buffer(p.client.get(), std::move(launched.outputs[d][i]));
+    const bool started = !launched.outputs[d].empty();
+    for (size_t i = 0; i < p.outputs.size(); ++i) {
+      args->output_lists[d][i] =
+          started ? new PJRT_Buffer(p.client.get(), std::move(launched.outputs[d][i])) : nullptr;
     }
     if (args->device_complete_events != nullptr) {
       args->device_complete_events[d] = NewEvent(std::move(launched.done[d]));

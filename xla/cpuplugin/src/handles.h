@@ -5,6 +5,7 @@
 // FAILED_PRECONDITION until they are destroyed themselves.
 #pragma once
 
+#include "launch.h"
 #include "status.h"
 
 struct PJRT_Event {
@@ -31,9 +32,19 @@ struct PJRT_Client {
   std::vector<PJRT_Device*> devices, addressable_devices;
   std::unordered_map<const xla::PjRtDevice*, PJRT_Device*> device_of;
 
+  mocotpu::Fault fault;
+  std::mutex turn;  // held by who launches on several devices, one at a time
+  int launches = 0;  // guarded by turn
+
   std::mutex mu;  // guards what is below
   std::unordered_set<PJRT_Buffer*> live_buffers;
   std::unordered_set<Program*> live_programs;
+  std::shared_ptr<mocotpu::Launch> launch;  // the last one on several devices
+
+  std::shared_ptr<mocotpu::Launch> LastLaunch() {
+    std::lock_guard<std::mutex> lock(mu);
+    return launch;
+  }
 
   PJRT_Device* Find(const xla::PjRtDevice* d) const {
     auto it = device_of.find(d);

@@ -50,6 +50,7 @@ Table MakeTable() {
   HAVE(PJRT_Event_Destroy)
   HAVE(PJRT_Event_IsReady)
   HAVE(PJRT_Event_Await)
+  HAVE(PJRT_Event_OnReady)
   HAVE(PJRT_Client_Create)
   HAVE(PJRT_Client_Destroy)
   HAVE(PJRT_Client_PlatformName)
@@ -92,7 +93,6 @@ Table MakeTable() {
 
 #define LACK(name) api.name = [](name##_Args*) { return Lacks(#name); };
   LACK(PJRT_Event_Error)
-  LACK(PJRT_Event_OnReady)
   LACK(PJRT_Client_LookupDevice)
   LACK(PJRT_Client_LookupAddressableDevice)
   LACK(PJRT_Client_AddressableMemories)
@@ -188,10 +188,26 @@ Table MakeTable() {
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) const PJRT_Api* GetPjrtApi() {
+extern "C" {
+
+// Beside PJRT: who hears of a program that makes no progress, instead of standard error. The text is the callee's only
+// during the call.
+__attribute__((visibility("default"))) void mocotpu_set_notice(void (*notice)(const char* text)) {
+  mocotpu::SetNotice(notice);
+}
+
+// Beside PJRT: how many devices still run a program that was reported as failed. They may read its arguments.
+__attribute__((visibility("default"))) int mocotpu_stragglers(PJRT_Client* client) {
+  const auto last = client->LastLaunch();
+  return last == nullptr ? 0 : last->Stragglers();
+}
+
+__attribute__((visibility("default"))) const PJRT_Api* GetPjrtApi() {
   static const Table table = [] {
     SetLogLevel();
     return MakeTable();
   }();
   return &table.api;
 }
+
+}  // extern "C"

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // TempSuffix marks what a killed writer left half done.
@@ -59,12 +61,12 @@ func (d Disk) MkdirAll(dir string) error { return os.MkdirAll(dir, d.mode(0o755)
 
 // Create implements [FileSystem].
 func (d Disk) Create(name string) (File, error) {
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, d.mode(0o644))
+	return regular.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, d.mode(0o644))
 }
 
 // Append implements [FileSystem].
 func (d Disk) Append(name string) (File, error) {
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, d.mode(0o644))
+	return regular.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, d.mode(0o644))
 }
 
 // Rename implements [FileSystem].

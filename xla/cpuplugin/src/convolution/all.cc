@@ -10,6 +10,9 @@
 
 #include <dlfcn.h>
 
+#include <cstdio>
+#include <cstdlib>
+
 #pragma GCC visibility push(default)  // what is interposed must be visible
 #include "xla/backends/cpu/runtime/convolution_thunk.h"
 #include "xla/service/cpu/ir_emission_utils.h"
@@ -102,10 +105,17 @@ int64_t ThreadsOf(const Thunk::ExecuteParams& params) {
   return std::max<int64_t>(1, params.intra_op_threadpool->numThreads() / devices);
 }
 
-// XLA's own function of this name.
+// XLA's own function of this name. It exists: a test of every build calls all of them. Without it there is nothing that
+// could be done in its place.
 template <typename Function>
 Function Xlas(const char* name) {
-  return reinterpret_cast<Function>(dlsym(dlopen("libtensorflow_cc.so.2", RTLD_NOLOAD | RTLD_LAZY), name));
+  void* library = dlopen("libtensorflow_cc.so.2", RTLD_NOLOAD | RTLD_LAZY);
+  void* found = library == nullptr ? nullptr : dlsym(library, name);
+  if (found == nullptr) {
+    std::fprintf(stderr, "mocotpu's CPU plugin: libtensorflow_cc.so.2 has no %s: install it again with `mocotpu setup cpu`\n", name);
+    std::_Exit(70);
+  }
+  return reinterpret_cast<Function>(found);
 }
 
 #define DIMS \

@@ -92,20 +92,26 @@ std::unique_ptr<Plan> MakePlan(const Sizes& s) {
   return plan;
 }
 
-// The plan for these sizes, made once per process, or null where oneDNN has none.
-const Plan* FindPlan(const Sizes& sizes) {
+// The plan for these sizes, made once per process, or null where oneDNN has none. Throws nothing: XLA asks through it, and
+// an exception that crosses its frames ends the process.
+const Plan* FindPlan(const Sizes& sizes) noexcept {
   static std::mutex mu;
-  static auto* plans = new std::map<Sizes, std::unique_ptr<Plan>>;  // never freed: XLA's threads may outlive statics
-  std::lock_guard<std::mutex> lock(mu);
-  auto [at, fresh] = plans->try_emplace(sizes);
-  if (fresh && IsFast(sizes.type)) {
-    try {
-      at->second = MakePlan(sizes);
-    } catch (const dnnl::error&) {
-      // stays null
+  try {
+    static auto* plans = new std::map<Sizes, std::unique_ptr<Plan>>;  // never freed: XLA's threads may outlive statics
+    std::lock_guard<std::mutex> lock(mu);
+    if (const auto at = plans->find(sizes); at != plans->end()) return at->second.get();
+    std::unique_ptr<Plan> plan;
+    if (IsFast(sizes.type)) {
+      try {
+        plan = MakePlan(sizes);
+      } catch (const dnnl::error&) {
+        // stays null
+      }
     }
+    return plans->emplace(sizes, std::move(plan)).first->second.get();
+  } catch (const std::exception&) {
+    return nullptr;  // out of memory: not remembered
   }
-  return at->second.get();
 }
 
 memory At(const memory::desc& d, const void* data) { return memory(d, Engine(), const_cast<void*>(data)); }

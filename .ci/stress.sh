@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# stress.sh [runs] [busy]: the tests on eight devices again and again, while other processes, two for each core unless said
+# otherwise, keep the cores busy. A test that uses no processor for two minutes hangs, however slow the machine is: the
+# stacks of all threads go into bin/stress (gdb's where there is one, and Go's), and it ends with exit status 1.
+set -euo pipefail
+runs=${1:-200}
+busy=${2:-$((2 * $(nproc)))}
+idle=120 # seconds
+out=$PWD/bin/stress
+rm -rf "$out"
+mkdir -p "$out"
+
+packages=(xla xla/mesh xla/cpuplugin models/moco)
+tests='^Test(EightDevicesGiveTheNumbersOfOne|AllReduceOnEightDevices|Collectives|LaunchesDoNotMeet|DeviceFails|DeviceLate'
+tests+='|TwoEngines|Donation|ResultsKnowTheirPlace|Slots|DestroyInAnyOrder|BadArguments)$'
+for p in "${packages[@]}"; do
+	go test -c -o "$out/${p//\//-}.test" "./$p"
+done
+
+loops=()
+trap 'kill "${loops[@]}" 2>/dev/null || true' EXIT
+for _ in $(seq "$busy"); do
+	sh -c 'while :; do :; done' &
+	loops+=($!)
+done
+
+# The processor time that a process has used, in ticks of 10 ms.
+used() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '{print $12 + $13}'; }
+
+stacks() { # pid, file
+	if command -v gdb >/dev/null; then
+		gdb -p "$1" -batch -ex 'set pagination off' -ex 'thread apply all bt' >"$2" 2>&1 || true
+	fi
+	kill -QUIT "$1" 2>/dev/null || true # Go's stacks go to the log
+	sleep 5
+	kill -KILL "$1" 2>/dev/null || true
+}
+
+for run in $(seq "$runs"); do
+	for p in "${packages[@]}"; do
+		log=$out/run$run-${p//\//-}.log
+		(cd "$p" && exec "$out/${p//\//-}.test" -test.count=1 -test.v -test.run "$tests") >"$log" 2>&1 &
+		pid=$!
+		since=$SECONDS
+		ticks=0
+		while kill -0 "$pid" 2>/dev/null; do
+			now=$(used "$pid")
+			if ((${now:-0} > ticks + 50)); then
+				ticks=$now
+				since=$SECONDS
+			elif ((SECONDS - since > idle)); then
+				stacks "$pid" "$out/run$run-${p//\//-}.stacks"
+				echo "stress: run $run of $p has been idle for $idle s: its stacks are in $out/run$run-${p//\//-}.*"
+				exit 1
+			fi
+			sleep 0.2
+		done
+		if ! wait "$pid"; then
+			echo "stress: run $run of $p failed: $log"
+			tail -40 "$log"
+			exit 1
+		fi
+		if grep -q 'no progress for' "$log"; then
+			echo "stress: run $run of $p: $(grep -m1 'no progress for' "$log")"
+		fi
+		rm "$log"
+	done
+	echo "stress: $run of $runs, $SECONDS s"
+done

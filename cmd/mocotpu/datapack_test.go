@@ -1,0 +1,37 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/models/data/specimen"
+)
+
+// TestPackAndTrain packs a folder by the command, verifies it, and trains on it.
+func TestPackAndTrain(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must.M(specimen.Folder("images/train", specimen.Options{Images: 110, Classes: 2, Width: 40, Height: 30, Odd: true}))
+	must.M(specimen.Folder("images/val", specimen.Options{Images: 20, Classes: 2, Width: 40, Height: 30, Seed: 1}))
+	must.M(os.Truncate("images/train/class_00/img_000002.JPEG", 100))
+	code, out, talk := call(t, "data", "pack", "--canvas=20", "images", "packed")
+	if code != 0 || !strings.Contains(out, "packed/train: 109 images of 2 classes, canvas 20; 1 broken ones left out") ||
+		!strings.Contains(out, "packed/val: 20 images of 2 classes") || !strings.Contains(talk, "class_00/img_000002.JPEG: picture: ") {
+		t.Fatalf("exit code %d, stdout %s, stderr %s, want both splits and the broken image", code, out, talk)
+	}
+	if code, out, talk := call(t, "data", "verify", "packed/train"); code != 0 || !strings.Contains(out, "packed/train is whole: 109 images") {
+		t.Errorf("exit code %d, stdout %s, stderr %s, want a whole set", code, out, talk)
+	}
+	run := strings.Fields("train --backend go --preset moco-v2 --data packed --canvas 20 --arch resnet10 --stem small --width 2 --dim 8 " +
+		"--batch 16 --bn-groups 2 --queue 32 --image-size 16 --steps 3 --knn-ks 1,5 --dir run")
+	code, out, talk = call(t, run...)
+	if code != 0 || !strings.Contains(out, "kNN top-1 on 20 held-out images") || !strings.Contains(talk, "1 broken images were left out") {
+		t.Errorf("exit code %d, stdout %s, stderr %s, want a run judged on 20 images", code, out, talk)
+	}
+	code, _, talk = call(t, "data", "pack", "--canvas=24", "images", "packed")
+	if code != 2 || !strings.Contains(talk, "the folder is taken") {
+		t.Errorf("exit code %d, stderr %s, want another canvas refused", code, talk)
+	}
+}

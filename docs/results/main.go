@@ -1,0 +1,42 @@
+// Command results writes the recorded measurements into the pages that show them: `go run ./docs/results` in the root of
+// the repository, which is `make results`.
+//
+// A measurement is a file NAME.json beside this program: a table with its machine, date, revision and commands. A page
+// is README.md or a file of docs. What stands in a page between two such lines is replaced:
+//
+//	<!-- result NAME -->    heading, text, table, notes, and how it was measured
+//	<!-- table NAME -->     the table, and how it was measured
+//	<!-- end -->
+//
+// To record a new measurement, edit the JSON and run the program. Figures stand in no other place.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := update("."); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// update brings the pages of a repository up to date.
+func update(root string) error {
+	pages, err := fillAll(root)
+	if err != nil {
+		return err
+	}
+	for name, p := range pages {
+		if p.now == p.wanted {
+			continue
+		}
+		if err := os.WriteFile(name, []byte(p.wanted), 0o644); err != nil {
+			return err
+		}
+		fmt.Println(name)
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package encoder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/format/npy"
+)
+
+// ErrEngine says that the engine failed while it ran the encoder; its variables may be lost with that.
+var ErrEngine = errors.New("the engine failed")
+
+// Embedding is what an encoder makes of images: a row for each, in their order.
+type Embedding struct {
+	// Trunk holds the trunk's features, and Head the head's projections, of unit length. Without a head Head.Dim is 0.
+	Trunk, Head Features
+	// Labels are the images' classes, -1 for an image without one.
+	Labels []int32
+}
+
+// Progress is called with the parts of a work that are done, of all, from the goroutine that does it; nil where a
+// function takes one is nobody to call.
+type Progress func(done, total int)
+
+// EmbedAll embeds all images of a source, which must be of the program's size. The error is the context's when that
+// ends, the source's when it cannot be read, and [ErrEngine] when the engine fails.
+func (p *Program) EmbedAll(ctx context.Context, images data.Source, progress Progress) (Embedding, error) {
+	n := images.Info().N
+	all := Embedding{Labels: make([]int32, 0, n)}
+	all.Trunk = Features{Dim: p.config.Encoder.Features(), Data: make([]float32, 0, n*p.config.Encoder.Features())}
+	all.Head = Features{Dim: p.config.Encoder.Dim, Data: make([]float32, 0, n*p.config.Encoder.Dim)}
+	err := p.each(ctx, images, progress, func(batch Embedding) error {
+		all.Trunk.Data = append(all.Trunk.Data, batch.Trunk.Data...)
+		all.Head.Data = append(all.Head.Data, batch.Head.Data...)
+		all.Labels = append(all.Labels, batch.Labels...)
+		return nil
+	})
+	return all, err
+}
+
+// each embeds the images batch by batch, and lends the result of each to use.
+func (p *Program) each(ctx context.Context, images data.Source, progress Progress, use func(Embedding) error) error {
+	n := images.Info().N
+	if err := p.config.check(images); err != nil {
+		return err
+	}
+	for start := 0; start < n; start += p.config.Batch {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		batch, rows, err := p.config.batch(images, start)
+		if err != nil {
+			return err
+		}
+		result, err := p.run(batch, len(rows))
+		if err != nil {
+			return fmt.Errorf("encoder: %w: %w", ErrEngine, err)
+		}
+		for _, row := range rows {
+			result.Labels = append(result.Labels, row.Label)
+		}
+		if err := use(result); err != nil {
+			return err
+		}
+		if progress != nil {
+			progress(start+len(rows), n)
+		}
+	}
+	return nil
+}
+
+// run runs the program once and copies the first n rows of what comes out.
+func (p *Program) run(batch *tensors.Tensor, n int) (e Embedding, err error) {
+	out, err := p.compiled.Run(batch)
+	if err != nil {
+		return e, err
+	}
+	for i, f := range []*Features{&e.Trunk, &e.Head}[:len(out)] {
+		f.Dim = out[i].Shape().Dimensions[1]
+		err = errors.Join(err, tensors.ConstFlatData(out[i], func(flat []float32) { f.Data = append(f.Data, flat[:n*f.Dim]...) }))
+		out[i].FinalizeAll()
+	}
+	return e, err
+}
+
+// check compares the images' size with the program's.
+func (c ProgramConfig) check(images data.Source) error {
+	if i := images.Info(); i.Size != c.Size || i.Channels != c.Channels {
+		return fmt.Errorf("encoder: %s: images of %dx%dx%d, want %dx%dx%d, for which the program was compiled",
+			i.Name, i.Size, i.Size, i.Channels, c.Size, c.Size, c.Channels)
+	}
+	return nil
+}
+
+// batch reads the images from start on, at most a batch, into a tensor of a whole batch, the rest of it black, and has
+// those after them read ahead.
+func (c ProgramConfig) batch(images data.Source, start int) (*tensors.Tensor, []data.Row, error) {
+	info := images.Info()
+	indices := make([]int, min(c.Batch, info.N-start))
+	next := make([]int, min(c.Batch, info.N-start-len(indices)))
+	for i := range indices {
+		indices[i] = start + i
+	}
+	for i := range next {
+		next[i] = start + len(indices) + i
+	}
+	images.Prefetch(next)
+	rows := make([]data.Row, len(indices))
+	t := tensors.FromShape(shapes.Make(dtypes.Uint8, c.Batch, c.Size, c.Size, c.Channels))
+	var reading error
+	err := tensors.MutableFlatData(t, func(flat []uint8) {
+		reading = images.Fill(flat[:len(indices)*info.ImageLen()], rows, indices)
+	})
+	if err := errors.Join(err, reading); err != nil {
+		t.FinalizeAll()
+		return nil, nil, fmt.Errorf("encoder: reading images: %w", err)
+	}
+	return t, rows, nil
+}
+
+// writeNPY writes what each gives; see [Encoder.WriteNPY].
+func (p *Program) writeNPY(ctx context.Context, images data.Source, head bool, features, labels io.Writer, progress Progress) error {
+	n, dim := images.Info().N, p.config.Encoder.Features()
+	if head {
+		dim = p.config.Encoder.Dim
+	}
+	rows, err := npy.NewWriter[float32](features, n, dim)
+	if err != nil {
+		return err
+	}
+	var classes *npy.Writer[int32]
+	if labels != nil {
+		if classes, err = npy.NewWriter[int32](labels, n); err != nil {
+			return err
+		}
+	}
+	err = p.each(ctx, images, progress, func(batch Embedding) error {
+		part := batch.Trunk
+		if head {
+			part = batch.Head
+		}
+		if err := rows.Write(part.Data); err != nil || labels == nil {
+			return err
+		}
+		return classes.Write(batch.Labels)
+	})
+	if err != nil {
+		return err
+	}
+	if labels != nil {
+		err = classes.Close()
+	}
+	return errors.Join(err, rows.Close())
+}

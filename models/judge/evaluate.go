@@ -1,0 +1,235 @@
+package judge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
+	"github.com/mocotpu/mocotpu/xla/mesh"
+)
+
+// pixelBytes is how much memory the pixels of the training images may take as features.
+const pixelBytes = 4 << 30
+
+// evaluation is one call of Evaluate at work.
+type evaluation struct {
+	ctx         context.Context
+	mesh        *mesh.Mesh
+	search      *Search
+	weights     *encoder.Weights
+	train, test data.Source
+	views       augment.Config
+	options     Options
+	knn         KNNOptions
+	report      Report
+	progress    Progress
+}
+
+// Evaluate judges an encoder, and the baselines asked for before it, on labelled images: it learns from train and is
+// measured on test. It changes neither the weights nor a run directory. Progress may be nil. The report's Engine and
+// Versions are left to the caller.
+//
+// Features are kept in memory, images are not. It gives up with the context. Options and images that do not suit are an
+// [settings.ErrInvalid]; features that are not finite are [ErrNotFinite].
+func Evaluate(ctx context.Context, m *mesh.Mesh, w *encoder.Weights, train, test data.Source, o Options, progress Progress) (Report, error) {
+	if progress == nil {
+		progress = silent{}
+	}
+	e := &evaluation{
+		ctx: ctx, mesh: m, weights: w, train: train, test: test, options: o, progress: progress,
+		knn: KNNOptions{Ks: o.Ks, Temperature: o.Temperature},
+	}
+	if err := e.open(); err != nil {
+		return Report{}, err
+	}
+	defer e.search.Close()
+	for _, name := range append(slices.Clone(o.Baselines), "encoder") {
+		if err := e.one(name); err != nil {
+			return e.report, fmt.Errorf("judge: %s: %w", name, err)
+		}
+	}
+	return e.report, nil
+}
+
+// open checks what was given, and begins the report.
+func (e *evaluation) open() (err error) {
+	if err := e.options.Validate(e.weights); err != nil {
+		return err
+	}
+	train, test := e.train.Info(), e.test.Info()
+	for _, s := range []data.Info{train, test} {
+		if s.Labels == nil {
+			return fmt.Errorf("judge: %w: %s has no labels to judge by: want --data with some", settings.ErrInvalid, s.Name)
+		}
+	}
+	if slices.Contains(e.options.Protocols, "knn") {
+		clipped, note := e.knn.Clip(train.N)
+		if e.knn = clipped; note != "" {
+			e.progress.Note(note)
+		}
+	}
+	if e.views, err = pretrainingViews(e.weights, e.train); err != nil {
+		return err
+	}
+	e.report = Report{
+		Source: e.weights.Path, Step: e.weights.Manifest.Source.Step, Epoch: e.weights.Manifest.Source.Epoch,
+		Data: train.Name, Train: train.N, Test: test.N, Classes: train.Classes, Devices: e.mesh.Devices(),
+	}
+	e.search, err = NewSearch(e.mesh.Backend())
+	return err
+}
+
+// one judges the encoder or a baseline.
+func (e *evaluation) one(name string) (err error) {
+	s := subject{name: name, weights: e.weights}
+	switch name {
+	case "pixels":
+		if info := e.train.Info(); info.N > pixelBytes/4/info.ImageLen() {
+			e.progress.Note(fmt.Sprintf("pixels are left out: as features those of %d images of %dx%dx%d take more than the %d GiB allowed",
+				info.N, info.Size, info.Size, info.Channels, pixelBytes>>30))
+			return nil
+		}
+		s.weights = nil
+	case "untrained":
+		s.weights, err = e.untrained()
+	case "supervised":
+		s.weights, err = e.supervised(s)
+	}
+	if err != nil {
+		return err
+	}
+	return e.judge(s)
+}
+
+// judge runs the protocols asked for on one subject. Pixels have no trunk to train a classifier on: for them linear and
+// finetune are left out.
+func (e *evaluation) judge(s subject) error {
+	asked := func(protocol string) bool { return slices.Contains(e.options.Protocols, protocol) }
+	if asked("knn") || asked("linear-fast") {
+		train, test, err := e.embed(s)
+		if err == nil && asked("knn") {
+			err = e.neighbours(s, train, test)
+		}
+		if err == nil && asked("linear-fast") {
+			err = e.linearFast(s, train, test)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if s.weights != nil && asked("linear") {
+		if err := e.linear(s); err != nil {
+			return err
+		}
+	}
+	if s.weights != nil && asked("finetune") {
+		return e.finetune(s)
+	}
+	return nil
+}
+
+// add appends a row and returns it to be completed.
+func (e *evaluation) add(s subject, protocol, features string, t *Tally, start time.Time) *Row {
+	row := NewRow(s.name, protocol, features, t, e.report.Classes)
+	row.Seconds = time.Since(start).Seconds()
+	e.report.Rows = append(e.report.Rows, row)
+	return &e.report.Rows[len(e.report.Rows)-1]
+}
+
+func (e *evaluation) neighbours(s subject, train, test encoder.Embedding) error {
+	e.progress.Stage(s.name + ": nearest neighbours")
+	for _, of := range []struct {
+		name        string
+		train, test encoder.Features
+	}{{"backbone", train.Trunk, test.Trunk}, {"projection", train.Head, test.Head}} {
+		if of.train.Dim == 0 {
+			continue
+		}
+		if err := e.ctx.Err(); err != nil {
+			return err
+		}
+		start := time.Now()
+		results, err := e.search.KNN(of.train, train.Labels, of.test, test.Labels, len(e.report.Classes), e.knn)
+		if err != nil {
+			return err
+		}
+		for _, r := range results {
+			e.add(s, "knn", of.name, r.Tally, start).K = r.K
+		}
+	}
+	return nil
+}
+
+func (e *evaluation) linearFast(s subject, train, test encoder.Embedding) error {
+	start := time.Now()
+	o := FastProbe()
+	override(&o.Epochs, e.options.Epochs)
+	override(&o.Batch, e.options.Batch)
+	o.Seed = e.options.Seed
+	r, err := Sweep(e.ctx, e.mesh, Labelled{Features: train.Trunk, Labels: train.Labels},
+		Labelled{Features: test.Trunk, Labels: test.Labels}, len(e.report.Classes), o, e.progress.Stage(s.name+": linear-fast"))
+	if err != nil {
+		return err
+	}
+	row := e.add(s, "linear-fast", "backbone", r.Tally, start)
+	row.LR, row.Losses, row.LabelledImages = r.LR, r.Losses, train.Trunk.Len()
+	return nil
+}
+
+func (e *evaluation) linear(s subject) error {
+	o := linearProtocol(e.views)
+	override(&o.Epochs, e.options.Epochs)
+	override(&o.Batch, e.options.Batch)
+	override(&o.LR, e.options.LR)
+	return e.trainOn(s, "linear", 100, nil, o)
+}
+
+func (e *evaluation) finetune(s subject) error {
+	o := finetuning(e.views)
+	if e.options.Epochs > 0 {
+		o.Epochs, o.MinSteps = e.options.Epochs, 0
+	}
+	override(&o.Batch, e.options.Batch)
+	override(&o.LR, e.options.LR)
+	o.TrunkLR = o.LR / 10
+	for _, share := range e.options.Labels {
+		among, err := subset(e.train.Info().Labels, share/100, e.options.Seed)
+		if err != nil {
+			return err
+		}
+		if err := e.trainOn(s, "finetune", share, among, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trainOn trains a classifier over images and adds its row.
+func (e *evaluation) trainOn(s subject, protocol string, labels float64, among []int, o recipe) error {
+	start := time.Now()
+	o.Seed = e.options.Seed
+	net, err := networkOf(s.weights)
+	if err != nil {
+		return err
+	}
+	r, err := trainClassifier(e.ctx, e.mesh, net, e.train, e.test, among, o,
+		e.progress.Stage(fmt.Sprintf("%s: %s on %g %% of the labels", s.name, protocol, labels)))
+	if err != nil {
+		return err
+	}
+	row := e.add(s, protocol, "backbone", r.Tally, start)
+	row.LR, row.Labels, row.LabelledImages, row.Losses = o.LR, labels, r.Images, r.Losses
+	return nil
+}
+
+// override replaces a protocol's setting by one that was given.
+func override[T int | float64](setting *T, given T) {
+	if given != 0 {
+		*setting = given
+	}
+}

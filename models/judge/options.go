@@ -1,0 +1,92 @@
+package judge
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
+)
+
+// Protocols and Baselines are what [Options] take, in the order of a report.
+var (
+	Protocols = []string{"knn", "linear-fast", "linear", "finetune"}
+	Baselines = []string{"pixels", "untrained", "supervised"}
+)
+
+// Options say how [Evaluate] judges. Start from [DefaultOptions]; the flags of `mocotpu eval` have the fields' names.
+type Options struct {
+	// Protocols are some of [Protocols], at least one:
+	//
+	//	knn          k nearest neighbours by cosine similarity, weighted by exp(s/T), over backbone and projections
+	//	linear-fast  a linear classifier on features computed once; held-out training images choose the learning rate
+	//	linear       the papers' protocol: crops and flips, frozen trunk, SGD at rate 30, 100 epochs
+	//	finetune     the whole encoder on a share of the labels
+	Protocols []string
+	// Baselines are judged before the encoder, by the same protocols: some of [Baselines].
+	//
+	//	pixels      raw; they have no trunk, so that linear and finetune are left out
+	//	untrained   the run's first weights, BatchNorm's statistics those of training images
+	//	supervised  the run's recipe with labels, from the same first weights: takes as long as the run did
+	Baselines []string
+	// Ks are knn's numbers of neighbours, ascending. Those above the number of training images are lowered to it.
+	Ks []int
+	// Temperature is T of knn, above 0.
+	Temperature float64
+	// Epochs and Batch of the classifiers, and LR of linear and of finetune's classifier (whose trunk has a tenth of it).
+	// 0 is the protocol's own.
+	Epochs, Batch int
+	LR            float64
+	// Labels are the shares of the labels that finetune trains on, in percent: above 0, at most 100.
+	Labels []float64
+	// Seed of the classifiers: first weights, order, crops, choice of labels.
+	Seed uint64
+}
+
+// DefaultOptions are knn and linear-fast beside pixels and the untrained encoder.
+func DefaultOptions() Options {
+	return Options{
+		Protocols: slices.Clone(Protocols[:2]), Baselines: slices.Clone(Baselines[:2]),
+		Ks: []int{1, 5, 20, 200}, Temperature: 0.1, Labels: []float64{1, 10, 100},
+	}
+}
+
+// Validate lists everything that is wrong with the options for an encoder, as a [settings.Error] whose fields are the
+// command's flags.
+func (o Options) Validate(w *encoder.Weights) error {
+	var p settings.Check
+	for _, name := range o.Protocols {
+		p.OneOf("--protocols", name, Protocols...)
+	}
+	for _, name := range o.Baselines {
+		p.OneOf("--baselines", name, Baselines...)
+	}
+	p.That(len(o.Protocols) > 0, "--protocols", "is empty, want some of %s", strings.Join(Protocols, ", "))
+	p.That(w.Run != nil || !slices.Contains(o.Baselines, "supervised"),
+		"--baselines", "has supervised, which takes the recipe of a run directory, and %s is a file", w.Path)
+	ascending := slices.IsSorted(o.Ks) && len(slices.Compact(slices.Clone(o.Ks))) == len(o.Ks)
+	p.That(len(o.Ks) > 0 && o.Ks[0] > 0 && ascending, "--knn-ks", "is %v, want ascending numbers from 1", o.Ks)
+	p.That(o.Temperature > 0 && !math.IsInf(o.Temperature, 1), "--knn-temperature", "is %g, want a number above 0", o.Temperature)
+	for _, share := range o.Labels {
+		p.That(share > 0 && share <= 100, "--labels", "has %g, want percentages above 0, at most 100", share)
+	}
+	p.That(o.Epochs >= 0, "--epochs", "is %d, want 0 (the protocol's own) or more", o.Epochs)
+	p.That(o.Batch >= 0, "--batch", "is %d, want 0 (the protocol's own) or more", o.Batch)
+	p.That(o.LR >= 0 && !math.IsInf(o.LR, 1), "--lr", "is %g, want 0 (the protocol's own) or a number above", o.LR)
+	return p.Err()
+}
+
+// Progress is called with how an evaluation comes along, from the goroutine that called [Evaluate].
+type Progress interface {
+	// Note is a sentence for the user: what was left out or changed, and why.
+	Note(text string)
+	// Stage names what begins. The function that it returns is called with the parts done, of all, where they are counted.
+	Stage(what string) encoder.Progress
+}
+
+// silent is the Progress of those who want none.
+type silent struct{}
+
+func (silent) Note(string)                   {}
+func (silent) Stage(string) encoder.Progress { return nil }

@@ -1,0 +1,46 @@
+// Package limits says what this process may take of the machine it is on: the memory and the CPUs of its container
+// (cgroup v1 and v2), not those of the machine.
+//
+// # Errors
+//
+// Nothing returns an error: what cannot be read bounds nothing.
+package limits
+
+import (
+	"io/fs"
+	"math"
+	"os"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Memory is the number of bytes that this process may use: the least of the machine's memory, the limits of its cgroup
+// and of those above it, and its own limit on address space (ulimit -v). It is math.MaxInt64 where nothing says so. It is read
+// once: a limit does not change under a running process without its owner's doing.
+var Memory = sync.OnceValue(func() int64 {
+	return min(memoryOf(os.DirFS("/")), addressSpace())
+})
+
+// CPUs is the number of threads that this process can keep busy. Go's scheduler follows the CPU set and, on Linux, the
+// cgroup's quota, rounded up and at least 2; GOMAXPROCS in the environment overrides both.
+func CPUs() int { return runtime.GOMAXPROCS(0) }
+
+// memoryOf is what the files of a machine say: root is its root folder.
+func memoryOf(root fs.FS) int64 {
+	most := machineMemory(root)
+	for _, limit := range cgroupMemory(root) {
+		most = min(most, limit)
+	}
+	return most
+}
+
+// addressSpace is the process's own limit.
+func addressSpace() int64 {
+	var own unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_AS, &own); err != nil || own.Cur > math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(own.Cur)
+}

@@ -1,0 +1,37 @@
+package xla
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/mocotpu/mocotpu/xla/host/limits"
+)
+
+// Variables of the environment that the CPU engine's plugin reads when its first client is made.
+const (
+	// threadsVariable is XLA's: the threads of its pools. Without it XLA counts the CPUs of the machine, and a container
+	// with a quota of two on a machine of 64 has 64 threads wait for each other.
+	threadsVariable = "PJRT_NPROC"
+	// memoryVariable is the plugin's: the bytes that the process may use, of which it keeps a share for buffers to come.
+	memoryVariable = "MOCOTPU_MEMORY"
+	// convolutionsVariable chooses what convolves: xla, or by default oneDNN.
+	convolutionsVariable = "MOCOTPU_CPU_CONVOLUTIONS"
+)
+
+// shareHost tells the CPU engine what this process may take of the machine, unless the user has, and refuses a choice of
+// convolutions that there is none of.
+func shareHost() error {
+	if wish := os.Getenv(convolutionsVariable); wish != "" && wish != "xla" && wish != "onednn" {
+		return fmt.Errorf("%w: %s=%q, want xla or onednn, or unset it", ErrOptions, convolutionsVariable, wish)
+	}
+	for name, value := range map[string]int64{threadsVariable: int64(limits.CPUs()), memoryVariable: limits.Memory()} {
+		if _, set := os.LookupEnv(name); set {
+			continue
+		}
+		if err := os.Setenv(name, strconv.FormatInt(value, 10)); err != nil {
+			return fmt.Errorf("xla: %w", err)
+		}
+	}
+	return nil
+}
