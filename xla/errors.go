@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // ErrNoPlugin says that the plugin of an engine is not installed (setup.ErrNotInstalled) or not where Options.Plugin has
@@ -27,6 +28,11 @@ type Error struct {
 	Msg  string
 	// Program is what was compiled or executed, nil for other calls. What can be read of it is what the compiler made.
 	Program *Program
+}
+
+// Is makes [ErrOptions] of a client that could not be made because of what it was asked for, and of wrong XLA_FLAGS.
+func (e *Error) Is(target error) bool {
+	return target == ErrOptions && e.Code == InvalidArgument && (strings.HasPrefix(e.Op, "create ") || e.Op == "XLA_FLAGS")
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("xla: %s: %s: %s", e.Op, e.Code, e.Msg) }

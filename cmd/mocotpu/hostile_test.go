@@ -30,7 +30,8 @@ type hostileInput struct {
 }
 
 const (
-	// commandVariable makes the test binary the command, whatever its arguments; see TestMain.
+	// commandVariable makes the test binary the command, whatever its arguments, and names the file for what it took; see
+	// [commandOf].
 	commandVariable = "MOCOTPU_TEST_COMMAND"
 	// hostileMemory is what each command may use, in KiB, whatever the machine has: 4 GiB of addresses.
 	hostileMemory = 4 << 20
@@ -70,6 +71,7 @@ func TestHostileInputs(t *testing.T) {
 }
 
 func (in hostileInput) run(t *testing.T) (took time.Duration, resident int64) {
+	t.Helper()
 	dir := t.TempDir()
 	if in.make != nil {
 		in.make(dir)
@@ -78,24 +80,27 @@ func (in hostileInput) run(t *testing.T) (took time.Duration, resident int64) {
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "DIR", dir)
 	}
+	peak := filepath.Join(t.TempDir(), "peak")
 	ctx, cancel := context.WithTimeout(t.Context(), hostileTime)
 	defer cancel()
 	script := fmt.Sprintf(`ulimit -v %d; exec "$0" "$@"`, hostileMemory)
 	child := exec.CommandContext(ctx, "sh", append([]string{"-c", script, must.M1(os.Executable())}, args...)...)
-	child.Env = append(os.Environ(), commandVariable+"=1", "TMPDIR="+t.TempDir(), "MOCOTPU_CACHE=off")
+	child.Env = append(os.Environ(), commandVariable+"="+peak, "TMPDIR="+t.TempDir(), "MOCOTPU_CACHE=off")
 	child.Dir = t.TempDir()
 	var stdout, stderr bytes.Buffer
 	child.Stdout, child.Stderr = &stdout, &stderr
 	begun := time.Now()
 	err := child.Run()
 	took = time.Since(begun)
-	resident = child.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+	resident, died := readPeak(peak)
 	code, text := child.ProcessState.ExitCode(), stdout.String()+stderr.String()
 	show := text
 	if len(show) > 600 {
 		show = show[:300] + " ... " + show[len(show)-300:]
 	}
 	switch {
+	case died != nil && ctx.Err() == nil:
+		t.Errorf("%q died (%v): %q", args, err, show)
 	case ctx.Err() != nil:
 		t.Errorf("%q hangs: %q", args, show)
 	case resident > hostileResident:
@@ -112,6 +117,31 @@ func (in hostileInput) run(t *testing.T) (took time.Duration, resident int64) {
 		t.Errorf("%q says nothing: %q", args, show)
 	}
 	return took, resident
+}
+
+// commandOf is the child: main, which leaves the most memory that the process had in a file. What the system says of a child
+// that has ended counts the memory of this process, too, with which it began.
+func commandOf(peak string) {
+	quietFaults()
+	limitMemory()
+	code := command()
+	status := must.M1(os.ReadFile("/proc/self/status"))
+	must.M(os.WriteFile(peak, status, 0o644))
+	os.Exit(code)
+}
+
+// readPeak is what the child left, in KiB.
+func readPeak(name string) (kib int64, err error) {
+	status, err := os.ReadFile(name)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kib); err == nil {
+			return kib, nil
+		}
+	}
+	return 0, fmt.Errorf("%s says no VmHWM", name)
 }
 
 // good are the files that hostile ones are made of.

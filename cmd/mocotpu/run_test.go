@@ -26,7 +26,10 @@ func TestMain(m *testing.M) {
 	if serveJobs() {
 		return
 	}
-	if os.Getenv(commandVariable) != "" || len(os.Args) > 1 && os.Args[1] == "train" {
+	if peak := os.Getenv(commandVariable); peak != "" {
+		commandOf(peak)
+	}
+	if len(os.Args) > 1 && os.Args[1] == "train" {
 		main()
 	}
 	cache, err := os.MkdirTemp("", "programs-*")
