@@ -6,9 +6,19 @@ BENCH ?= --preset=cifar10 --batch=128
 GOFUMPT := mvdan.cc/gofumpt@v0.9.2
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 PROTOC := github.com/jhump/goprotoc/cmd/goprotoc@v0.5.0
+# With the invariants of models/internal/invariants, which every build of a test checks.
+TAGS := invariants
+# Packages with goroutines: those whose tests are quick, and those of which race runs the tests that RACE_TESTS names.
+RACE := ./models/data/files ./models/data/packed ./models/data/specimen ./models/data/stream ./xla/programs ./xla/setup
+RACE_SOME := ./models/data ./models/judge ./models/train ./xla ./xla/mesh ./cmd/mocotpu
+RACE_TESTS := Glyphs|KNN|Nearest|Feed|Saver|Broken|Stored|Executing|Slot|Replicas|Signal
+# All that CI does not run.
+NIGHTLY := slow fuzz sanitize interop peers stress
+# Systems that models are built for, without cgo.
+PLATFORMS := linux/arm64 darwin/arm64
 PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 
-.PHONY: help build setup tools demo test generate results check bench slow fuzz stress sanitize interop
+.PHONY: help build setup tools demo test generate results check race bench slow fuzz stress sanitize peers interop nightly
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,13 +26,14 @@ help: ## print this help
 build: ## build bin/mocotpu
 	$(GO) build -o $(MOCOTPU) ./cmd/mocotpu
 
-setup: build ## install the CPU engine and libtpu, the compiler for TPUs (a no-op the second time)
+setup: build ## install the CPU engine, and the compilers for TPUs and GPUs (a no-op the second time)
 	$(MOCOTPU) setup cpu
 	$(MOCOTPU) setup tpu
+	$(MOCOTPU) setup cuda --compile-only
 
 tools: bin/tools/ready ## install Jupyter's client, GoNB and TensorBoard for the tests (a no-op the second time)
 
-bin/tools/ready: notebooks/setup.sh notebooks/requirements.txt
+bin/tools/ready: notebooks/setup.sh notebooks/requirements.txt go.mod
 	notebooks/setup.sh bin/tools
 
 demo: build ## train on drawn characters and watch the kNN accuracy rise (a few minutes)
@@ -30,7 +41,7 @@ demo: build ## train on drawn characters and watch the kNN accuracy rise (a few 
 	$(MOCOTPU) train --preset=glyphs --backend=cpu
 
 test: setup tools ## run every test but the slow ones
-	$(GO) test -timeout 25m ./...
+	$(GO) test -timeout 25m -tags $(TAGS) ./...
 
 # The plugin comes in the version of go.mod.
 protoc = $(GO) run $(PROTOC) --plugin=protoc-gen-go="$$($(GO) tool -n protoc-gen-go)" --go_out=paths=source_relative:$(1) $(PROTOS)
@@ -41,22 +52,30 @@ generate: ## make the Go code of the .proto files anew
 results: ## write the recorded measurements of docs/results into README and docs
 	$(GO) run ./docs/results
 
-check: ## format, vet, lint, tidiness; then a build of models without cgo
+check: race ## format, vet, lint, tidiness, data races; then builds of models without cgo
 	@test -z "$$($(GO) run $(GOFUMPT) -l .)" || { $(GO) run $(GOFUMPT) -l .; echo "gofumpt these files"; exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags slow ./...
+	$(GO) vet -tags slow,$(TAGS) ./...
 	$(GO) run $(STATICCHECK) -checks inherit,-ST1001 ./...
-	$(GO) run $(STATICCHECK) -checks inherit,-ST1001 -tags slow ./...
+	$(GO) run $(STATICCHECK) -checks inherit,-ST1001 -tags slow,$(TAGS) ./...
 	$(GO) mod tidy -diff
 	@new="$$(mktemp -d)" && trap 'rm -r "$$new"' EXIT && $(call protoc,"$$new") && for proto in $(PROTOS); do \
 		diff -u "$${proto%.proto}.pb.go" "$$new/$${proto%.proto}.pb.go" || { echo "make generate, and commit what it makes"; exit 1; }; done
 	CGO_ENABLED=0 $(GO) vet ./models/...
+	@for platform in $(PLATFORMS); do CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) build ./models/... || exit 1; done
+
+# The Go engine's matrix product computes pointers past a slice's end, which checkptr refuses though nothing is read there.
+race: setup ## the tests of packages with goroutines under the race detector
+	$(GO) test -race -tags $(TAGS) '-gcflags=github.com/gomlx/compute/...=-d=checkptr=0' $(RACE)
+	$(GO) test -race -tags $(TAGS) '-gcflags=github.com/gomlx/compute/...=-d=checkptr=0' -run '$(RACE_TESTS)' $(RACE_SOME)
+
+nightly: $(NIGHTLY) ## all that CI does not run
 
 bench: setup $(if $(PYTHON),,bin/peers/ready) ## time training here, beside PyTorch and JAX (PYTHON=... has them, else 6 GB of wheels, once)
 	$(MOCOTPU) bench peers $(BENCH) --python=$(or $(PYTHON),bin/peers/bin/python)
 
 slow: setup tools ## the tests that take longer than CI's 20 minutes
-	$(GO) test -timeout 3h -tags slow -run Slow ./...
+	$(GO) test -timeout 3h -tags slow,$(TAGS) -run Slow ./...
 
 FUZZTIME ?= 30s
 FUZZ := models/data:FuzzIDX models/data:FuzzCIFAR models/data/files:FuzzTar models/data/picture:FuzzSqueeze \
@@ -72,6 +91,10 @@ stress: setup ## the tests on eight devices 200 times while all cores are busy (
 
 sanitize: build ## the CPU plugin's tests with AddressSanitizer and UndefinedBehaviorSanitizer in it
 	.ci/sanitize.sh
+
+peers: setup bin/peers/ready ## hold the steps of PyTorch and JAX in bench peers to ours (6 GB of wheels, once)
+	MOCOTPU_TORCH_PYTHON=$(abspath bin/peers/bin/python) MOCOTPU_JAX_PYTHON=$(abspath bin/peers/bin/python) \
+		$(GO) test -timeout 25m -tags $(TAGS) -run "TestTorch|TestJAX" ./cmd/mocotpu
 
 interop: setup bin/peers/ready ## run exported encoders in torchvision, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
 	PYTHONDONTWRITEBYTECODE=1 bin/peers/bin/python models/convert/testdata/interop.py $(MOCOTPU)

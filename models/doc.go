@@ -38,6 +38,7 @@
 //	xla/setup                  installs and finds PJRT plugins
 //	xla/cpuplugin              our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
 //	tpu                        Cloud TPUs by name, and a compiler for those that are not there
+//	tpu/nvidia                 GPUs by name and NVIDIA's figures, and a compiler for those that are not there
 //	tpu/plan                   compiles a program ahead of time, and reports what it needs and takes
 //	cmd/mocotpu                the command
 //	cmd/mocotpu/bench          times training and reading here, beside PyTorch and JAX; benchstat reads its reports

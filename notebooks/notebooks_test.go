@@ -116,28 +116,62 @@ func TestCommittedOutputs(t *testing.T) {
 
 // TestNotebooksRun runs the notebooks in their order, in a temporary folder that they share, and checks what they show.
 func TestNotebooksRun(t *testing.T) {
-	python, err := filepath.Abs("../bin/tools/bin/python")
+	temporary := t.TempDir()
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		t.Run(name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), name)
+			command := execute(t, name, "--output="+out)
+			command.Env = append(os.Environ(), "TMPDIR="+temporary, "MOCOTPU_CACHE="+filepath.Join(temporary, "programs"))
+			if log, err := command.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, log)
+			}
+			check(t, out)
+		})
+	}
+}
+
+// A cell that does not compile, or whose program fails, ends the run of its notebook with an error.
+func TestFailingCell(t *testing.T) {
+	for name, cell := range map[string]string{"compile": "%%\nfmt.Println(undefined)", "run": "%%\nos.Exit(3)"} {
+		t.Run(name, func(t *testing.T) {
+			text, err := json.Marshal(map[string]any{
+				"nbformat": 4, "nbformat_minor": 5,
+				"metadata": map[string]any{"kernelspec": map[string]string{"name": "gonb", "display_name": "Go (gonb)"}},
+				"cells": []any{map[string]any{
+					"cell_type": "code", "id": "failing", "source": cell, "outputs": []any{},
+					"metadata": struct{}{}, "execution_count": nil,
+				}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			notebook := filepath.Join(t.TempDir(), "failing.ipynb")
+			if err := os.WriteFile(notebook, text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			log, err := execute(t, notebook).CombinedOutput()
+			if err == nil || !strings.Contains(string(log), "CellExecutionError") {
+				t.Errorf("error %v, want one of the failing cell\n%s", err, log)
+			}
+		})
+	}
+}
+
+// execute is the command that runs a notebook in Jupyter's client, without a browser.
+func execute(t *testing.T, notebook string, args ...string) *exec.Cmd {
+	t.Helper()
+	program, err := filepath.Abs("../bin/tools/bin/jupyter-execute")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(python); err != nil {
+	if _, err := os.Stat(program); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("no bin/tools: make tools")
 		}
 		t.Skip("no bin/tools: make tools installs Jupyter's client and GoNB")
 	}
-	temporary := t.TempDir()
-	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		t.Run(name, func(t *testing.T) {
-			out := filepath.Join(t.TempDir(), name)
-			command := exec.CommandContext(t.Context(), python, "run.py", name, out, strconv.Itoa(int(cellLimit.Seconds())))
-			command.Env = append(os.Environ(), "TMPDIR="+temporary, "MOCOTPU_CACHE="+filepath.Join(temporary, "programs"))
-			if talk, err := command.CombinedOutput(); err != nil {
-				t.Fatalf("%v\n%s", err, talk)
-			}
-			check(t, out)
-		})
-	}
+	args = append(args, "--timeout="+strconv.Itoa(int(cellLimit.Seconds())), notebook)
+	return exec.CommandContext(t.Context(), program, args...)
 }
 
 // cellLimit is how long a cell may take on a machine that does other things, too.

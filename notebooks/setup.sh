@@ -9,14 +9,15 @@ tools=$(cd "$1" && pwd)
 python3 -m venv "$tools"
 "$tools/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt"
 
-# A module of its own, since neither is a dependency of ours.
+# A module of its own, since neither program is a dependency of ours. GoNB is of the version of its library in our go.mod.
+gonb=$(cd "$here" && go list -m -f '{{.Version}}' github.com/janpfeifer/gonb)
 mkdir -p "$tools/go"
 cat > "$tools/go/go.mod" <<END
 module tools
 go 1.26
 require (
-	github.com/janpfeifer/gonb v0.11.3
-	golang.org/x/tools v0.38.0
+	github.com/janpfeifer/gonb $gonb
+	golang.org/x/tools v0.52.0
 )
 END
 cat > "$tools/go/tools.go" <<END

@@ -101,10 +101,10 @@ func testEmbed(t *testing.T, b compute.Backend, devices int) {
 			t.Fatalf("batch %d: features [%d,%d], projections [%d,%d], want [7,64] and [7,5]",
 				batch, trunk.Len(), trunk.Dim, projections.Len(), projections.Dim)
 		}
-		if d := parity.Compare(trunk.Data, wantTrunk); !(d.RelL2 < 1e-5) {
+		if d := parity.Compare(trunk.Data, wantTrunk); !(d.RelL2 < parity.Forward) {
 			t.Errorf("batch %d: features: %v", batch, d)
 		}
-		if d := parity.Compare(projections.Data, wantProjections); !(d.RelL2 < 1e-5) {
+		if d := parity.Compare(projections.Data, wantProjections); !(d.RelL2 < parity.Forward) {
 			t.Errorf("batch %d: projections: %v", batch, d)
 		}
 	}
@@ -140,7 +140,7 @@ func TestEmbedSizes(t *testing.T) {
 		all = append(all, got.Trunk.Data)
 	}
 	for i, got := range all[1:] {
-		if d := parity.Compare(got, all[0]); !(d.RelL2 < 1e-6) {
+		if d := parity.Compare(got, all[0]); !(d.RelL2 < parity.Rounding) {
 			t.Errorf("form %d of the images: %v", i+1, d)
 		}
 	}

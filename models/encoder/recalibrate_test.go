@@ -81,11 +81,11 @@ func TestRecalibrated(t *testing.T) {
 	}
 	// 11 images have two whole batches of 4, whatever number is asked for.
 	for _, batches := range []int{2, 9} {
-		if d := parity.Compare(during(0, 11, batches), want); !(d.RelL2 < 1e-5) {
+		if d := parity.Compare(during(0, 11, batches), want); !(d.RelL2 < parity.Forward) {
 			t.Errorf("%d batches: %v", batches, d)
 		}
 	}
-	if d := parity.Compare(during(0, 11, 1), one); !(d.RelL2 < 1e-6) {
+	if d := parity.Compare(during(0, 11, 1), one); !(d.RelL2 < parity.Rounding) {
 		t.Errorf("one batch of two: %v", d)
 	}
 	err = Recalibrated(t.Context(), m, store, "at", c, part(0, 3), 2, func() error { return nil })

@@ -113,7 +113,7 @@ func TestInfoNCEGradient(t *testing.T) {
 			want[8*n+c] = (want[8*n+c] - float64(candidates[c])) / (4 * temperature)
 		}
 	}
-	if d := parity.Compare(got[0], want); !(d.RelL2 < 1e-5) {
+	if d := parity.Compare(got[0], want); !(d.RelL2 < parity.Forward) {
 		t.Errorf("queries: %v", d)
 	}
 	for i, name := range []string{"keys", "queue"} {

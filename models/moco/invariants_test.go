@@ -128,12 +128,12 @@ func TestRematGivesTheSameNumbers(t *testing.T) {
 	want, _, wantState := trained(t, func(*Step) {}, 2)
 	got, _, gotState := trained(t, func(c *Step) { c.Encoder.Remat = resnet.RematBlock }, 2)
 	for step := range want {
-		if d := parity.Compare(got[step], want[step]); !(d.RelL2 <= 1e-6) {
+		if d := parity.Compare(got[step], want[step]); !(d.RelL2 <= parity.Rounding) {
 			t.Errorf("step %d: figures %v, want %v", step, got[step], want[step])
 		}
 	}
 	for path, w := range wantState {
-		if d := parity.Compare(gotState[path], w); !(d.RelL2 <= 1e-5) {
+		if d := parity.Compare(gotState[path], w); !(d.RelL2 <= parity.Forward) {
 			t.Errorf("%s: %v", path, d)
 		}
 	}

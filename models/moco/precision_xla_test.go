@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/mocotpu/mocotpu/models/internal/parity"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla"
@@ -65,7 +66,7 @@ func TestBFloat16IsNearFloat32(t *testing.T) {
 		if !ok || strings.Contains(path, "running_") {
 			continue
 		}
-		if d := relativeL2(got.state[path], w); !(d <= limit) {
+		if d := parity.Compare(got.state[path], w).RelL2; !(d <= limit) {
 			t.Errorf("%s: relative L2 difference %.2g in bfloat16, want at most %.2g", path, d, limit)
 		}
 	}

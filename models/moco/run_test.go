@@ -15,6 +15,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/internal/engines"
+	"github.com/mocotpu/mocotpu/models/internal/parity"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/step"
@@ -163,7 +164,7 @@ func compareRuns(t *testing.T, got, want stepRun, tolerance, momentumTolerance f
 		if !ok || len(g) != len(w) {
 			t.Fatalf("%s: %d values, want %d", path, len(g), len(w))
 		}
-		d := relativeL2(g, w)
+		d := parity.Compare(g, w).RelL2
 		kind := strings.Split(path, "/")[1]
 		if strings.Contains(path, "running_") {
 			kind += " statistics"
@@ -180,18 +181,4 @@ func compareRuns(t *testing.T, got, want stepRun, tolerance, momentumTolerance f
 		}
 	}
 	t.Logf("worst relative L2 difference after %d steps: %v", len(want.figures), worst)
-}
-
-// relativeL2 is |a-b|/|b|, and NaN when either holds NaN.
-func relativeL2(a, b []float32) float64 {
-	var diff, norm float64
-	for i := range b {
-		d := float64(a[i]) - float64(b[i])
-		diff += d * d
-		norm += float64(b[i]) * float64(b[i])
-	}
-	if norm == 0 {
-		return math.Sqrt(diff)
-	}
-	return math.Sqrt(diff / norm)
 }

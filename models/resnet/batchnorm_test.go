@@ -75,10 +75,10 @@ func TestBatchNormGroups(t *testing.T) {
 				t.Errorf("%d groups: %v, want %v: %v", test.groups, y, test.y, d)
 			}
 		}
-		if d := parity.Compare(mean, []float64{test.runningMean}); !(d.RelL2 < 1e-6) {
+		if d := parity.Compare(mean, []float64{test.runningMean}); !(d.RelL2 < parity.Rounding) {
 			t.Errorf("%d groups: running mean %v, want %v", test.groups, mean, test.runningMean)
 		}
-		if d := parity.Compare(variance, []float64{test.runningVar}); !(d.RelL2 < 1e-6) {
+		if d := parity.Compare(variance, []float64{test.runningVar}); !(d.RelL2 < parity.Rounding) {
 			t.Errorf("%d groups: running variance %v, want %v", test.groups, variance, test.runningVar)
 		}
 	}
@@ -150,7 +150,7 @@ func TestBatchNormFarFromZero(t *testing.T) {
 		if d := parity.Compare(got, want); !(d.MaxAbs < test.tolerance) {
 			t.Errorf("%v from %v: output %v, want %v: %v", test.offset, test.runningMean, got, want, d)
 		}
-		if d := parity.Compare(farMean, []float32{mean[0] + test.offset}); !(d.RelL2 < 1e-6) {
+		if d := parity.Compare(farMean, []float32{mean[0] + test.offset}); !(d.RelL2 < parity.Rounding) {
 			t.Errorf("%v from %v: running mean %v, want %v above %v", test.offset, test.runningMean, farMean, mean, test.offset)
 		}
 		if d := parity.Compare(farVariance, variance); !(d.RelL2 < test.tolerance) {

@@ -169,7 +169,7 @@ func TestConvolveByMatmul(t *testing.T) {
 			t.Errorf("%+v: shape %s, want %s", test, got[0].Shape(), got[1].Shape())
 			continue
 		}
-		if d := parity.Compare(values(got[0]), values(got[1])); !(d.RelL2 < 1e-6) {
+		if d := parity.Compare(values(got[0]), values(got[1])); !(d.RelL2 < parity.Rounding) {
 			t.Errorf("%+v: %v", test, d)
 		}
 	}

@@ -6,7 +6,7 @@ import "github.com/gomlx/compute"
 // The numbers differ by rounding only.
 type lowering struct {
 	// windowsByMatmul: the backend's convolution and pooling are plain loops, several times slower than gathering the
-	// elements of each window and a matrix product or a maximum of them.
+	// elements of each window and a matrix product or a maximum of them: BenchmarkConvolve.
 	windowsByMatmul bool
 	// meansInTwoSteps: the backend's sum over a long axis reads its operand from memory; see meanOfPositions.
 	meansInTwoSteps bool

@@ -75,17 +75,6 @@ func (c Config) Params() []Param {
 	return l.params
 }
 
-// NumParameters counts the values of the parameters, without BatchNorm's buffers.
-func (c Config) NumParameters() int {
-	n := 0
-	for _, p := range c.Params() {
-		if !p.Buffer {
-			n += p.Size()
-		}
-	}
-	return n
-}
-
 // Init creates the encoder's variables in scope with torchvision's initial values: convolutions normal with
 // the fan-out's variance (He et al. 2015), BatchNorm 1 and 0, linear layers uniform by fan-in. Variables that
 // exist are left alone.

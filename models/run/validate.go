@@ -13,7 +13,7 @@ import (
 // Validate returns nil or one [settings.Error] that lists every problem, in the order of the fields. It looks at nothing
 // but c and this process's memory, for which see [Config.CheckSize]: see [Config.ValidateData] for what depends on the number of images, and call it again once Devices is known.
 func (c Config) Validate() error {
-	if err := c.CheckSize(limits.Memory()); err != nil {
+	if err := c.checkSize(limits.Memory(), mostMemory); err != nil {
 		return err // arithmetic on such numbers is none
 	}
 	var p settings.Check

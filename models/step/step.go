@@ -28,6 +28,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
+	"github.com/mocotpu/mocotpu/models/internal/invariants"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
@@ -40,6 +41,7 @@ type Step struct {
 	store      *model.Store
 	inputs     []moco.Input
 	program    *mesh.Program // nil before Compile
+	steps      int           // that were to be checked, or not
 }
 
 // New makes the state of a step as it begins, a pure function of the definition and the seed. The mesh stays the
@@ -58,6 +60,11 @@ func (s *Step) Compile(side, channels int) error {
 	declared := make([]mesh.Input, len(s.inputs))
 	for i, in := range s.inputs {
 		declared[i] = in.Input
+	}
+	if invariants.Enabled {
+		if err := s.definition.CheckShuffle(s.mesh); err != nil {
+			return err
+		}
 	}
 	var err error
 	s.program, err = s.mesh.Compile("step", s.store, declared, s.definition.Build)
@@ -80,28 +87,25 @@ func (s *Step) Mesh() *mesh.Mesh { return s.mesh }
 func (s *Step) NewSlot() (*mesh.Slot, error) { return s.program.NewSlot() }
 
 // Run does one step on the inputs in slot, waits for it, and returns its figures.
-func (s *Step) Run(slot *mesh.Slot, lr float32) (figures moco.Figures, err error) {
-	out, err := s.program.RunSlot(slot, tensors.FromScalar(lr))
-	if err != nil {
-		return figures, err
-	}
-	return read(out[0])
+func (s *Step) Run(slot *mesh.Slot, lr float32) (moco.Figures, error) {
+	return s.checked(func() (moco.Figures, error) {
+		return read(s.program.RunSlot(slot, tensors.FromScalar(lr)))
+	})
 }
 
 // RunTensors is Run on inputs in the host's memory, one global tensor for each of [Step.Inputs], which it takes over
 // and frees.
-func (s *Step) RunTensors(inputs ...*tensors.Tensor) (figures moco.Figures, err error) {
-	out, err := s.program.Run(inputs...)
+func (s *Step) RunTensors(inputs ...*tensors.Tensor) (moco.Figures, error) {
+	return s.checked(func() (moco.Figures, error) { return read(s.program.Run(inputs...)) })
+}
+
+// read copies the figures of a run to the host and frees their tensor.
+func read(out []*tensors.Tensor, err error) (figures moco.Figures, _ error) {
 	if err != nil {
 		return figures, err
 	}
-	return read(out[0])
-}
-
-// read copies the figures to the host and frees their tensor.
-func read(out *tensors.Tensor) (figures moco.Figures, err error) {
-	defer out.FinalizeAll()
-	if err := tensors.ConstFlatData(out, func(flat []float32) { copy(figures[:], flat) }); err != nil {
+	defer out[0].FinalizeAll()
+	if err := tensors.ConstFlatData(out[0], func(flat []float32) { copy(figures[:], flat) }); err != nil {
 		return figures, fmt.Errorf("step: reading the figures: %w", err)
 	}
 	return figures, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
+	"github.com/mocotpu/mocotpu/models/internal/parity"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 	"github.com/mocotpu/mocotpu/xla"
@@ -36,8 +37,8 @@ func TestResumeElsewhere(t *testing.T) {
 		loss, state float64 // largest relative differences: of a loss, of a tensor of the state by its L2 norm
 	}{
 		{"on the same", one, 0, 0},
-		{"on two devices", machineOf(xlatest.CPU(t, 2)), 1e-5, 1e-4},
-		{"on the go engine", machineOf(xlatest.Go(t)), 1e-5, 1e-4},
+		{"on two devices", machineOf(xlatest.CPU(t, 2)), parity.Elsewhere, parity.GradientElsewhere},
+		{"on the go engine", machineOf(xlatest.Go(t)), parity.Elsewhere, parity.GradientElsewhere},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c.Run.Dir = filepath.Join(t.TempDir(), "run")
@@ -75,22 +76,20 @@ func machineOf(e *xla.Engine) Machine {
 // worstTensor is the largest |a-b|/|b| of float tensors, and its name.
 func worstTensor(got, want []safetensors.Tensor) (worst float64, name string) {
 	for i, b := range want {
-		a := got[i]
 		if b.DType != "F32" {
 			continue
 		}
-		var diff, norm float64
-		for at := 0; at < len(b.Data); at += 4 {
-			x, y := float32At(a.Data, at), float32At(b.Data, at)
-			diff, norm = diff+(x-y)*(x-y), norm+y*y
-		}
-		if d := math.Sqrt(diff / norm); !(d <= worst) {
+		if d := parity.Compare(float32s(got[i].Data), float32s(b.Data)).RelL2; d > worst {
 			worst, name = d, b.Name
 		}
 	}
 	return worst, name
 }
 
-func float32At(data []byte, at int) float64 {
-	return float64(math.Float32frombits(binary.LittleEndian.Uint32(data[at:])))
+func float32s(data []byte) []float32 {
+	values := make([]float32, len(data)/4)
+	for i := range values {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+	}
+	return values
 }

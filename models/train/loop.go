@@ -113,7 +113,13 @@ func (s *session) stepOn(batch Batch, lr float64) (values moco.Figures, err erro
 	if name := notFiniteInput(s.step.Inputs(), batch.Slot, float32(lr)); name != "" {
 		return values, s.divergedAt(name + " is not finite")
 	}
-	if values, err = s.step.Run(batch.Slot, float32(lr)); err != nil {
+	values, err = s.step.Run(batch.Slot, float32(lr))
+	switch {
+	case errors.Is(err, moco.ErrNotFinite): // as a build with -tags invariants finds
+		return values, s.divergedAt(err.Error())
+	case errors.Is(err, moco.ErrInvariant):
+		return values, fmt.Errorf("train: step %d: %w", s.done+1, err)
+	case err != nil:
 		return values, deviceError{fmt.Errorf("train: step %d: %w", s.done+1, err)}
 	}
 	if name := notFiniteFigure(values); name != "" {

@@ -22,6 +22,10 @@ func (m *Mesh) copyVariable(flat any, v *model.Variable) error {
 	if err != nil {
 		return err
 	}
+	return m.copyTensor(flat, value)
+}
+
+func (m *Mesh) copyTensor(flat any, value *tensors.Tensor) error {
 	if !value.IsOnAnyDevice() {
 		return value.ConstFlatData(func(from any) { dtypes.CopyAnySlice(flat, from) })
 	}

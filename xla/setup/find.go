@@ -42,27 +42,6 @@ func Find(engine string) (Plugin, error) {
 	return Plugin{}, fmt.Errorf("setup: engine %s: %w, run `mocotpu setup %s`%s", engine, ErrNotInstalled, engine, note)
 }
 
-// BrokenLinks returns the links in the folders where go-xla looks for plugins that point to nothing: go-xla's
-// GetAvailablePlugins panics on them.
-func BrokenLinks() []string {
-	folders := goxlaFolders()
-	if list, set := os.LookupEnv("PJRT_PLUGIN_LIBRARY_PATH"); set {
-		folders = filepath.SplitList(list)
-	}
-	var broken []string
-	for _, folder := range folders {
-		for _, pattern := range []string{"pjrt-plugin-*.so", "pjrt_plugin_*.so", "pjrt_c_api_*_plugin.so"} {
-			paths, _ := filepath.Glob(filepath.Join(folder, pattern))
-			for _, path := range paths {
-				if _, err := os.Stat(path); err != nil {
-					broken = append(broken, path)
-				}
-			}
-		}
-	}
-	return broken
-}
-
 // search looks for an engine's plugin under the names that go-xla knows.
 func search(engine string, folders []string, skipped *[]string) (Plugin, bool) {
 	for _, folder := range folders {
