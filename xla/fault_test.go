@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -256,28 +255,18 @@ func TestSharedMemoryOutlivesStragglers(t *testing.T) {
 	e.Close()
 }
 
-// What is no fault, and no way to convolve, is refused with what there is.
-func TestBadEnvironment(t *testing.T) {
+// What is no fault is refused with what there is.
+func TestBadFault(t *testing.T) {
 	faulty(t, "").Close()
-	for _, test := range []struct {
-		variable, value string
-		want            []string
-	}{
-		{"MOCOTPU_CPU_FAULT", "explode", []string{"fail, late, never or allocation"}},
-		{"MOCOTPU_CPU_FAULT", "fail:device=x", []string{"fail, late, never or allocation"}},
-		{"MOCOTPU_CPU_CONVOLUTIONS", "foo", []string{"MOCOTPU_CPU_CONVOLUTIONS=foo", "onednn", "xla"}},
-	} {
-		t.Setenv("MOCOTPU_CPU_FAULT", "")
-		t.Setenv(test.variable, test.value)
+	for _, fault := range []string{"explode", "fail:device=x", "fail:device"} {
+		t.Setenv("MOCOTPU_CPU_FAULT", fault)
 		e, err := xla.Open("cpu", xla.Options{})
 		if err == nil {
 			e.Close()
 		}
 		var x *xla.Error
-		if !errors.As(err, &x) || x.Code != xla.InvalidArgument ||
-			slices.ContainsFunc(test.want, func(w string) bool { return !strings.Contains(x.Msg, w) }) {
-			t.Errorf("%s=%s: got %v, want INVALID_ARGUMENT with %q", test.variable, test.value, err, test.want)
+		if !errors.As(err, &x) || x.Code != xla.InvalidArgument || !strings.Contains(x.Msg, "want fail, late, never or allocation") {
+			t.Errorf("%s: got %v, want INVALID_ARGUMENT with what there is", fault, err)
 		}
-		t.Setenv(test.variable, "")
 	}
 }

@@ -34,18 +34,7 @@ absl::StatusOr<xla::CpuClientOptions> ClientOptions(const PJRT_Client_Create_Arg
   return options;
 }
 
-// For comparisons, MOCOTPU_CPU_CONVOLUTIONS=xla leaves convolutions to XLA; see convolution/all.cc.
-absl::Status CheckEnvironment() {
-  const char* wish = std::getenv("MOCOTPU_CPU_CONVOLUTIONS");
-  if (wish == nullptr || *wish == '\0' || absl::string_view(wish) == "onednn" || absl::string_view(wish) == "xla") {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("MOCOTPU_CPU_CONVOLUTIONS=", wish, ", want onednn (the default) or xla"));
-}
-
 FN_TO(PJRT_Client_Create, client) {
-  RETURN_IF_ERROR(CheckEnvironment());
   ASSIGN_OR_RETURN(xla::CpuClientOptions options, ClientOptions(args));
   options.collectives = mocotpu::Collectives();
   auto client = std::make_shared<PJRT_Client>();
