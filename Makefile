@@ -26,9 +26,10 @@ help: ## print this help
 build: ## build bin/mocotpu
 	$(GO) build -o $(MOCOTPU) ./cmd/mocotpu
 
-setup: build ## install the CPU engine and libtpu, the compiler for TPUs (a no-op the second time)
+setup: build ## install the CPU engine, and the compilers for TPUs and GPUs (a no-op the second time)
 	$(MOCOTPU) setup cpu
 	$(MOCOTPU) setup tpu
+	$(MOCOTPU) setup cuda --compile-only
 
 tools: bin/tools/ready ## install Jupyter's client, GoNB and TensorBoard for the tests (a no-op the second time)
 

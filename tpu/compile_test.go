@@ -1,6 +1,7 @@
 package tpu_test
 
 import (
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -152,6 +153,11 @@ func checkSmall(t *testing.T, c *plan.Compilation) {
 	if c.Memory.Aliased < store.ByteSize() || c.Memory.Outputs-c.Memory.Aliased > 4096 {
 		t.Errorf("%d bytes of the outputs' %d are aliased, want the state's %d", c.Memory.Aliased, c.Memory.Outputs, store.ByteSize())
 	}
+	// The counter that stands in for a compiler without cost analysis agrees with this compiler's.
+	counted := m.Cost()
+	if flops, bytes := counted.Flops/c.Cost["flops"], counted.Bytes/c.Cost["bytes accessed"]; math.Abs(flops-1) > 0.01 || math.Abs(bytes-1) > 0.02 {
+		t.Errorf("counted %+v, which is %.3f and %.3f of libtpu's", counted, flops, bytes)
+	}
 	live, total := m.Temporaries()
 	if ratio := float64(total) / float64(c.Memory.Temporaries); ratio < 0.5 || ratio > 1.1 {
 		t.Errorf("temporaries by lifetimes %d, by the compiler %d", total, c.Memory.Temporaries)
@@ -197,7 +203,7 @@ func TestNoHardware(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = x.ToDevice(e, 0)
-	if err == nil || !strings.Contains(err.Error(), "a TPU that is not there") {
+	if err == nil || !strings.Contains(err.Error(), "devices that are not there") {
 		t.Errorf("a buffer on no device: %v", err)
 	}
 }

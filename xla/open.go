@@ -104,6 +104,9 @@ func openPlugged(name string, o Options) (*Engine, error) {
 			return nil, &Error{Op: "open tpu", Code: NotFound, Msg: err.Error()}
 		}
 	}
+	if found.CompileOnly {
+		return nil, fmt.Errorf("%w for %s: it is installed to compile only, run `mocotpu setup %s`", ErrNoPlugin, name, name)
+	}
 	e, err := found.open(name, false, clientOptions(name, o), o.Devices)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"flag"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -60,6 +61,10 @@ func TestReadProgram(t *testing.T) {
 	}
 	if p.Devices != 8 || !strings.Contains(p.StableHLO(), "@main") {
 		t.Errorf("got a program for %d devices: %.80s", p.Devices, p.StableHLO())
+	}
+	counted := must.M1(p.Optimized()).Cost() // what counts for engines without an analysis of their own agrees with XLA
+	if cost := must.M1(p.Cost()); math.Abs(counted.Flops/cost["flops"]-1) > 0.01 || math.Abs(counted.Bytes/cost["bytes accessed"]-1) > 0.01 {
+		t.Errorf("counted %+v, XLA %g flops and %g bytes", counted, cost["flops"], cost["bytes accessed"])
 	}
 	if cost := must.M1(p.Cost()); cost["flops"] < 2*batch/groups*size*size*3*3*channels*width/2 || cost["bytes accessed"] <= 0 {
 		t.Errorf("cost %v", cost)

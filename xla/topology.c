@@ -1,6 +1,6 @@
-// A compiler without hardware: a table over libtpu whose client lists the devices of a topology description and compiles
+// A compiler without hardware: a table over libtpu or the CUDA plugin whose client lists the devices of a topology description and compiles
 // with PJRT_Compile. What needs a device answers UNIMPLEMENTED with its name; errors, descriptions of devices and the
-// reading of executables are libtpu's own. Clients, devices and loaded executables are ours.
+// reading of executables are the plugin's own. Clients, devices and loaded executables are ours.
 #define _GNU_SOURCE
 #include "slot.h"
 #include <pthread.h>
@@ -14,13 +14,13 @@ enum { INVALID_ARGUMENT = 3, INTERNAL = 13, UNIMPLEMENTED = 12 };
 #define UNAVAILABLE(name)                                                                                           \
   static void* unavailable_##name(void* args) {                                                                     \
     (void)args;                                                                                                     \
-    return mt_fail(UNIMPLEMENTED, "PJRT_" #name ": this engine compiles for a TPU that is not there, it runs nothing"); \
+    return mt_fail(UNIMPLEMENTED, "PJRT_" #name ": this engine compiles for devices that are not there, it runs nothing"); \
   }
 MT_FUNCTIONS(UNAVAILABLE)
 
 static void* unavailable(void* args) {
   (void)args;
-  return mt_fail(UNIMPLEMENTED, "this engine compiles for a TPU that is not there, it runs nothing");
+  return mt_fail(UNIMPLEMENTED, "this engine compiles for devices that are not there, it runs nothing");
 }
 
 // ---- The client.
@@ -76,12 +76,27 @@ static void* describe(client* c) {
   return NULL;
 }
 
-// The only option is the name of the topology.
-void* mt_topology_client(slot* s, mt_client_create* a) {
+// Finds an option by its name, NULL if it is not there or is no text.
+static const mt_named_value* option(const mt_client_create* a, const char* name) {
   const mt_named_value* v = a->options;
-  if (a->num_options != 1 || v->type != MT_STRING || v->name_size != 8 || memcmp(v->name, "topology", 8))
-    return mt_fail(INVALID_ARGUMENT, "want one option, the name of a topology");
-  mt_topology_create t = {.struct_size = sizeof t, .name = v->text, .name_size = v->value_size};
+  for (const mt_named_value* end = v + a->num_options; v < end; v++)
+    if (v->type == MT_STRING && v->name_size == strlen(name) && !memcmp(v->name, name, v->name_size)) return v;
+  return NULL;
+}
+
+// The option "topology" is what libtpu calls a topology. With "target_config" beside it, a description of one GPU, it is
+// the shape of a topology of such GPUs, which both have to be options for. Any other is for a client of real devices:
+// go-xla adds one.
+void* mt_topology_client(slot* s, mt_client_create* a) {
+  const mt_named_value *topology = option(a, "topology"), *target = option(a, "target_config");
+  if (!topology) return mt_fail(INVALID_ARGUMENT, "want the option topology, the name of a topology");
+  mt_topology_create t = {.struct_size = sizeof t, .name = topology->text, .name_size = topology->value_size};
+  mt_named_value both[2];
+  if (target) {
+    both[0] = *topology;
+    both[1] = *target;
+    t = (mt_topology_create){.struct_size = sizeof t, .name = "", .options = both, .num_options = 2};
+  }
   void* error = call(s, MT_TopologyDescription_Create, &t);
   if (error) return error;
   client* c = calloc(1, sizeof *c);
@@ -148,8 +163,8 @@ static void* device_id(mt_device_id* a) {
   return NULL;
 }
 
-// ---- Executables. A PJRT_Executable is libtpu's. PJRT lets each holder destroy its own handle of one; libtpu made a
-// single handle, so the holders are counted.
+// ---- Executables. A PJRT_Executable is the plugin's. PJRT lets each holder destroy its own handle of one; the plugin
+// made a single handle, so the holders are counted.
 typedef struct holding { struct holding* next; const slot* slot; void* executable; int holders; } holding;
 static holding* holdings;
 static pthread_mutex_t holdings_mutex = PTHREAD_MUTEX_INITIALIZER;

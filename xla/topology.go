@@ -45,3 +45,30 @@ func OpenTopology(topology string, o Options) (*Engine, error) {
 	}
 	return found.open("tpu", true, pjrt.NamedValuesMap{"topology": topology}, o.Devices)
 }
+
+// OpenGPUs opens the CUDA plugin's compiler for GPUs that need not be there: hosts of so many GPUs each, all alike, of which
+// target describes one (XLA's GpuTargetConfigProto as text; package tpu/nvidia writes it). Neither driver nor GPU is needed.
+// The engine is called "cuda"; it builds and compiles programs and reads them, and whatever needs a device fails with
+// Unimplemented. Options.Devices uses the first that many, 0 all; Options.Plugin is the path of a plugin; Options.TF32 is as
+// for [Open]; Options.Programs is not used.
+//
+// Nothing is timed, since there is nothing to time on: the algorithms of convolutions and their scratch memory stay
+// undecided, and tiles have default sizes. Such a program shows what XLA makes of a step; it is not the one to run. A program
+// that is too large for a GPU's memory compiles, see tpu/plan.
+func OpenGPUs(target string, hosts, each int, o Options) (*Engine, error) {
+	if o.Devices < 0 || hosts < 1 || each < 1 {
+		return nil, fmt.Errorf("xla: %d devices of %d hosts of %d GPUs, want at least 0, 1 and 1", o.Devices, hosts, each)
+	}
+	found, err := findPlugin("cuda", o)
+	if err != nil {
+		return nil, err
+	}
+	e, err := found.open("cuda", true, pjrt.NamedValuesMap{
+		"topology": fmt.Sprintf("1x%dx%d", hosts, each), "target_config": target,
+	}, o.Devices)
+	if err != nil {
+		return nil, err
+	}
+	e.exact = !o.TF32
+	return e, nil
+}

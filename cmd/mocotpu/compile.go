@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/run"
-	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla/hlo"
 )
@@ -37,22 +36,25 @@ var emits = []string{"report", "stablehlo", "hlo"}
 func newCompile() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compile",
-		Short: "Compile the training step, for a TPU that need not be there, and report what it needs",
-		Long: "Compiles the step that train runs with the same flags, for a TPU slice (--topology, through libtpu, without a\n" +
-			"TPU) or for an engine of this machine (--backend), and reports: the memory of a device against what it has, the\n" +
-			"largest temporaries and their layers, the exchanges among devices, and the time of a step were everything ideal.\n" +
+		Short: "Compile the training step, for TPUs or GPUs that need not be there, and report what it needs",
+		Long: "Compiles the step that train runs with the same flags, for a TPU slice or NVIDIA GPUs (--topology, through libtpu\n" +
+			"or the CUDA plugin, without a TPU, a GPU or a driver) or for an engine of this machine (--backend), and reports: the\n" +
+			"memory of a device against what it has, the largest temporaries and their layers, the exchanges among devices, the\n" +
+			"time of a step were everything ideal, and the kernels that GPUs run.\n" +
+			"h100x8 is eight GPUs of a host, h100x8x2 two such hosts; mocotpu setup cuda --compile-only installs what that takes.\n" +
 			"Several targets make a table. What was compiled is kept with the other compiled programs (see mocotpu doctor --help);\n" +
 			"asking again is quick. Exit code 3: it does not fit.",
 		Example: "  mocotpu compile --preset=moco-v1 --topology=v3-8\n" +
 			"  mocotpu compile --preset=moco-v1 --topology=v2-8,v3-8,v5e-8\n" +
 			"  mocotpu compile --preset=moco-v1 --topology=v3-32 --per-device=32\n" +
+			"  mocotpu compile --preset=moco-v2 --topology=v3-8,h100x8,a100x8 --precision=bfloat16\n" +
 			"  mocotpu compile --preset=moco-v1 --topology=v2-8 --batch=4096 --fit\n" +
 			"  mocotpu compile --backend=cpu --devices=8 --emit=hlo --out=step.txt",
 		Args: noArguments,
 	}
 	flags := addConfigFlags(cmd.Flags())
 	var f compileFlags
-	cmd.Flags().StringSliceVar(&f.topologies, "topology", nil, "TPU slices to compile for, such as v3-8, or v5e:2x4 in libtpu's words")
+	cmd.Flags().StringSliceVar(&f.topologies, "topology", nil, "what to compile for: TPU slices such as v3-8, or v5e:2x4 in libtpu's words; GPUs such as h100x8")
 	cmd.Flags().IntVar(&f.perDevice, "per-device", 0, "images a device: sets the batch, and a BatchNorm group for each device, to go with the target")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON, one object a target")
 	cmd.Flags().StringVar(&f.emit, "emit", emits[0], "what to print: "+strings.Join(emits, ", ")+"; stablehlo is the program before XLA, hlo after")
@@ -103,7 +105,7 @@ func (f compileFlags) check(backendGiven bool) error {
 	}
 	switch {
 	case targets == 0:
-		return errors.New("compile: for what? --topology=v3-8 (a TPU, here or not), or --backend=cpu --devices=8")
+		return errors.New("compile: for what? --topology=v3-8 or h100x8 (here or not), or --backend=cpu --devices=8")
 	case !slices.Contains(emits, f.emit):
 		return fmt.Errorf("compile: --emit=%s, want one of %s", f.emit, strings.Join(emits, ", "))
 	case f.emit != emits[0] && (targets > 1 || f.json || f.fit):
@@ -121,7 +123,7 @@ func (f compileFlags) check(backendGiven bool) error {
 // compileTarget is one thing to compile.
 type compileTarget struct {
 	config   run.Config
-	topology string // of a TPU, "" to compile for the configuration's engine
+	topology string // of TPUs or GPUs, "" to compile for the configuration's engine
 	plan.Target
 }
 
@@ -129,18 +131,19 @@ type compileTarget struct {
 func (f compileFlags) targets(c run.Config, backendGiven bool) ([]compileTarget, error) {
 	var all []compileTarget
 	for _, name := range f.topologies {
-		t, err := tpu.Lookup(name)
+		t, err := plan.Lookup(name, c.Engine.Devices, c.Encoder.Precision, c.Engine.GPU.MemoryFraction)
 		if err != nil {
 			return nil, err
 		}
-		if c.Engine.Devices > t.Devices() {
-			return nil, fmt.Errorf("compile: --devices=%d, %s has %d", c.Engine.Devices, t.Name, t.Devices())
-		}
-		one := compileTarget{c, name, plan.TPU(t, c.Engine.Devices)}
+		one := compileTarget{c, name, t}
 		one.config.Engine.Backend = "tpu"
+		if t.GPUs {
+			one.config.Engine.Backend = "cuda"
+		}
 		all = append(all, one)
 	}
-	if backendGiven {
+	gpus := slices.ContainsFunc(all, func(t compileTarget) bool { return t.GPUs })
+	if backendGiven && !(gpus && c.Engine.Backend == "cuda") { // cuda beside GPUs says what the options of GPUs are for
 		if c.Engine.Backend == "tpu" || c.Engine.Backend == "auto" || c.Engine.Backend == "go" {
 			return nil, fmt.Errorf("compile: --backend=%s, want cpu or cuda; a TPU is --topology=v3-8, and the go engine does not compile", c.Engine.Backend)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,5 +156,46 @@ func TestWithoutTPU(t *testing.T) {
 	}
 	if err := withoutTPU(&xla.Error{Op: "open tpu", Code: xla.NotFound}); exitCode(t.Context(), err) != exitUsage || !strings.Contains(err.Error(), "--topology=v3-8") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// GPUs are targets beside TPUs. --backend=cuda with GPUs is no target of its own: it says what the options of GPUs are for.
+func TestCompileTargets(t *testing.T) {
+	fraction := run.Glyphs()
+	fraction.Engine.Backend, fraction.Engine.GPU.MemoryFraction = "cuda", 0.5
+	for _, test := range []struct {
+		name       string
+		config     run.Config
+		backend    bool
+		topologies []string
+		want       string
+	}{
+		{"both", run.Glyphs(), false, []string{"v3-8", "h100x8"}, "v3-8 8 tpu, h100x8 8 cuda"},
+		{"beside the CPU", func() run.Config { c := run.Glyphs(); c.Engine.Backend = "cpu"; c.Engine.Devices = 8; return c }(), true, []string{"h100x8"}, "h100x8 8 cuda, cpu 8 cpu"},
+		{"a part of the memory", fraction, true, []string{"h100"}, "h100 1 cuda"},
+	} {
+		targets, err := compileFlags{topologies: test.topologies}.targets(test.config, test.backend)
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		var got []string
+		for _, one := range targets {
+			got = append(got, fmt.Sprintf("%s %d %s", one.Name, one.config.Engine.Devices, one.config.Engine.Backend))
+		}
+		if strings.Join(got, ", ") != test.want {
+			t.Errorf("%s: got %s, want %s", test.name, strings.Join(got, ", "), test.want)
+		}
+	}
+	// What is wrong with a name or a number of GPUs is the user's: exit code 2, before anything is compiled.
+	for args, want := range map[string]string{
+		"--topology=v100x8":                    "CUDA 13",
+		"--topology=h100x99":                   "1 to 16",
+		"--topology=h100x3":                    "--per-device=",
+		"--topology=h100x8 --precision=double": "precision",
+	} {
+		if code, _, stderr := compileCall(t, t.TempDir(), args); code != 2 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, %q, want %q", args, code, stderr, want)
+		}
 	}
 }

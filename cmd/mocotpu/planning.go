@@ -42,14 +42,10 @@ type compiler struct {
 	talk  *ticker
 }
 
-// compile compiles the step of a configuration for a TPU slice, or for its engine where topology is "".
+// compile compiles the step of a configuration for TPUs or GPUs, or for its engine where topology is "".
 func (c *compiler) compile(ctx context.Context, config run.Config, topology string) (*plan.Compilation, *plan.Plan, error) {
 	r := plan.Request{Topology: topology, Engine: config.Engine.Backend, Program: planProgram(config)}
-	if topology == "" {
-		r.Options = stepOptions(config)
-	} else {
-		r.Options = xla.Options{Devices: config.Engine.Devices, Plugin: config.Engine.Plugin}
-	}
+	r.Options = stepOptions(config)
 	target, err := r.Target()
 	if err == nil {
 		err = checkStep(config)

@@ -11,7 +11,7 @@ import (
 )
 
 func newSetup() *cobra.Command {
-	var plugin string
+	var o setup.Options
 	cmd := &cobra.Command{
 		Use:       "setup [" + strings.Join(setup.Engines, "|") + "]",
 		Short:     "Install the plugin of an engine (default cpu)",
@@ -20,9 +20,10 @@ func newSetup() *cobra.Command {
 			"~/.local/share/mocotpu. The second time it does nothing, and needs no network.\n\n" +
 			"  cpu   our own, built with g++ over the wheels of TensorFlow and oneDNN (313 MB to download);\n" +
 			"        without g++ or Python go-xla's prebuilt plugin, whose convolutions are slower\n" +
-			"  cuda  JAX's CUDA plugin and the NVIDIA libraries it needs (2.5 GB to download)\n" +
+			"  cuda  JAX's CUDA plugin and the NVIDIA libraries it needs (2.5 GB to download); with\n" +
+			"        --compile-only what mocotpu compile --topology=h100x8 needs, and no driver (247 MB)\n" +
 			"  tpu   libtpu (137 MB to download)",
-		Example: "  mocotpu setup cpu\n  mocotpu setup cuda --plugin /opt/pjrt_c_api_cuda_plugin.so",
+		Example: "  mocotpu setup cpu\n  mocotpu setup cuda --compile-only\n  mocotpu setup cuda --plugin /opt/pjrt_c_api_cuda_plugin.so",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			engine := "cpu"
 			if len(args) > 0 {
@@ -31,15 +32,23 @@ func newSetup() *cobra.Command {
 			if len(args) > 1 || !slices.Contains(setup.Engines, engine) {
 				return usageError{fmt.Errorf("setup %s, want one of %s", strings.Join(args, " "), strings.Join(setup.Engines, ", "))}
 			}
-			progress := func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), text) }
-			p, err := setup.Install(cmd.Context(), engine, setup.Options{Plugin: plugin, Progress: progress})
+			if o.CompileOnly && (engine != "cuda" || o.Plugin != "") {
+				return usageError{fmt.Errorf("setup %s: --compile-only is for cuda, and not with --plugin", engine)}
+			}
+			o.Progress = func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), text) }
+			p, err := setup.Install(cmd.Context(), engine, o)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s engine ready: %s (%s)\n", engine, p.Path, p.Version)
+			ready := "engine ready"
+			if p.CompileOnly {
+				ready = "compiler ready"
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %s (%s)\n", engine, ready, p.Path, p.Version)
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&plugin, "plugin", "", "path of a plugin that this machine has, instead of installing one")
+	cmd.Flags().StringVar(&o.Plugin, "plugin", "", "path of a plugin that this machine has, instead of installing one")
+	cmd.Flags().BoolVar(&o.CompileOnly, "compile-only", false, "of cuda, only what compiles for GPUs that are not there")
 	return cmd
 }

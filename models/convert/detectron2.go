@@ -4,12 +4,12 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/mocotpu/mocotpu/models/format/pickle"
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // numpyArray is numpy.ndarray(shape, dtype, buffer); a bytearray makes an array that can be written to.
@@ -74,7 +74,7 @@ func lowerArray(t safetensors.Tensor) pickle.Call {
 
 // verifyArrays compares the file's arrays with the tensors.
 func verifyArrays(path string, want []safetensors.Tensor) error {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return err
 	}

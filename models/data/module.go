@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mocotpu/mocotpu/xla/host/child"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // moduleLimit is how long the Go tool may take to download a module.
@@ -46,7 +47,7 @@ func (m goModule) open(ctx context.Context, name string) (*os.File, error) {
 	case err != nil:
 		return nil, fmt.Errorf("module %s: the go tool's answer: %w", m.version, err)
 	}
-	return os.Open(filepath.Join(found.Dir, filepath.FromSlash(m.folder), name))
+	return regular.Open(filepath.Join(found.Dir, filepath.FromSlash(m.folder), name))
 }
 
 // fromModule fills part from the module and verifies it.

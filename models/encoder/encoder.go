@@ -72,7 +72,7 @@ func New(b compute.Backend, w *Weights, o Options) (*Encoder, error) {
 	}
 	side := int64(max(1, w.Manifest.Input.ImageSize))
 	if bytes := limits.Product(int64(o.Batch), side, side, 3, 4); bytes > limits.Memory() {
-		return nil, fmt.Errorf("encoder: a batch (--batch) of %d images of %d pixels a side takes %s or more, and this process may use %s",
+		return nil, fmt.Errorf("encoder: a batch (--batch) of %d images of %d pixels a side takes at least %s, and this process may use %s",
 			o.Batch, side, limits.Text(bytes), limits.Text(limits.Memory()))
 	}
 	network := w.Manifest.Network.Config()

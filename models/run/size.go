@@ -31,19 +31,19 @@ const (
 func (c Config) CheckSize(memory int64) error {
 	var p settings.Check
 	fits := func(bytes, most int64, field, format string, args ...any) {
-		p.That(bytes <= most, field, "%s %s or more, and this process may use %s", fmt.Sprintf(format, args...), limits.Text(bytes), limits.Text(memory))
+		p.That(bytes <= most, field, "%s at least %s, and this process may use %s", fmt.Sprintf(format, args...), limits.Text(bytes), limits.Text(memory))
 	}
 	host := c.Engine.Backend == "cpu" || c.Engine.Backend == "go" // the devices' memory is the process's, too
-	copies, where := int64(1), "the copy of the state that a checkpoint is written from takes"
+	copies, take := int64(1), "take"
 	if host {
-		copies, where = 2, "the state and the copy of it that a checkpoint is written from take"
+		copies, take = 2, "take, with the copy of them that checkpoints are written from,"
 	}
 	encoders, queue := c.stateBytes()
 	encoders, queue = limits.Product(copies, encoders), limits.Product(copies, queue)
-	fits(encoders, memory, "encoder.width", "is %d and {encoder.dim} %d: of both encoders and SGD's buffers, %s", c.Encoder.Width, c.Encoder.Dim, where)
-	fits(queue, memory, "moco.queue", "is %d of {encoder.dim} %d: of the keys, %s", c.MoCo.Queue, c.Encoder.Dim, where)
+	fits(encoders, memory, "encoder.width", "is %d and {encoder.dim} %d: both encoders and SGD's buffers %s", c.Encoder.Width, c.Encoder.Dim, take)
+	fits(queue, memory, "moco.queue", "is %d of {encoder.dim} %d: the keys %s", c.MoCo.Queue, c.Encoder.Dim, take)
 	if encoders <= memory && queue <= memory {
-		fits(limits.Sum(encoders, queue), memory, "moco.queue", "is %d and {encoder.width} %d: %s", c.MoCo.Queue, c.Encoder.Width, where)
+		fits(limits.Sum(encoders, queue), memory, "moco.queue", "is %d and {encoder.width} %d: keys, both encoders and SGD's buffers %s", c.MoCo.Queue, c.Encoder.Width, take)
 	}
 	side, channels := c.Data.Image()
 	pixels := limits.Product(count(side), count(side), int64(channels))

@@ -24,8 +24,8 @@ func TestCheckSize(t *testing.T) {
 	}{
 		{"the default", "glyphs", 2 * gib, func(*Config) {}, nil},
 		{"ResNet-50", "moco-v2", 2 * gib, func(c *Config) { c.Data.Dir = "d" }, nil},
-		{"a ResNet-50 on a microcontroller", "moco-v2", 1 << 26, func(*Config) {}, []string{"encoder.width is 64", "MiB or more"}},
-		{"dim that overflows", "glyphs", 24 * gib, func(c *Config) { c.Encoder.Dim = 1 << 62 }, []string{"encoder.dim 4611686018427387904", "more than 8 EiB"}},
+		{"a ResNet-50 on a microcontroller", "moco-v2", 1 << 26, func(*Config) {}, []string{"encoder.width is 64", "at least"}},
+		{"dim that overflows", "glyphs", 24 * gib, func(c *Config) { c.Encoder.Dim = 1 << 62 }, []string{"encoder.dim 4611686018427387904", "at least 8.0 EiB"}},
 		{"dim", "glyphs", 24 * gib, func(c *Config) { c.Encoder.Dim = 1e9 }, []string{"encoder.dim", "1.4 TiB", "24.0 GiB"}},
 		{"width", "glyphs", 24 * gib, func(c *Config) { c.Encoder.Width = 1e6 }, []string{"encoder.width", "PiB"}},
 		{"width that overflows", "glyphs", 24 * gib, func(c *Config) { c.Encoder.Width = math.MaxInt }, []string{"encoder.width"}},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mocotpu/mocotpu/tpu"
+	"github.com/mocotpu/mocotpu/tpu/nvidia"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/host/child"
 	"github.com/mocotpu/mocotpu/xla/programs"
@@ -15,7 +16,7 @@ import (
 
 // A Request is a program to compile in a child process.
 type Request struct {
-	// Topology is the TPU slice to compile for, as [tpu.Lookup] takes it; where it is "", Engine is the engine of this machine
+	// Topology is what to compile for, as [Lookup] takes it; where it is "", Engine is the engine of this machine
 	// to compile for, as [xla.Open] takes it.
 	Topology, Engine string
 	// Options are those that topology or engine is opened with, but for Programs.
@@ -31,11 +32,7 @@ func (r Request) Target() (Target, error) {
 	if r.Topology == "" {
 		return Engine(r.Engine, r.Options.Devices), nil
 	}
-	t, err := tpu.Lookup(r.Topology)
-	if err != nil {
-		return Target{}, err
-	}
-	return TPU(t, r.Options.Devices), nil
+	return Lookup(r.Topology, r.Options.Devices, r.Program.Precision, r.Options.GPU.MemoryFraction)
 }
 
 // open opens what the request is for, and names it for the store.
@@ -46,14 +43,21 @@ func (r Request) open() (e *xla.Engine, target string, err error) {
 		}
 		return e, fmt.Sprintf("%s/%d", e.EngineName(), e.NumDevices()), nil
 	}
-	t, err := tpu.Lookup(r.Topology)
+	p, err := lookup(r.Topology)
 	if err != nil {
 		return nil, "", err
 	}
-	if e, err = tpu.Open(t, r.Options); err != nil {
+	if p.gpus != nil {
+		if e, err = nvidia.Open(*p.gpus, r.Options); err == nil {
+			target = p.gpus.Key(r.Options.GPU.MemoryFraction)
+		}
+	} else if e, err = tpu.Open(p.tpus, r.Options); err == nil {
+		target = p.tpus.LibTPU()
+	}
+	if err != nil {
 		return nil, "", err
 	}
-	return e, fmt.Sprintf("%s/%d", t.LibTPU(), e.NumDevices()), nil
+	return e, fmt.Sprintf("%s/%d", target, e.NumDevices()), nil
 }
 
 type (
@@ -96,7 +100,7 @@ func Serve(build func(e *xla.Engine, source []byte) error) bool {
 // in it ends its process, and libtpu compiles for one topology in a process. What was compiled before comes from the store,
 // which may be nil.
 //
-// The error matches [child.ErrLimit] for a compilation that took too long, [xla.ErrNoPlugin] where libtpu or the engine is not
+// The error matches [child.ErrLimit] for a compilation that took too long, [xla.ErrNoPlugin] where the compiler is not
 // installed, and is a [*child.Error] where the compiler ended its process.
 func InChild(ctx context.Context, r Request, store *programs.Store, limit time.Duration) (*Compilation, *Plan, error) {
 	target, err := r.Target()

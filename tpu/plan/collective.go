@@ -19,6 +19,10 @@ type Collective struct {
 	// exchange at no cost. With c chips, b bytes of a chip and the bandwidth w of all links of a chip each way:
 	// all-reduce 2(c-1)/c b/w, all-gather and reduce-scatter (c-1)/c b/w, all-to-all the longer of (c-1)/c b/w and half
 	// of each half's data over the links across the middle of the longest axis (no wrap-around), anything else b/w.
+	//
+	// With n GPUs, each with the bandwidth w to all others of its host: all-reduce 2(n-1)/n b/w, all-gather, reduce-scatter and
+	// all-to-all (n-1)/n b/w, anything else b/w. Over several hosts the network among them may take longer: what a host
+	// exchanges with the others goes through the network of all its GPUs, an all-to-all's through that of each.
 	Seconds float64 `json:"seconds"`
 }
 
@@ -66,6 +70,9 @@ func describe(groups [][]int64, devices int) string {
 
 // exchange is the time of a collective after which a device has so many bytes: see Collective.Seconds.
 func (t Target) exchange(op string, bytes int64) float64 {
+	if t.GPUs {
+		return t.switched(op, float64(bytes))
+	}
 	c := float64(t.chips())
 	if t.Link == 0 || c == 1 {
 		return 0
@@ -83,4 +90,26 @@ func (t Target) exchange(op string, bytes int64) float64 {
 		return max((c-1)/c*b/out, across)
 	}
 	return b / out
+}
+
+// switched is the time of an exchange among GPUs.
+func (t Target) switched(op string, b float64) float64 {
+	n, hosts := float64(t.Devices), float64(t.Hosts)
+	if n == 1 || t.Switch == 0 || hosts > 1 && t.Network == 0 {
+		return 0
+	}
+	inside, outside := 1.0, 1.0 // how often b goes over the bandwidth of a GPU
+	each := n / hosts
+	switch op {
+	case "all-reduce":
+		inside, outside = 2*(n-1)/n, 2*(hosts-1)/hosts/each
+	case "all-gather", "reduce-scatter":
+		inside, outside = (n-1)/n, (hosts-1)/hosts/each
+	case "all-to-all":
+		inside, outside = (n-1)/n, (n-each)/n
+	}
+	if hosts == 1 {
+		return inside * b / t.Switch
+	}
+	return max(inside*b/t.Switch, outside*b/t.Network)
 }

@@ -18,15 +18,16 @@ import (
 
 // A Compilation is what a compiler made of a program for one device of a target. Bytes and flops are a device's.
 type Compilation struct {
-	Target   string             `json:"target"`   // what it was compiled for, as given
-	Compiler string             `json:"compiler"` // xla.Engine.PluginVersion
-	Devices  int                `json:"devices"`
-	Marked   int                `json:"marked"` // donated arguments
-	Made     time.Time          `json:"made"`
-	Seconds  float64            `json:"seconds"` // that the compiler took
-	Failure  string             `json:"failure"` // why the program does not fit the device's memory, "" if it does
-	Memory   xla.Memory         `json:"memory"`  // zero where the compiler failed, as are the next two
-	Cost     map[string]float64 `json:"cost"`
+	Target   string     `json:"target"`   // what it was compiled for, as given
+	Compiler string     `json:"compiler"` // xla.Engine.PluginVersion
+	Devices  int        `json:"devices"`
+	Marked   int        `json:"marked"` // donated arguments
+	Made     time.Time  `json:"made"`
+	Seconds  float64    `json:"seconds"` // that the compiler took
+	Failure  string     `json:"failure"` // why the program does not fit the device's memory, "" if it does
+	Memory   xla.Memory `json:"memory"`  // zero where the compiler failed, as are the next two
+	// Cost is the compiler's own analysis, nil where it has none: for GPUs.
+	Cost map[string]float64 `json:"cost"`
 	// Optimized is the serialized program after the compiler, in the format Format (see hlo.Read).
 	Optimized []byte `json:"optimized"`
 	Format    string `json:"format"`
@@ -179,8 +180,9 @@ func (c *Compilation) read(p *xla.Program) (err error) {
 	if c.Memory, err = p.Memory(); err != nil {
 		return err
 	}
-	if c.Cost, err = p.Cost(); err != nil {
-		return err
+	var failed *xla.Error
+	if c.Cost, err = p.Cost(); err != nil && !(errors.As(err, &failed) && failed.Code == xla.Unimplemented) {
+		return err // the CUDA plugin has no cost analysis, see timeOf
 	}
 	c.Format, c.Optimized, err = p.Serialized()
 	return err

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"path"
 	"strings"
 
@@ -33,6 +34,10 @@ type Plan struct {
 	Values     int          `json:"temporaries_count"`       // how many there are at that moment
 	Collective []Collective `json:"collectives"`
 	Time       Time         `json:"time"`
+	// Kernels is what GPUs run, nil for other targets.
+	Kernels *Kernels `json:"kernels,omitempty"`
+	// Recomputed is how many operations the compiler itself has run again so as to keep less in memory.
+	Recomputed int `json:"recomputed"`
 	// CompileSeconds and HostBytes are what compiling took, Stored says that it was done earlier.
 	CompileSeconds float64 `json:"compile_seconds"`
 	HostBytes      int64   `json:"compile_host_bytes"`
@@ -58,7 +63,8 @@ type Time struct {
 	Compute      float64 `json:"compute_seconds"`
 	Memory       float64 `json:"memory_seconds"`
 	Interconnect float64 `json:"interconnect_seconds"`
-	// Step is the longest of the three, and Bound its name; 0 and "" where the target's figures are not known.
+	// Step is the longest of the three, and Bound its name; 0 and "" where the target's figures are not known. GPUs run a
+	// kernel after the other: there, Step is Kernels.Seconds, or the exchanges if they take longer.
 	Step  float64 `json:"step_seconds"`
 	Bound string  `json:"bound"`
 	// Efficiency is what is left of the devices' speed if no exchange hides behind the rest: 1 for none.
@@ -82,8 +88,15 @@ func Of(c *Compilation, t Target, program Program) (*Plan, error) {
 		Program: program, Target: t, Compiler: c.Compiler, Fits: c.Fits(), Memory: c.Memory, Donated: c.Marked,
 		CompileSeconds: c.Seconds, HostBytes: c.HostBytes, Stored: c.Stored,
 	}
-	if !p.Fits {
+	switch {
+	case !p.Fits:
 		p.Failure = readFailure(c.Failure, c.Program)
+	case t.GPUs && c.Memory.Peak > t.Usable: // the CUDA plugin compiles it all the same
+		p.Fits = false
+		p.Failure = &Failure{
+			Needed: c.Memory.Peak, Available: t.Usable, State: stateBytes(c.Program),
+			Text: fmt.Sprintf("the program takes %d bytes of a GPU, %d may be used", c.Memory.Peak, t.Usable),
+		}
 	}
 	if !c.Compiled() {
 		return p, nil
@@ -100,7 +113,15 @@ func Of(c *Compilation, t Target, program Program) (*Plan, error) {
 		p.Largest = append(p.Largest, b)
 	}
 	p.Collective = collectives(m, t)
-	p.Time = timeOf(c.Cost, p.Collective, t, program.Batch)
+	cost := c.Cost
+	if cost == nil {
+		counted := m.Cost()
+		cost = map[string]float64{"flops": counted.Flops, "bytes accessed": counted.Bytes}
+	}
+	p.Time = timeOf(cost, p.Collective, t, program.Batch)
+	if t.GPUs {
+		p.readKernels(m)
+	}
 	return p, nil
 }
 

@@ -15,6 +15,13 @@ import (
 func TestExchange(t *testing.T) {
 	v3 := TPU(topology(t, "v3-8"), 0)
 	v5e := TPU(topology(t, "v5e-64"), 0)
+	gpus := func(name string) Target {
+		found, err := Lookup(name, 0, "bfloat16", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
 	for _, test := range []struct {
 		name   string
 		target Target
@@ -28,6 +35,13 @@ func TestExchange(t *testing.T) {
 		{"all-to-all, large", v5e, "all-to-all", 6e6, 32 * 6e6 / 2 / (8 * 50e9)},    // half of 32 chips' data over 8 links
 		{"all-reduce, large", v5e, "all-reduce", 95e6, 2 * 63. / 64 * 95e6 / 200e9}, // four links a chip
 		{"permute", v5e, "collective-permute", 1e6, 1e6 / 200e9},
+		{"all-reduce, NVLink", gpus("h100x8"), "all-reduce", 95e6, 2 * 7. / 8 * 95e6 / 450e9},
+		{"all-gather, PCIe", gpus("l4x4"), "all-gather", 131072, 3. / 4 * 131072 / 32e9},
+		{"all-to-all, NVLink", gpus("h100x8"), "all-to-all", 6e6, 7. / 8 * 6e6 / 450e9},
+		{"all-reduce, two hosts", gpus("h100x8x2"), "all-reduce", 95e6, 2 * 15. / 16 * 95e6 / 450e9}, // the hosts' exchange takes 50 / 8 of that bandwidth, and half the bytes
+		{"all-to-all, two hosts", gpus("h100x8x2"), "all-to-all", 6e6, 8. / 16 * 6e6 / 50e9},         // half of it crosses, through each GPU's own network
+		{"two hosts, network unknown", gpus("l4x4x2"), "all-reduce", 1e9, 0},
+		{"one GPU", gpus("h100"), "all-reduce", 1e9, 0},
 		{"unknown machine", Engine("cpu", 8), "all-reduce", 1e9, 0},
 	} {
 		if got := test.target.exchange(test.op, test.bytes); math.Abs(got-test.want) > 1e-12 {
@@ -264,5 +278,42 @@ func TestCheapest(t *testing.T) {
 	}
 	if Cheapest(plans[:1]) != nil {
 		t.Error("something that does not fit is the cheapest")
+	}
+}
+
+// One name stands for TPUs or GPUs; what is wrong with it is said in the words of both.
+func TestLookup(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		devices   int
+		precision string
+		fraction  float64
+		want      Target
+	}{
+		{"v3-8", 4, "float32", 0, Target{Name: "v3-8", Devices: 4, Usable: 1548 << 30 / 100, Flops: 61.5e12}},
+		{"h100x8", 0, "bfloat16", 0, Target{Name: "h100x8", Devices: 8, Usable: 84942979072 * 3 / 4, Flops: 989.4e12, Hosts: 1}},
+		{"h100x8", 4, "tf32", 0.5, Target{Name: "h100x8", Devices: 4, Usable: 84942979072 / 2, Flops: 494.7e12, Hosts: 1}},
+		{"h100x8x4", 0, "float32", 0, Target{Name: "h100x8x4", Devices: 32, Usable: 84942979072 * 3 / 4, Flops: 66.9e12, Hosts: 4}},
+		{"t4", 0, "bfloat16", 0, Target{Name: "t4", Devices: 1, Usable: 11838003609, Flops: 8.1e12, Hosts: 1}}, // it has no bfloat16
+	} {
+		got, err := Lookup(test.name, test.devices, test.precision, test.fraction)
+		if err != nil || got.Name != test.want.Name || got.Devices != test.want.Devices || got.Usable != test.want.Usable || got.Flops != test.want.Flops || got.Hosts != test.want.Hosts {
+			t.Errorf("%s: got %+v, %v, want %+v", test.name, got, err, test.want)
+		}
+	}
+	for _, test := range []struct {
+		name     string
+		devices  int
+		fraction float64
+		want     string
+	}{
+		{"v3-9", 0, 0, "v3-8"},
+		{"h1000", 0, 0, "rtx4090"},
+		{"h100x8", 9, 0, "9 devices"},
+		{"v3-8", 0, 0.5, "for GPUs"},
+	} {
+		if got, err := Lookup(test.name, test.devices, "float32", test.fraction); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %+v, %v, want %q", test.name, got, err, test.want)
+		}
 	}
 }

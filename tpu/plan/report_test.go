@@ -11,15 +11,21 @@ import (
 	"testing"
 
 	"github.com/mocotpu/mocotpu/tpu"
+	"github.com/mocotpu/mocotpu/tpu/nvidia"
 )
 
 var update = flag.Bool("update", false, "write the golden reports anew")
 
 // recorded is a compilation of the preset glyphs-go with batch 192 for v3-8, from the store of
 // `mocotpu compile --preset=glyphs-go --batch=192 --topology=v3-8`; of its program only the signature is left.
-func recorded(t *testing.T) *Compilation {
+func recorded(t *testing.T) *Compilation { return load(t, "testdata/v3-8.json.gz") }
+
+// recordedGPU is the same for h100x8, with --precision=bfloat16.
+func recordedGPU(t *testing.T) *Compilation { return load(t, "testdata/h100x8.json.gz") }
+
+func load(t *testing.T, path string) *Compilation {
 	t.Helper()
-	f, err := os.Open("testdata/v3-8.json.gz")
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +102,22 @@ func TestReports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	half := glyphs
+	half.Precision = "bfloat16"
+	h100, err := nvidia.Lookup("h100x8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gpu, err := Of(recordedGPU(t), GPU(h100, 0, half.Precision, 0), half)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tiny := GPU(h100, 0, half.Precision, 0)
+	tiny.Name, tiny.Usable = "h100x8 with 1 MiB", 1<<20
+	unfitGPU, err := Of(recordedGPU(t), tiny, half)
+	if err != nil || unfitGPU.Fits {
+		t.Fatalf("in 1 MiB: %v, fits", err)
+	}
 	exhausted := recorded(t)
 	exhausted.Failure, exhausted.Seconds = "Out of memory while trying to allocate 21474836480 bytes.", 0
 	ran, err := Of(exhausted, Engine("cuda", 8), glyphs)
@@ -103,11 +125,13 @@ func TestReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, write := range map[string]func(*bytes.Buffer) error{
-		"fits.txt":  func(b *bytes.Buffer) error { return fits.WriteText(b, flags) },
-		"unfit.txt": func(b *bytes.Buffer) error { return unfit.WriteText(b, flags) },
-		"ran.txt":   func(b *bytes.Buffer) error { return ran.WriteText(b, flags) },
-		"local.txt": func(b *bytes.Buffer) error { return local.WriteText(b, flags) },
-		"table.txt": func(b *bytes.Buffer) error { return WriteTable(b, []*Plan{fits, unfit, local}) },
+		"gpu.txt":       func(b *bytes.Buffer) error { return gpu.WriteText(b, flags) },
+		"unfit-gpu.txt": func(b *bytes.Buffer) error { return unfitGPU.WriteText(b, flags) },
+		"fits.txt":      func(b *bytes.Buffer) error { return fits.WriteText(b, flags) },
+		"unfit.txt":     func(b *bytes.Buffer) error { return unfit.WriteText(b, flags) },
+		"ran.txt":       func(b *bytes.Buffer) error { return ran.WriteText(b, flags) },
+		"local.txt":     func(b *bytes.Buffer) error { return local.WriteText(b, flags) },
+		"table.txt":     func(b *bytes.Buffer) error { return WriteTable(b, []*Plan{fits, unfit, local, gpu, unfitGPU}) },
 		"fits.json": func(b *bytes.Buffer) error {
 			e := json.NewEncoder(b)
 			e.SetIndent("", "  ")

@@ -1,7 +1,10 @@
 package plan
 
 import (
+	"fmt"
+
 	"github.com/mocotpu/mocotpu/tpu"
+	"github.com/mocotpu/mocotpu/tpu/nvidia"
 )
 
 // A Target is the machine that a program is compiled for. Figures are of one device, 0 where they are not known.
@@ -10,7 +13,8 @@ type Target struct {
 	Devices int    `json:"devices"` // that the program is split over
 	// Usable is the memory that a program may fill, in bytes.
 	Usable int64 `json:"usable_bytes"`
-	// Flops and Bandwidth are the peaks of arithmetic (bfloat16, operations a second) and memory (bytes a second).
+	// Flops and Bandwidth are the peaks of arithmetic (operations a second; bfloat16 on a TPU, in the program's precision on a
+	// GPU) and memory (bytes a second).
 	Flops     float64 `json:"peak_flops"`
 	Bandwidth float64 `json:"peak_bandwidth"`
 	// Grid is the chips along each axis of the network, PerChip the devices of a chip, Link the bytes a second over a
@@ -18,6 +22,12 @@ type Target struct {
 	Grid    []int   `json:"grid"`
 	PerChip int     `json:"devices_per_chip"`
 	Link    float64 `json:"link_bandwidth"`
+	// GPUs says that devices are GPUs, Hosts of them alike. Switch is the bytes a second that a device has, each way, to all
+	// others of its host, Network to those of other hosts.
+	GPUs    bool    `json:"gpus"`
+	Hosts   int     `json:"hosts"`
+	Switch  float64 `json:"switch_bandwidth"`
+	Network float64 `json:"network_bandwidth"`
 	// Source of the figures.
 	Source string `json:"source"`
 }
@@ -36,6 +46,65 @@ func TPU(t tpu.Topology, devices int) Target {
 		Name: t.Name, Devices: devices, Usable: c.Usable, Flops: c.Flops, Bandwidth: c.Bandwidth,
 		Grid: grid, PerChip: c.Devices, Link: c.Link, Source: c.Source,
 	}
+}
+
+// GPU is the target that is the first of some GPUs, 0 devices for all, which convolve in a precision ("float32", "tf32" or
+// "bfloat16") and of whose memory the engine takes a part, 0 for XLA's default. GPUs without NVLink exchange over PCIe.
+func GPU(g nvidia.GPUs, devices int, precision string, memoryFraction float64) Target {
+	if devices == 0 {
+		devices = g.Devices()
+	}
+	c := g.Chip
+	t := Target{
+		Name: g.Name, Devices: devices, Usable: c.Usable(memoryFraction), Flops: c.Peak(precision), Bandwidth: c.Bandwidth, PerChip: 1,
+		GPUs: true, Hosts: (devices + g.Each - 1) / g.Each, Switch: c.NVLink, Network: c.Network, Source: c.Source,
+	}
+	if t.Switch == 0 {
+		t.Switch = c.PCIe
+	}
+	return t
+}
+
+// A place is what a name says can be compiled for: TPUs, or GPUs.
+type place struct {
+	tpus tpu.Topology
+	gpus *nvidia.GPUs // nil for TPUs
+}
+
+// lookup finds a slice of TPUs as [tpu.Lookup] takes it, or GPUs as [nvidia.Lookup] does. The error matches [tpu.ErrUnknown].
+func lookup(name string) (place, error) {
+	g, unknown := nvidia.Lookup(name)
+	if unknown == nil {
+		return place{gpus: &g}, nil
+	}
+	t, err := tpu.Lookup(name)
+	if err != nil {
+		return place{}, fmt.Errorf("%w\n%w", err, unknown)
+	}
+	return place{tpus: t}, nil
+}
+
+// Lookup is the target of a name, of which a program uses the first devices, 0 for all: a slice of TPUs, as [tpu.Lookup]
+// takes it, or GPUs, as [nvidia.Lookup] does; for what else it takes see [GPU]. The error for a name that neither knows
+// matches [tpu.ErrUnknown].
+func Lookup(name string, devices int, precision string, memoryFraction float64) (Target, error) {
+	p, err := lookup(name)
+	if err != nil {
+		return Target{}, err
+	}
+	all := p.tpus.Devices()
+	if p.gpus != nil {
+		all = p.gpus.Devices()
+	}
+	switch {
+	case devices > all:
+		return Target{}, fmt.Errorf("plan: %d devices are asked for, %s has %d", devices, name, all)
+	case p.gpus != nil:
+		return GPU(*p.gpus, devices, precision, memoryFraction), nil
+	case memoryFraction != 0:
+		return Target{}, fmt.Errorf("plan: a part of the memory is asked for, which is for GPUs, not for %s", name)
+	}
+	return TPU(p.tpus, devices), nil
 }
 
 // Engine is the target that is an engine of this machine, about which nothing is known but the devices.
@@ -66,4 +135,19 @@ func (t Target) longest() int {
 		n = max(n, d)
 	}
 	return n
+}
+
+// network says in words what devices exchange over.
+func (t Target) network() string {
+	if !t.GPUs {
+		return fmt.Sprintf("%d x %.4g GB/s a chip", t.links(), t.Link/1e9)
+	}
+	text := fmt.Sprintf("%.4g GB/s a GPU", t.Switch/1e9)
+	switch {
+	case t.Hosts > 1 && t.Network == 0:
+		text += ", and a network among hosts that is not known"
+	case t.Hosts > 1:
+		text += fmt.Sprintf(", %.4g GB/s among hosts", t.Network/1e9)
+	}
+	return text
 }

@@ -23,6 +23,7 @@ func (p *Plan) WriteText(w io.Writer, say Say) error {
 		p.writeLargest(&b)
 		p.writeCollectives(&b)
 		p.writeTime(&b)
+		p.writeKernels(&b)
 	} else {
 		p.writeFailure(&b, say)
 	}
@@ -77,12 +78,23 @@ func (p *Plan) writeMemory(b *strings.Builder) {
 		{"of them aliased", inMiB(m.Aliased), fmt.Sprintf("%s hold their new values where the old ones were", count(p.Donated, "donated argument"))},
 		{"temporaries", inMiB(m.Temporaries)},
 		{"program", inMiB(m.Code)},
-		{"peak", inMiB(m.Peak)},
+		{"peak", inMiB(m.Peak), p.peakNote()},
 	})
+	if p.Recomputed > 0 {
+		fmt.Fprintf(b, "  the compiler runs %s again so as to keep less in memory\n", count(p.Recomputed, "operation"))
+	}
 	if usable := p.Target.Usable; usable > 0 && p.Fits {
 		fmt.Fprintf(b, "  fits: %s %.0f %% of the %.0f MiB that a program may use\n", bar(m.Peak, usable), 100*float64(m.Peak)/float64(usable),
 			float64(usable)/mib)
 	}
+}
+
+// peakNote says what the peak leaves out.
+func (p *Plan) peakNote() string {
+	if !p.Target.GPUs {
+		return ""
+	}
+	return "at least: without a GPU nothing is timed, and cuDNN's algorithms and their scratch memory stay open"
 }
 
 // bar draws part of whole.
@@ -146,15 +158,21 @@ func (p *Plan) writeTime(b *strings.Builder) {
 	columns(b, [][]string{
 		{"compute", fmt.Sprintf(">%.4g GFLOP", t.Flops/1e9), fmt.Sprintf("at %.4g TFLOP/s", p.Target.Flops/1e12), milliseconds(t.Compute) + " ms", mark(BoundCompute)},
 		{"memory", fmt.Sprintf(">%.4g GB", t.Bytes/1e9), fmt.Sprintf("at %.4g GB/s", p.Target.Bandwidth/1e9), milliseconds(t.Memory) + " ms", mark(BoundMemory)},
-		{"interconnect", "", fmt.Sprintf("%d x %.4g GB/s a chip", p.Target.links(), p.Target.Link/1e9), milliseconds(t.Interconnect) + " ms", mark(BoundInterconnect)},
+		{"interconnect", "", p.Target.network(), milliseconds(t.Interconnect) + " ms", mark(BoundInterconnect)},
 	})
-	fmt.Fprintf(b, "  ideal: %.1f ms, %.0f img/s; %.1f %% of that if no exchange hides behind computing\n", 1e3*t.Step, t.ImagesPerSecond, 100*t.Efficiency)
+	each, digits := "", 1
+	if p.Target.GPUs {
+		each, digits = " kernel by kernel", 2
+	}
+	fmt.Fprintf(b, "  ideal%s: %.*f ms, %.0f img/s; %.1f %% of that if no exchange hides behind computing\n", each, digits, 1e3*t.Step, t.ImagesPerSecond, 100*t.Efficiency)
 	fmt.Fprintf(b, "  peaks: %s\n", p.Target.Source)
 }
 
 func (p *Plan) writeFailure(b *strings.Builder, say Say) {
 	f, ran, what := p.Failure, p.Memory != xla.Memory{}, "would make it fit (estimates; "+say.one(Change{Setting: settingFit})+" compiles them)"
-	if ran {
+	if ran && p.Target.GPUs {
+		fmt.Fprint(b, "\nDOES NOT FIT: the compiler laid the program out, and it takes more of a GPU's memory than the engine does\n")
+	} else if ran {
 		fmt.Fprint(b, "\nDOES NOT FIT: the compiler laid the program out, and a device had too little memory left to run it\n")
 		what = "takes less (estimates)"
 	} else {

@@ -80,6 +80,7 @@ func FuzzRead(f *testing.F) {
 func readAll(m *Module) {
 	m.Collectives()
 	m.Temporaries()
+	m.Cost()
 	_ = m.WriteText(io.Discard)
 	for _, c := range m.Computations {
 		for _, i := range c.Instructions {

@@ -28,6 +28,9 @@ type Instruction struct {
 	Parameter    int64   // a parameter's number
 	TupleIndex   int64   // of get-tuple-element
 	Target       string  // what a custom-call calls
+	FusionKind   string  // of a fusion: "kLoop", "kInput", "kCustom", ...
+	Contracting  []int64 // of a dot: the axes of the first operand that are summed over
+	Config       []byte  // what the backend has to know of the instruction; XLA's GPU and CPU compilers write JSON
 	Channel      int64   // of a collective, 0 if it has none
 	Groups       [][]int64
 	Window       []WindowDim // of a convolution or reduce-window

@@ -108,6 +108,7 @@ func (r *reader) instruction(p *hlopb.HloInstructionProto) (*Instruction, error)
 		ID: p.GetId(), Name: p.GetName(), Opcode: p.GetOpcode(), Shape: shape,
 		Operands: p.GetOperandIds(), Called: p.GetCalledComputationIds(), OpName: p.GetMetadata().GetOpName(),
 		Parameter: p.GetParameterNumber(), TupleIndex: p.GetTupleIndex(), Target: p.GetCustomCallTarget(),
+		FusionKind: p.GetFusionKind(), Contracting: p.GetDotDimensionNumbers().GetLhsContractingDimensions(), Config: p.GetBackendConfig(),
 		Channel: p.GetChannelId(), Groups: groups,
 		Window: readWindow(p.GetWindow()), Conv: readConvDims(p.GetConvolutionDimensionNumbers()),
 		FeatureGroup: max(1, p.GetFeatureGroupCount()), BatchGroup: max(1, p.GetBatchGroupCount()),

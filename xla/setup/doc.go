@@ -20,6 +20,7 @@
 //     checksum, so that the file that came is recorded, checked for the entry point and loaded once.
 //   - cuda: JAX's plugin and NVIDIA's libraries, laid out as in Python's site-packages, where the plugin's own search
 //     path finds them and ptxas: no environment variable is needed. libcuda.so.1 comes with NVIDIA's driver.
+//     To compile only (Options.CompileOnly) it takes the plugin, ptxas and libdevice: 247 MB, and no driver.
 //   - tpu: libtpu.
 //
 // # Errors

@@ -12,7 +12,7 @@ import (
 // Row is what Doctor found for one engine.
 type Row struct {
 	Engine  string
-	Status  string // found, missing, idle: found, but the machine has no such device, or broken: it could not be opened
+	Status  string // found, missing, idle: found, but the machine has no such device, compiles: installed to compile only, or broken: it could not be opened
 	Version string
 	Devices string // "" where they were not counted
 	Get     string // how to get it, or what is wrong with it; "" where there is nothing to do
@@ -39,6 +39,8 @@ func Doctor(probe Probe) []Row {
 		row := Row{Engine: engine}
 		p, err := Find(engine)
 		switch {
+		case err == nil && p.CompileOnly:
+			row.Status, row.Version, row.Get = "compiles", p.Version, "mocotpu setup "+engine+" (installed to compile only)"
 		case err == nil:
 			row.Status, row.Version = "found", p.Version
 			if row.Version == "" {

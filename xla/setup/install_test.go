@@ -281,3 +281,45 @@ func TestUnknownEngine(t *testing.T) {
 		t.Errorf("Find: got %v, want an error that is not ErrNotInstalled", err)
 	}
 }
+
+// To compile only, three of cuda's wheels are enough; the whole engine takes their place, and then is left alone.
+func TestInstallCompileOnly(t *testing.T) {
+	root, bin := sandbox(t)
+	index := t.TempDir()
+	set(t, &cudaWheels, []wheel{
+		fakeWheel(t, index, "jax-cuda13-pjrt", "1.0", map[string][]byte{"jax_plugins/xla_cuda13/xla_cuda_plugin.so": sharedLibrary(t, "GetPjrtApi")}),
+		fakeWheel(t, index, "nvidia-cublas", "2.0", map[string][]byte{"nvidia/cu13/lib/libcublas.so.13": []byte("library")}),
+		fakeWheel(t, index, "nvidia-cuda-nvcc", "3.0", map[string][]byte{"nvidia/cu13/bin/ptxas": []byte("program"), "nvidia/cu13/bin/nvcc": []byte("no")}),
+		fakeWheel(t, index, "nvidia-nvvm", "3.0", map[string][]byte{"nvidia/cu13/nvvm/libdevice/libdevice.10.bc": []byte("code")}),
+	})
+	python := &fakePython{index: index}
+	python.install(t, bin)
+	p, err := Install(t.Context(), "cuda", Options{CompileOnly: true})
+	if err != nil || !p.CompileOnly || p.Version != "jax-cuda13-pjrt-1.0" {
+		t.Fatalf("got %+v, %v", p, err)
+	}
+	want := []string{"installed.json", "nvidia/cu13/bin/ptxas", "nvidia/cu13/nvvm/libdevice/libdevice.10.bc", cudaPath}
+	if got := files(t, filepath.Join(root, "plugins", "cuda")); !slices.Equal(got, want) {
+		t.Errorf("installed %v, want %v", got, want)
+	}
+	for _, row := range Doctor(nil) {
+		if row.Engine == "cuda" && (row.Status != "compiles" || row.Usable() || row.Get != "mocotpu setup cuda (installed to compile only)") {
+			t.Errorf("doctor: %+v", row)
+		}
+	}
+	calls := len(python.calls(t))
+	if again, err := Install(t.Context(), "cuda", Options{CompileOnly: true}); err != nil || again != p || len(python.calls(t)) != calls {
+		t.Errorf("second Install: got %+v, %v", again, err)
+	}
+	for _, only := range []bool{false, true} {
+		whole, err := Install(t.Context(), "cuda", Options{CompileOnly: only})
+		if _, missing := os.Stat(filepath.Join(root, "plugins", "cuda", "nvidia/cu13/lib/libcublas.so.13")); err != nil || whole.CompileOnly || missing != nil {
+			t.Errorf("to compile only %t: got %+v, %v, %v", only, whole, err, missing)
+		}
+	}
+	for _, engine := range []string{"cpu", "tpu"} {
+		if _, err := Install(t.Context(), engine, Options{CompileOnly: true}); err == nil || !strings.Contains(err.Error(), "is for cuda") {
+			t.Errorf("%s: got %v", engine, err)
+		}
+	}
+}

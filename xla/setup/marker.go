@@ -8,16 +8,19 @@ import (
 	"path/filepath"
 
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 const markerFile = "installed.json"
 
 // marker is what installed.json says.
 type marker struct {
-	Version string            `json:"version"` // of the plugin, for people
-	Recipe  string            `json:"recipe"`  // changes when Install would install something else
-	Path    string            `json:"path"`    // relative to the marker's folder, or absolute for Options.Plugin
-	Files   map[string]string `json:"files"`   // what it was made of: file name to SHA-256
+	Version string `json:"version"` // of the plugin, for people
+	Recipe  string `json:"recipe"`  // changes when Install would install something else
+	Path    string `json:"path"`    // relative to the marker's folder, or absolute for Options.Plugin
+	// CompileOnly says that the plugin's libraries are missing.
+	CompileOnly bool              `json:"compile_only"`
+	Files       map[string]string `json:"files"` // what it was made of: file name to SHA-256
 }
 
 // installed returns what Install installed; ok is false where there is nothing, or (with an error) nothing that works.
@@ -45,13 +48,16 @@ func (m marker) plugin(engine, dir string) Plugin {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(dir, path)
 	}
-	return Plugin{Engine: engine, Path: path, Version: m.Version, Dir: filepath.Dir(path)}
+	return Plugin{Engine: engine, Path: path, Version: m.Version, CompileOnly: m.CompileOnly, Dir: filepath.Dir(path)}
 }
+
+// maxMarker bounds a marker, which has a few hundred bytes.
+const maxMarker = 1 << 20
 
 func readMarker(dir string) (marker, error) {
 	var m marker
 	path := filepath.Join(dir, markerFile)
-	text, err := os.ReadFile(path)
+	text, err := regular.ReadFile(path, maxMarker)
 	if err != nil {
 		return m, err
 	}

@@ -23,6 +23,8 @@ type Plugin struct {
 	Path    string // the plugin's file, absolute
 	Version string // what was installed; "" for a plugin that was found elsewhere
 	Dir     string // the folder of Path
+	// CompileOnly says that it compiles for devices that need not be there and runs nothing, see Options.CompileOnly.
+	CompileOnly bool
 }
 
 // Root returns the folder under which everything is installed: $MOCOTPU_HOME, else $XDG_DATA_HOME/mocotpu, else

@@ -16,11 +16,13 @@ import (
 const userRecipe = "user"
 
 // waysOf returns the ways to get an engine's plugin, the preferred one first.
-func waysOf(engine string) []way {
-	switch engine {
-	case "cpu":
+func waysOf(engine string, compileOnly bool) []way {
+	switch {
+	case engine == "cpu":
 		return []way{builtCPU(tensorflowWheel, onednnWheel), prebuiltCPU(prebuiltURL)}
-	case "cuda":
+	case compileOnly:
+		return []way{cudaCompiler(cudaWheels)}
+	case engine == "cuda":
 		return []way{unpackedWheels(cudaWheels, cudaPath, keepCUDA)}
 	default:
 		return []way{unpackedWheels(tpuWheels, tpuPath, keepTPU)}
@@ -146,6 +148,32 @@ func keepCUDA(name string) string {
 		return ""
 	}
 	return name
+}
+
+// compilerBytes is what keepCompiler keeps of the wheels.
+const compilerBytes = 480_000_000
+
+// cudaCompiler unpacks what compiling for GPUs takes, and no library that running needs.
+func cudaCompiler(all []wheel) way {
+	var some []wheel
+	for _, w := range all {
+		if slices.Contains([]string{"jax-cuda13-pjrt", "nvidia-cuda-nvcc", "nvidia-nvvm"}, w.name) {
+			w.unpacked = compilerBytes / 3
+			some = append(some, w)
+		}
+	}
+	w := unpackedWheels(some, cudaPath, keepCompiler)
+	w.compileOnly = true
+	w.recipe += " compile only"
+	return w
+}
+
+// keepCompiler keeps the plugin, ptxas, nvlink and libdevice where the plugin looks for them.
+func keepCompiler(name string) string {
+	if keepCUDA(name) == cudaPath || slices.Contains([]string{"ptxas", "nvlink", "libdevice.10.bc"}, path.Base(name)) {
+		return keepCUDA(name)
+	}
+	return ""
 }
 
 const tpuPath = "pjrt_c_api_tpu_plugin.so"

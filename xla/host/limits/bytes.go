@@ -36,9 +36,6 @@ func Sum(numbers ...int64) int64 {
 
 // Text says bytes for people: "24.0 GiB".
 func Text(bytes int64) string {
-	if bytes == math.MaxInt64 {
-		return "more than 8 EiB"
-	}
 	value, unit := float64(bytes), 0
 	for value >= 1024 && unit < 6 {
 		value /= 1024

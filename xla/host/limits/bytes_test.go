@@ -27,7 +27,7 @@ func TestArithmetic(t *testing.T) {
 		}
 	}
 	for bytes, want := range map[int64]string{
-		0: "0 bytes", 1023: "1023 bytes", 1024: "1.0 KiB", 24 << 30: "24.0 GiB", 5 << 50: "5.0 PiB", most - 1024: "8.0 EiB", most: "more than 8 EiB",
+		0: "0 bytes", 1023: "1023 bytes", 1024: "1.0 KiB", 24 << 30: "24.0 GiB", 5 << 50: "5.0 PiB", most - 1024: "8.0 EiB", most: "8.0 EiB",
 	} {
 		if got := Text(bytes); got != want {
 			t.Errorf("Text(%d) = %q, want %q", bytes, got, want)

@@ -498,14 +498,17 @@ type HloInstructionProto struct {
 	Shape                       *ShapeProto                  `protobuf:"bytes,3,opt,name=shape,proto3" json:"shape,omitempty"`
 	Metadata                    *OpMetadata                  `protobuf:"bytes,7,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	ParameterNumber             int64                        `protobuf:"varint,9,opt,name=parameter_number,json=parameterNumber,proto3" json:"parameter_number,omitempty"`
+	FusionKind                  string                       `protobuf:"bytes,11,opt,name=fusion_kind,json=fusionKind,proto3" json:"fusion_kind,omitempty"`
 	TupleIndex                  int64                        `protobuf:"varint,13,opt,name=tuple_index,json=tupleIndex,proto3" json:"tuple_index,omitempty"`
 	Window                      *Window                      `protobuf:"bytes,15,opt,name=window,proto3" json:"window,omitempty"`
 	ConvolutionDimensionNumbers *ConvolutionDimensionNumbers `protobuf:"bytes,16,opt,name=convolution_dimension_numbers,json=convolutionDimensionNumbers,proto3" json:"convolution_dimension_numbers,omitempty"`
 	ChannelId                   int64                        `protobuf:"varint,26,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
+	DotDimensionNumbers         *DotDimensionNumbers         `protobuf:"bytes,30,opt,name=dot_dimension_numbers,json=dotDimensionNumbers,proto3" json:"dot_dimension_numbers,omitempty"`
 	CustomCallTarget            string                       `protobuf:"bytes,28,opt,name=custom_call_target,json=customCallTarget,proto3" json:"custom_call_target,omitempty"`
 	Id                          int64                        `protobuf:"varint,35,opt,name=id,proto3" json:"id,omitempty"`
 	OperandIds                  []int64                      `protobuf:"varint,36,rep,packed,name=operand_ids,json=operandIds,proto3" json:"operand_ids,omitempty"`
 	CalledComputationIds        []int64                      `protobuf:"varint,38,rep,packed,name=called_computation_ids,json=calledComputationIds,proto3" json:"called_computation_ids,omitempty"`
+	BackendConfig               []byte                       `protobuf:"bytes,43,opt,name=backend_config,json=backendConfig,proto3" json:"backend_config,omitempty"`
 	FeatureGroupCount           int64                        `protobuf:"varint,50,opt,name=feature_group_count,json=featureGroupCount,proto3" json:"feature_group_count,omitempty"`
 	BatchGroupCount             int64                        `protobuf:"varint,58,opt,name=batch_group_count,json=batchGroupCount,proto3" json:"batch_group_count,omitempty"`
 	// At most one of these is there. XLA has the last three in a oneof; the first is how older programs wrote it.
@@ -582,6 +585,13 @@ func (x *HloInstructionProto) GetParameterNumber() int64 {
 	return 0
 }
 
+func (x *HloInstructionProto) GetFusionKind() string {
+	if x != nil {
+		return x.FusionKind
+	}
+	return ""
+}
+
 func (x *HloInstructionProto) GetTupleIndex() int64 {
 	if x != nil {
 		return x.TupleIndex
@@ -610,6 +620,13 @@ func (x *HloInstructionProto) GetChannelId() int64 {
 	return 0
 }
 
+func (x *HloInstructionProto) GetDotDimensionNumbers() *DotDimensionNumbers {
+	if x != nil {
+		return x.DotDimensionNumbers
+	}
+	return nil
+}
+
 func (x *HloInstructionProto) GetCustomCallTarget() string {
 	if x != nil {
 		return x.CustomCallTarget
@@ -634,6 +651,13 @@ func (x *HloInstructionProto) GetOperandIds() []int64 {
 func (x *HloInstructionProto) GetCalledComputationIds() []int64 {
 	if x != nil {
 		return x.CalledComputationIds
+	}
+	return nil
+}
+
+func (x *HloInstructionProto) GetBackendConfig() []byte {
+	if x != nil {
+		return x.BackendConfig
 	}
 	return nil
 }
@@ -1140,6 +1164,50 @@ func (x *ConvolutionDimensionNumbers) GetOutputSpatialDimensions() []int64 {
 	return nil
 }
 
+type DotDimensionNumbers struct {
+	state                    protoimpl.MessageState `protogen:"open.v1"`
+	LhsContractingDimensions []int64                `protobuf:"varint,1,rep,packed,name=lhs_contracting_dimensions,json=lhsContractingDimensions,proto3" json:"lhs_contracting_dimensions,omitempty"`
+	unknownFields            protoimpl.UnknownFields
+	sizeCache                protoimpl.SizeCache
+}
+
+func (x *DotDimensionNumbers) Reset() {
+	*x = DotDimensionNumbers{}
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DotDimensionNumbers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DotDimensionNumbers) ProtoMessage() {}
+
+func (x *DotDimensionNumbers) ProtoReflect() protoreflect.Message {
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DotDimensionNumbers.ProtoReflect.Descriptor instead.
+func (*DotDimensionNumbers) Descriptor() ([]byte, []int) {
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DotDimensionNumbers) GetLhsContractingDimensions() []int64 {
+	if x != nil {
+		return x.LhsContractingDimensions
+	}
+	return nil
+}
+
 type ReplicaGroup struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ReplicaIds    []int64                `protobuf:"varint,1,rep,packed,name=replica_ids,json=replicaIds,proto3" json:"replica_ids,omitempty"`
@@ -1149,7 +1217,7 @@ type ReplicaGroup struct {
 
 func (x *ReplicaGroup) Reset() {
 	*x = ReplicaGroup{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[13]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1161,7 +1229,7 @@ func (x *ReplicaGroup) String() string {
 func (*ReplicaGroup) ProtoMessage() {}
 
 func (x *ReplicaGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[13]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1174,7 +1242,7 @@ func (x *ReplicaGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaGroup.ProtoReflect.Descriptor instead.
 func (*ReplicaGroup) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{13}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReplicaGroup) GetReplicaIds() []int64 {
@@ -1194,7 +1262,7 @@ type CollectiveDeviceListProto struct {
 
 func (x *CollectiveDeviceListProto) Reset() {
 	*x = CollectiveDeviceListProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[14]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1206,7 +1274,7 @@ func (x *CollectiveDeviceListProto) String() string {
 func (*CollectiveDeviceListProto) ProtoMessage() {}
 
 func (x *CollectiveDeviceListProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[14]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1219,7 +1287,7 @@ func (x *CollectiveDeviceListProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectiveDeviceListProto.ProtoReflect.Descriptor instead.
 func (*CollectiveDeviceListProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{14}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CollectiveDeviceListProto) GetReplicaGroups() []*ReplicaGroup {
@@ -1249,7 +1317,7 @@ type IotaReplicaGroupListProto struct {
 
 func (x *IotaReplicaGroupListProto) Reset() {
 	*x = IotaReplicaGroupListProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[15]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +1329,7 @@ func (x *IotaReplicaGroupListProto) String() string {
 func (*IotaReplicaGroupListProto) ProtoMessage() {}
 
 func (x *IotaReplicaGroupListProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[15]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +1342,7 @@ func (x *IotaReplicaGroupListProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IotaReplicaGroupListProto.ProtoReflect.Descriptor instead.
 func (*IotaReplicaGroupListProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{15}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *IotaReplicaGroupListProto) GetNumReplicaGroups() int64 {
@@ -1316,7 +1384,7 @@ type MeshAxesReplicaGroupListProto struct {
 
 func (x *MeshAxesReplicaGroupListProto) Reset() {
 	*x = MeshAxesReplicaGroupListProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[16]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1328,7 +1396,7 @@ func (x *MeshAxesReplicaGroupListProto) String() string {
 func (*MeshAxesReplicaGroupListProto) ProtoMessage() {}
 
 func (x *MeshAxesReplicaGroupListProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[16]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1341,7 +1409,7 @@ func (x *MeshAxesReplicaGroupListProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeshAxesReplicaGroupListProto.ProtoReflect.Descriptor instead.
 func (*MeshAxesReplicaGroupListProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{16}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MeshAxesReplicaGroupListProto) GetMesh() *MeshProto {
@@ -1368,7 +1436,7 @@ type MeshProto struct {
 
 func (x *MeshProto) Reset() {
 	*x = MeshProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[17]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1380,7 +1448,7 @@ func (x *MeshProto) String() string {
 func (*MeshProto) ProtoMessage() {}
 
 func (x *MeshProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[17]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1393,7 +1461,7 @@ func (x *MeshProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeshProto.ProtoReflect.Descriptor instead.
 func (*MeshProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{17}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MeshProto) GetAxes() []*MeshProto_MeshAxis {
@@ -1420,7 +1488,7 @@ type AxisRefProto struct {
 
 func (x *AxisRefProto) Reset() {
 	*x = AxisRefProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[18]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +1500,7 @@ func (x *AxisRefProto) String() string {
 func (*AxisRefProto) ProtoMessage() {}
 
 func (x *AxisRefProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[18]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1513,7 @@ func (x *AxisRefProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AxisRefProto.ProtoReflect.Descriptor instead.
 func (*AxisRefProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{18}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AxisRefProto) GetMeshAxisIndex() int64 {
@@ -1471,7 +1539,7 @@ type CompileOptionsProto struct {
 
 func (x *CompileOptionsProto) Reset() {
 	*x = CompileOptionsProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[19]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1483,7 +1551,7 @@ func (x *CompileOptionsProto) String() string {
 func (*CompileOptionsProto) ProtoMessage() {}
 
 func (x *CompileOptionsProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[19]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1496,7 +1564,7 @@ func (x *CompileOptionsProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompileOptionsProto.ProtoReflect.Descriptor instead.
 func (*CompileOptionsProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{19}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CompileOptionsProto) GetExecutableBuildOptions() *ExecutableBuildOptionsProto {
@@ -1516,7 +1584,7 @@ type ExecutableBuildOptionsProto struct {
 
 func (x *ExecutableBuildOptionsProto) Reset() {
 	*x = ExecutableBuildOptionsProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[20]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1596,7 @@ func (x *ExecutableBuildOptionsProto) String() string {
 func (*ExecutableBuildOptionsProto) ProtoMessage() {}
 
 func (x *ExecutableBuildOptionsProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[20]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1609,7 @@ func (x *ExecutableBuildOptionsProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecutableBuildOptionsProto.ProtoReflect.Descriptor instead.
 func (*ExecutableBuildOptionsProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{20}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ExecutableBuildOptionsProto) GetNumReplicas() int64 {
@@ -1567,7 +1635,7 @@ type HloScheduleProto_InstructionSequence struct {
 
 func (x *HloScheduleProto_InstructionSequence) Reset() {
 	*x = HloScheduleProto_InstructionSequence{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[21]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1579,7 +1647,7 @@ func (x *HloScheduleProto_InstructionSequence) String() string {
 func (*HloScheduleProto_InstructionSequence) ProtoMessage() {}
 
 func (x *HloScheduleProto_InstructionSequence) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[21]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1614,7 +1682,7 @@ type HloInputOutputAliasProto_AliasEntryProto struct {
 
 func (x *HloInputOutputAliasProto_AliasEntryProto) Reset() {
 	*x = HloInputOutputAliasProto_AliasEntryProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[23]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1626,7 +1694,7 @@ func (x *HloInputOutputAliasProto_AliasEntryProto) String() string {
 func (*HloInputOutputAliasProto_AliasEntryProto) ProtoMessage() {}
 
 func (x *HloInputOutputAliasProto_AliasEntryProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[23]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1679,7 +1747,7 @@ type MeshProto_MeshAxis struct {
 
 func (x *MeshProto_MeshAxis) Reset() {
 	*x = MeshProto_MeshAxis{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[24]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +1759,7 @@ func (x *MeshProto_MeshAxis) String() string {
 func (*MeshProto_MeshAxis) ProtoMessage() {}
 
 func (x *MeshProto_MeshAxis) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[24]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +1772,7 @@ func (x *MeshProto_MeshAxis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeshProto_MeshAxis.ProtoReflect.Descriptor instead.
 func (*MeshProto_MeshAxis) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{17, 0}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{18, 0}
 }
 
 func (x *MeshProto_MeshAxis) GetSize() int64 {
@@ -1724,7 +1792,7 @@ type AxisRefProto_SubAxis struct {
 
 func (x *AxisRefProto_SubAxis) Reset() {
 	*x = AxisRefProto_SubAxis{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[25]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1736,7 +1804,7 @@ func (x *AxisRefProto_SubAxis) String() string {
 func (*AxisRefProto_SubAxis) ProtoMessage() {}
 
 func (x *AxisRefProto_SubAxis) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[25]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1749,7 +1817,7 @@ func (x *AxisRefProto_SubAxis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AxisRefProto_SubAxis.ProtoReflect.Descriptor instead.
 func (*AxisRefProto_SubAxis) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{18, 0}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{19, 0}
 }
 
 func (x *AxisRefProto_SubAxis) GetPreSize() int64 {
@@ -1798,24 +1866,28 @@ const file_xla_internal_hlopb_hlo_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12D\n" +
 	"\finstructions\x18\x02 \x03(\v2 .mocotpu.hlo.HloInstructionProtoR\finstructions\x12\x0e\n" +
 	"\x02id\x18\x05 \x01(\x03R\x02id\x12\x17\n" +
-	"\aroot_id\x18\x06 \x01(\x03R\x06rootId\"\x8f\b\n" +
+	"\aroot_id\x18\x06 \x01(\x03R\x06rootId\"\xad\t\n" +
 	"\x13HloInstructionProto\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06opcode\x18\x02 \x01(\tR\x06opcode\x12-\n" +
 	"\x05shape\x18\x03 \x01(\v2\x17.mocotpu.hlo.ShapeProtoR\x05shape\x123\n" +
 	"\bmetadata\x18\a \x01(\v2\x17.mocotpu.hlo.OpMetadataR\bmetadata\x12)\n" +
 	"\x10parameter_number\x18\t \x01(\x03R\x0fparameterNumber\x12\x1f\n" +
+	"\vfusion_kind\x18\v \x01(\tR\n" +
+	"fusionKind\x12\x1f\n" +
 	"\vtuple_index\x18\r \x01(\x03R\n" +
 	"tupleIndex\x12+\n" +
 	"\x06window\x18\x0f \x01(\v2\x13.mocotpu.hlo.WindowR\x06window\x12l\n" +
 	"\x1dconvolution_dimension_numbers\x18\x10 \x01(\v2(.mocotpu.hlo.ConvolutionDimensionNumbersR\x1bconvolutionDimensionNumbers\x12\x1d\n" +
 	"\n" +
-	"channel_id\x18\x1a \x01(\x03R\tchannelId\x12,\n" +
+	"channel_id\x18\x1a \x01(\x03R\tchannelId\x12T\n" +
+	"\x15dot_dimension_numbers\x18\x1e \x01(\v2 .mocotpu.hlo.DotDimensionNumbersR\x13dotDimensionNumbers\x12,\n" +
 	"\x12custom_call_target\x18\x1c \x01(\tR\x10customCallTarget\x12\x0e\n" +
 	"\x02id\x18# \x01(\x03R\x02id\x12\x1f\n" +
 	"\voperand_ids\x18$ \x03(\x03R\n" +
 	"operandIds\x124\n" +
-	"\x16called_computation_ids\x18& \x03(\x03R\x14calledComputationIds\x12.\n" +
+	"\x16called_computation_ids\x18& \x03(\x03R\x14calledComputationIds\x12%\n" +
+	"\x0ebackend_config\x18+ \x01(\fR\rbackendConfig\x12.\n" +
 	"\x13feature_group_count\x182 \x01(\x03R\x11featureGroupCount\x12*\n" +
 	"\x11batch_group_count\x18: \x01(\x03R\x0fbatchGroupCount\x12@\n" +
 	"\x0ereplica_groups\x181 \x03(\v2\x19.mocotpu.hlo.ReplicaGroupR\rreplicaGroups\x12\\\n" +
@@ -1864,7 +1936,9 @@ const file_xla_internal_hlopb_hlo_proto_rawDesc = "" +
 	"\x18output_feature_dimension\x18\n" +
 	" \x01(\x03R\x16outputFeatureDimension\x128\n" +
 	"\x18input_spatial_dimensions\x18\v \x03(\x03R\x16inputSpatialDimensions\x12:\n" +
-	"\x19output_spatial_dimensions\x18\f \x03(\x03R\x17outputSpatialDimensions\"/\n" +
+	"\x19output_spatial_dimensions\x18\f \x03(\x03R\x17outputSpatialDimensions\"S\n" +
+	"\x13DotDimensionNumbers\x12<\n" +
+	"\x1alhs_contracting_dimensions\x18\x01 \x03(\x03R\x18lhsContractingDimensions\"/\n" +
 	"\fReplicaGroup\x12\x1f\n" +
 	"\vreplica_ids\x18\x01 \x03(\x03R\n" +
 	"replicaIds\"\xbc\x01\n" +
@@ -1958,7 +2032,7 @@ func file_xla_internal_hlopb_hlo_proto_rawDescGZIP() []byte {
 }
 
 var file_xla_internal_hlopb_hlo_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_xla_internal_hlopb_hlo_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_xla_internal_hlopb_hlo_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_xla_internal_hlopb_hlo_proto_goTypes = []any{
 	(Kind)(0),                                    // 0: mocotpu.hlo.Kind
 	(PrimitiveType)(0),                           // 1: mocotpu.hlo.PrimitiveType
@@ -1975,54 +2049,56 @@ var file_xla_internal_hlopb_hlo_proto_goTypes = []any{
 	(*Window)(nil),                               // 12: mocotpu.hlo.Window
 	(*WindowDimension)(nil),                      // 13: mocotpu.hlo.WindowDimension
 	(*ConvolutionDimensionNumbers)(nil),          // 14: mocotpu.hlo.ConvolutionDimensionNumbers
-	(*ReplicaGroup)(nil),                         // 15: mocotpu.hlo.ReplicaGroup
-	(*CollectiveDeviceListProto)(nil),            // 16: mocotpu.hlo.CollectiveDeviceListProto
-	(*IotaReplicaGroupListProto)(nil),            // 17: mocotpu.hlo.IotaReplicaGroupListProto
-	(*MeshAxesReplicaGroupListProto)(nil),        // 18: mocotpu.hlo.MeshAxesReplicaGroupListProto
-	(*MeshProto)(nil),                            // 19: mocotpu.hlo.MeshProto
-	(*AxisRefProto)(nil),                         // 20: mocotpu.hlo.AxisRefProto
-	(*CompileOptionsProto)(nil),                  // 21: mocotpu.hlo.CompileOptionsProto
-	(*ExecutableBuildOptionsProto)(nil),          // 22: mocotpu.hlo.ExecutableBuildOptionsProto
-	(*HloScheduleProto_InstructionSequence)(nil), // 23: mocotpu.hlo.HloScheduleProto.InstructionSequence
-	nil, // 24: mocotpu.hlo.HloScheduleProto.SequencesEntry
-	(*HloInputOutputAliasProto_AliasEntryProto)(nil), // 25: mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto
-	(*MeshProto_MeshAxis)(nil),                       // 26: mocotpu.hlo.MeshProto.MeshAxis
-	(*AxisRefProto_SubAxis)(nil),                     // 27: mocotpu.hlo.AxisRefProto.SubAxis
+	(*DotDimensionNumbers)(nil),                  // 15: mocotpu.hlo.DotDimensionNumbers
+	(*ReplicaGroup)(nil),                         // 16: mocotpu.hlo.ReplicaGroup
+	(*CollectiveDeviceListProto)(nil),            // 17: mocotpu.hlo.CollectiveDeviceListProto
+	(*IotaReplicaGroupListProto)(nil),            // 18: mocotpu.hlo.IotaReplicaGroupListProto
+	(*MeshAxesReplicaGroupListProto)(nil),        // 19: mocotpu.hlo.MeshAxesReplicaGroupListProto
+	(*MeshProto)(nil),                            // 20: mocotpu.hlo.MeshProto
+	(*AxisRefProto)(nil),                         // 21: mocotpu.hlo.AxisRefProto
+	(*CompileOptionsProto)(nil),                  // 22: mocotpu.hlo.CompileOptionsProto
+	(*ExecutableBuildOptionsProto)(nil),          // 23: mocotpu.hlo.ExecutableBuildOptionsProto
+	(*HloScheduleProto_InstructionSequence)(nil), // 24: mocotpu.hlo.HloScheduleProto.InstructionSequence
+	nil, // 25: mocotpu.hlo.HloScheduleProto.SequencesEntry
+	(*HloInputOutputAliasProto_AliasEntryProto)(nil), // 26: mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto
+	(*MeshProto_MeshAxis)(nil),                       // 27: mocotpu.hlo.MeshProto.MeshAxis
+	(*AxisRefProto_SubAxis)(nil),                     // 28: mocotpu.hlo.AxisRefProto.SubAxis
 }
 var file_xla_internal_hlopb_hlo_proto_depIdxs = []int32{
 	6,  // 0: mocotpu.hlo.HloModuleProto.computations:type_name -> mocotpu.hlo.HloComputationProto
 	4,  // 1: mocotpu.hlo.HloModuleProto.schedule:type_name -> mocotpu.hlo.HloScheduleProto
 	5,  // 2: mocotpu.hlo.HloModuleProto.input_output_alias:type_name -> mocotpu.hlo.HloInputOutputAliasProto
-	24, // 3: mocotpu.hlo.HloScheduleProto.sequences:type_name -> mocotpu.hlo.HloScheduleProto.SequencesEntry
-	25, // 4: mocotpu.hlo.HloInputOutputAliasProto.entries:type_name -> mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto
+	25, // 3: mocotpu.hlo.HloScheduleProto.sequences:type_name -> mocotpu.hlo.HloScheduleProto.SequencesEntry
+	26, // 4: mocotpu.hlo.HloInputOutputAliasProto.entries:type_name -> mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto
 	7,  // 5: mocotpu.hlo.HloComputationProto.instructions:type_name -> mocotpu.hlo.HloInstructionProto
 	8,  // 6: mocotpu.hlo.HloInstructionProto.shape:type_name -> mocotpu.hlo.ShapeProto
 	11, // 7: mocotpu.hlo.HloInstructionProto.metadata:type_name -> mocotpu.hlo.OpMetadata
 	12, // 8: mocotpu.hlo.HloInstructionProto.window:type_name -> mocotpu.hlo.Window
 	14, // 9: mocotpu.hlo.HloInstructionProto.convolution_dimension_numbers:type_name -> mocotpu.hlo.ConvolutionDimensionNumbers
-	15, // 10: mocotpu.hlo.HloInstructionProto.replica_groups:type_name -> mocotpu.hlo.ReplicaGroup
-	16, // 11: mocotpu.hlo.HloInstructionProto.collective_device_list:type_name -> mocotpu.hlo.CollectiveDeviceListProto
-	17, // 12: mocotpu.hlo.HloInstructionProto.iota_collective_device_list:type_name -> mocotpu.hlo.IotaReplicaGroupListProto
-	18, // 13: mocotpu.hlo.HloInstructionProto.mesh_axes_replica_group_list:type_name -> mocotpu.hlo.MeshAxesReplicaGroupListProto
-	1,  // 14: mocotpu.hlo.ShapeProto.element_type:type_name -> mocotpu.hlo.PrimitiveType
-	8,  // 15: mocotpu.hlo.ShapeProto.tuple_shapes:type_name -> mocotpu.hlo.ShapeProto
-	9,  // 16: mocotpu.hlo.ShapeProto.layout:type_name -> mocotpu.hlo.LayoutProto
-	10, // 17: mocotpu.hlo.LayoutProto.tiles:type_name -> mocotpu.hlo.TileProto
-	13, // 18: mocotpu.hlo.Window.dimensions:type_name -> mocotpu.hlo.WindowDimension
-	15, // 19: mocotpu.hlo.CollectiveDeviceListProto.replica_groups:type_name -> mocotpu.hlo.ReplicaGroup
-	17, // 20: mocotpu.hlo.CollectiveDeviceListProto.iota_replica_group_list:type_name -> mocotpu.hlo.IotaReplicaGroupListProto
-	19, // 21: mocotpu.hlo.MeshAxesReplicaGroupListProto.mesh:type_name -> mocotpu.hlo.MeshProto
-	20, // 22: mocotpu.hlo.MeshAxesReplicaGroupListProto.axes:type_name -> mocotpu.hlo.AxisRefProto
-	26, // 23: mocotpu.hlo.MeshProto.axes:type_name -> mocotpu.hlo.MeshProto.MeshAxis
-	27, // 24: mocotpu.hlo.AxisRefProto.sub_axis_info:type_name -> mocotpu.hlo.AxisRefProto.SubAxis
-	22, // 25: mocotpu.hlo.CompileOptionsProto.executable_build_options:type_name -> mocotpu.hlo.ExecutableBuildOptionsProto
-	23, // 26: mocotpu.hlo.HloScheduleProto.SequencesEntry.value:type_name -> mocotpu.hlo.HloScheduleProto.InstructionSequence
-	0,  // 27: mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto.kind:type_name -> mocotpu.hlo.Kind
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	15, // 10: mocotpu.hlo.HloInstructionProto.dot_dimension_numbers:type_name -> mocotpu.hlo.DotDimensionNumbers
+	16, // 11: mocotpu.hlo.HloInstructionProto.replica_groups:type_name -> mocotpu.hlo.ReplicaGroup
+	17, // 12: mocotpu.hlo.HloInstructionProto.collective_device_list:type_name -> mocotpu.hlo.CollectiveDeviceListProto
+	18, // 13: mocotpu.hlo.HloInstructionProto.iota_collective_device_list:type_name -> mocotpu.hlo.IotaReplicaGroupListProto
+	19, // 14: mocotpu.hlo.HloInstructionProto.mesh_axes_replica_group_list:type_name -> mocotpu.hlo.MeshAxesReplicaGroupListProto
+	1,  // 15: mocotpu.hlo.ShapeProto.element_type:type_name -> mocotpu.hlo.PrimitiveType
+	8,  // 16: mocotpu.hlo.ShapeProto.tuple_shapes:type_name -> mocotpu.hlo.ShapeProto
+	9,  // 17: mocotpu.hlo.ShapeProto.layout:type_name -> mocotpu.hlo.LayoutProto
+	10, // 18: mocotpu.hlo.LayoutProto.tiles:type_name -> mocotpu.hlo.TileProto
+	13, // 19: mocotpu.hlo.Window.dimensions:type_name -> mocotpu.hlo.WindowDimension
+	16, // 20: mocotpu.hlo.CollectiveDeviceListProto.replica_groups:type_name -> mocotpu.hlo.ReplicaGroup
+	18, // 21: mocotpu.hlo.CollectiveDeviceListProto.iota_replica_group_list:type_name -> mocotpu.hlo.IotaReplicaGroupListProto
+	20, // 22: mocotpu.hlo.MeshAxesReplicaGroupListProto.mesh:type_name -> mocotpu.hlo.MeshProto
+	21, // 23: mocotpu.hlo.MeshAxesReplicaGroupListProto.axes:type_name -> mocotpu.hlo.AxisRefProto
+	27, // 24: mocotpu.hlo.MeshProto.axes:type_name -> mocotpu.hlo.MeshProto.MeshAxis
+	28, // 25: mocotpu.hlo.AxisRefProto.sub_axis_info:type_name -> mocotpu.hlo.AxisRefProto.SubAxis
+	23, // 26: mocotpu.hlo.CompileOptionsProto.executable_build_options:type_name -> mocotpu.hlo.ExecutableBuildOptionsProto
+	24, // 27: mocotpu.hlo.HloScheduleProto.SequencesEntry.value:type_name -> mocotpu.hlo.HloScheduleProto.InstructionSequence
+	0,  // 28: mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto.kind:type_name -> mocotpu.hlo.Kind
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_xla_internal_hlopb_hlo_proto_init() }
@@ -2036,7 +2112,7 @@ func file_xla_internal_hlopb_hlo_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_xla_internal_hlopb_hlo_proto_rawDesc), len(file_xla_internal_hlopb_hlo_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
