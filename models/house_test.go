@@ -18,9 +18,9 @@ import (
 
 // Budgets of lines.
 const (
-	fileBudget   = 400  // a Go file that no program wrote
-	readmeBudget = 592  // to become 150
-	cmdBudget    = 5911 // cmd/mocotpu without its tests; to become 2500
+	fileBudget   = 400 // a Go file that no program wrote
+	readmeBudget = 150
+	cmdBudget    = 5389 // cmd/mocotpu without its tests, as they are; to become 2500
 )
 
 // goFiles calls see with every Go file of the module that no program wrote, by its path from the root.

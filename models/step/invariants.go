@@ -21,6 +21,11 @@ func (s *Step) checked(run func() (moco.Figures, error)) (moco.Figures, error) {
 	if !invariants.Enabled || !s.checkDue() {
 		return run()
 	}
+	if s.steps == 1 { // a program that is only compiled may be for devices that aren't there
+		if err := s.definition.CheckShuffle(s.mesh); err != nil {
+			return moco.Figures{}, err
+		}
+	}
 	before, err := s.state()
 	if err != nil {
 		return moco.Figures{}, err

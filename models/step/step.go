@@ -28,7 +28,6 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
-	"github.com/mocotpu/mocotpu/models/internal/invariants"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
@@ -60,11 +59,6 @@ func (s *Step) Compile(side, channels int) error {
 	declared := make([]mesh.Input, len(s.inputs))
 	for i, in := range s.inputs {
 		declared[i] = in.Input
-	}
-	if invariants.Enabled {
-		if err := s.definition.CheckShuffle(s.mesh); err != nil {
-			return err
-		}
 	}
 	var err error
 	s.program, err = s.mesh.Compile("step", s.store, declared, s.definition.Build)
