@@ -86,7 +86,7 @@ func TestExitCodes(t *testing.T) {
 		{"compile", 2, "", "compile: for what?"},
 		{"compile --topology v3-9", 2, "", "v3-8 v3-32"},
 		{"compile --topology v3-32", 2, "", "--per-device=16, or --bn-groups=32"},
-		{"compile --topology v3-8 --devices 16 --bn-groups 16", 2, "", "--devices=16, v3-8 has 8"},
+		{"compile --topology v3-8 --devices 16 --bn-groups 16", 2, "", "--devices is 16, and v3-8 has 8"},
 		{"compile --topology v3-8 --devices 3", 2, "", "divides --bn-groups"},
 		{"compile --topology v3-8 --batch -1", 2, "", "--batch is -1"},
 		{"compile --topology v3-8 --emit pdf", 2, "", "want one of report, stablehlo, hlo"},

@@ -56,8 +56,8 @@ func (s Say) all(changes []Change) string {
 	return strings.Join(words, " ")
 }
 
-// settings are the changes to a precision and a kind of recomputing.
-func settings(precision, remat string) []Change {
+// settingsOf are the changes to a precision and a kind of recomputing.
+func settingsOf(precision, remat string) []Change {
 	return []Change{{SettingPrecision, precision}, {SettingRemat, remat}}
 }
 

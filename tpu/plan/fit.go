@@ -58,9 +58,9 @@ func (f *Fitting) WriteText(w io.Writer, say Say) error {
 	err = errors.Join(err, WriteTable(w, f.Settings))
 	verdict := "none of them fits"
 	if c := f.Cheapest; c != nil {
-		verdict = fmt.Sprintf("cheapest that fits: %s, ideal step %.1f ms", say.all(settings(c.Program.Precision, c.Program.Remat)), 1e3*c.Time.Step)
+		verdict = fmt.Sprintf("cheapest that fits: %s, ideal step %.1f ms", say.all(settingsOf(c.Program.Precision, c.Program.Remat)), 1e3*c.Time.Step)
 	}
-	_, failed := fmt.Fprintf(w, "%s\n\nbatches with %s\n", verdict, say.all(settings(f.given.Precision, f.given.Remat)))
+	_, failed := fmt.Fprintf(w, "%s\n\nbatches with %s\n", verdict, say.all(settingsOf(f.given.Precision, f.given.Remat)))
 	err = errors.Join(err, failed, WriteTable(w, f.Batches))
 	switch {
 	case f.Largest == nil:

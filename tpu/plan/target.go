@@ -5,6 +5,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/nvidia"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // A Target is the machine that a program is compiled for. Figures are of one device, 0 where they are not known.
@@ -98,7 +99,9 @@ func Lookup(name string, devices int, precision string, memoryFraction float64) 
 	}
 	switch {
 	case devices > all:
-		return Target{}, fmt.Errorf("plan: %d devices are asked for, %s has %d", devices, name, all)
+		var p settings.Check
+		p.That(false, "engine.devices", "is %d, and %s has %d", devices, name, all)
+		return Target{}, p.Err()
 	case p.gpus != nil:
 		return GPU(*p.gpus, devices, precision, memoryFraction), nil
 	case memoryFraction != 0:
