@@ -19,6 +19,7 @@ func TestShareHost(t *testing.T) {
 		}
 	}
 	t.Setenv(threadsVariable, "7")
+	t.Setenv(convolutionsVariable, "xla")
 	if err := shareHost(); err != nil {
 		t.Fatal(err)
 	}
@@ -27,6 +28,10 @@ func TestShareHost(t *testing.T) {
 	}
 	if got := os.Getenv(threadsVariable); got != "7" {
 		t.Errorf("%s is %q, want the user's 7", threadsVariable, got)
+	}
+	t.Setenv(convolutionsVariable, "foo")
+	if err := shareHost(); !errors.Is(err, ErrOptions) || !strings.Contains(err.Error(), `MOCOTPU_CPU_CONVOLUTIONS="foo"`) {
+		t.Errorf("error %v, want the variable refused", err)
 	}
 }
 
