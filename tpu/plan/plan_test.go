@@ -309,7 +309,7 @@ func TestLookup(t *testing.T) {
 	}{
 		{"v3-9", 0, 0, "v3-8"},
 		{"h1000", 0, 0, "rtx4090"},
-		{"h100x8", 9, 0, "9 devices"},
+		{"h100x8", 9, 0, "engine.devices is 9, and h100x8 has 8"},
 		{"v3-8", 0, 0.5, "for GPUs"},
 	} {
 		if got, err := Lookup(test.name, test.devices, "float32", test.fraction); err == nil || !strings.Contains(err.Error(), test.want) {
