@@ -21,7 +21,6 @@ import (
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
-	"github.com/mocotpu/mocotpu/xla/mesh"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
@@ -51,16 +50,12 @@ func smallStep() (run.Config, moco.Step) {
 // buildSmall compiles the small step.
 func buildSmall(e *xla.Engine, _ []byte) error {
 	_, definition := smallStep()
-	m, err := mesh.New(e, e.NumDevices())
+	s, err := step.Compiled(e, e.NumDevices(), definition, 0, 32, 3)
 	if err != nil {
 		return err
 	}
-	s, err := step.New(m, definition, 0)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	return s.Compile(32, 3)
+	s.Close()
+	return nil
 }
 
 // inChild compiles the small step in a child process.

@@ -7,7 +7,6 @@ import (
 	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
-	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
 // serveJobs does what this process was started for by another process of this program, and tells whether it was.
@@ -25,14 +24,11 @@ func compileSource(e *xla.Engine, source []byte) error {
 	if err != nil {
 		return err
 	}
-	m, err := mesh.New(e, e.NumDevices())
+	side, channels := c.Data.Image()
+	s, err := step.Compiled(e, e.NumDevices(), definition, c.Run.Seed, side, channels)
 	if err != nil {
 		return err
 	}
-	s, err := step.New(m, definition, c.Run.Seed)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	return s.Compile(c.Data.Image())
+	s.Close()
+	return nil
 }

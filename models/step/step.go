@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -48,6 +49,24 @@ type Step struct {
 func New(m *mesh.Mesh, definition moco.Step, seed uint64) (*Step, error) {
 	s := &Step{definition: definition, seed: seed, mesh: m, store: model.NewStore()}
 	if err := moco.Init(s.store, definition, seed); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Compiled makes a step in its first state on the first devices of a backend and compiles it, for those who restore
+// nothing. The backend stays the caller's and is closed last.
+func Compiled(b compute.Backend, devices int, definition moco.Step, seed uint64, side, channels int) (*Step, error) {
+	m, err := mesh.New(b, devices)
+	if err != nil {
+		return nil, err
+	}
+	s, err := New(m, definition, seed)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Compile(side, channels); err != nil {
+		s.Close()
 		return nil, err
 	}
 	return s, nil

@@ -20,7 +20,6 @@ import (
 	"github.com/mocotpu/mocotpu/tpu/nvidia"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
-	"github.com/mocotpu/mocotpu/xla/mesh"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
@@ -47,16 +46,13 @@ func build(e *xla.Engine, source []byte) error {
 	if err != nil {
 		return err
 	}
-	m, err := mesh.New(e, e.NumDevices())
+	side, channels := c.Data.Image()
+	s, err := step.Compiled(e, e.NumDevices(), definition, 0, side, channels)
 	if err != nil {
 		return err
 	}
-	s, err := step.New(m, definition, 0)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	return s.Compile(c.Data.Image())
+	s.Close()
+	return nil
 }
 
 // compiled compiles a configuration's step for a topology, in a child process.

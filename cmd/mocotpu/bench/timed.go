@@ -12,7 +12,6 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/xla"
-	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
 // timedStep is a compiled training step with images to run it on.
@@ -27,15 +26,8 @@ type timedStep struct {
 // compileStep compiles the step for the engine's first devices, with its state freshly initialised.
 func compileStep(e *xla.Engine, definition moco.Step, views stepViews, devices int, lr float64, seed uint64) (*timedStep, error) {
 	definition.Views = views.viewer
-	m, err := mesh.New(e, devices)
+	s, err := step.Compiled(e, devices, definition, seed, views.side, views.channels)
 	if err != nil {
-		return nil, err
-	}
-	s, err := step.New(m, definition, seed)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Compile(views.side, views.channels); err != nil {
 		return nil, err
 	}
 	noise := rand.NewChaCha8([32]byte{byte(seed)})

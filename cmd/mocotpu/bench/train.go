@@ -109,15 +109,9 @@ func newTraining(engine *xla.Engine, c run.Config, source data.Source) (*trainin
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	m, err := mesh.New(engine, engine.NumDevices())
-	if err != nil {
-		return nil, err
-	}
-	if t.step, err = step.New(m, definition, c.Run.Seed); err != nil {
-		return nil, err
-	}
 	info := source.Info()
-	return t, t.step.Compile(info.Size, info.Channels)
+	t.step, err = step.Compiled(engine, engine.NumDevices(), definition, c.Run.Seed, info.Size, info.Channels)
+	return t, err
 }
 
 // measure times the three, each after a batch that warms up.
