@@ -11,7 +11,8 @@
 //
 // # Figures
 //
-// Peaks are NVIDIA's, of dense arithmetic: data sheets give twice that for sparse matrices. What XLA has to know of a GPU
+// Peaks and bandwidths were written down from memory of the sources that each GPU names, and not compared with them since:
+// check one before money hangs on it. Peaks are of dense arithmetic: data sheets give twice that for sparse matrices. What XLA has to know of a GPU
 // besides (shared memory, threads, caches) is that of its compute capability in the CUDA programming guide. GPUs that the
 // pinned compiler has no code for are left out: CUDA 13 dropped those before compute capability 7.5, such as the V100.
 //
