@@ -86,7 +86,7 @@ func openGo(o Options) (*Engine, error) {
 	case o.Devices > 1:
 		return nil, fmt.Errorf("xla: the go engine has one device, got %d: use cpu", o.Devices)
 	}
-	b, err := compute.NewWithConfig("go")
+	b, err := compute.NewWithConfig("go:ops_sequential")
 	if err != nil {
 		return nil, fmt.Errorf("xla: go: %w", err)
 	}

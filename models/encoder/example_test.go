@@ -18,7 +18,7 @@ import (
 // Open a trained run, embed its images, and classify some by their nearest neighbours. The queries here are images of the
 // bank, which find themselves, so that the outcome is known; a score takes held-out ones.
 func Example() {
-	ctx, engine := context.Background(), must.M1(compute.NewWithConfig("go"))
+	ctx, engine := context.Background(), must.M1(compute.NewWithConfig("go:ops_sequential"))
 	dir := exampleRun(engine)
 	defer os.RemoveAll(dir)
 

@@ -25,7 +25,7 @@ func TestRecord(t *testing.T) {
 
 // TensorBoard reads what was written; after a run has gone on from a checkpoint, the newer values of its steps.
 func TestTensorBoardReadsIt(t *testing.T) {
-	python, err := filepath.Abs("../../bin/tools/bin/python")
+	python, err := filepath.Abs("../../../bin/tools/bin/python")
 	if err != nil {
 		t.Fatal(err)
 	}

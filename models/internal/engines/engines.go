@@ -13,7 +13,7 @@ import (
 // Go opens the pure Go engine until the test ends.
 func Go(t testing.TB) compute.Backend {
 	t.Helper()
-	b, err := compute.NewWithConfig("go")
+	b, err := compute.NewWithConfig("go:ops_sequential")
 	if err != nil {
 		t.Fatal(err)
 	}
