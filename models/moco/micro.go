@@ -73,15 +73,15 @@ func (s Step) encodeMicro(root *model.Scope, in named, queryParams, keyParams []
 	if s.Symmetric {
 		keys = append(keys, s.microKeys(root, in.images, in.params[0].key))
 	}
-	queue, params := root.GetVariable(QueueName).NodeValue(g), nodes(g, queryParams)
-	gradients := make([]*Node, len(params))
-	for i, p := range params {
-		gradients[i] = ZerosLike(p)
+	queue := root.GetVariable(QueueName).NodeValue(g)
+	gradients := make([]*Node, len(queryParams))
+	for i, p := range queryParams {
+		gradients[i] = Zeros(g, p.Shape())
 	}
 	var terms []contrast
 	for view, k := range keys {
 		var term contrast
-		term, gradients = s.microTerm(root, in.images, in.params[view].query, k, queue, params, gradients)
+		term, gradients = s.microTerm(root, in.images, in.params[view].query, k, queue, queryParams, gradients)
 		terms = append(terms, term)
 	}
 	enqueued := keys[0]
@@ -103,11 +103,11 @@ func (s Step) microKeys(root *model.Scope, images, shuffledViews *Node) *Node {
 	empty := Zeros(g, shape(dtypes.Float32, s.Groups/s.Micro, s.Micro, s.Batch/s.Groups, encoder.Dim))
 
 	statistics := newStatistics(root.At(KeyScope), encoder, s.Groups/s.Micro)
-	state := mesh.Loop(s.Micro, append([]*Node{empty}, statistics.zeros(g)...), func(m *Node, state []*Node) []*Node {
-		x := s.Views.Apply(s.micro(images, m), s.micro(shuffledViews, m), s.ImageSize)
-		sums := statistics.adder(state[1:])
-		out := resnet.Forward(root.At(KeyScope), encoder, resnet.Norm{Train: true, Groups: statistics.groups, Take: sums.take}, x)
-		return append([]*Node{s.put(state[0], out.Projection, m)}, sums.all...)
+	fixed, state := []*Node{images, shuffledViews}, append([]*Node{empty}, statistics.zeros(g)...)
+	state = mesh.Loop(s.Micro, statistics.variables, fixed, state, func(t mesh.Turn) []*Node {
+		x := s.Views.Apply(s.micro(t.Fixed[0], t.Number), s.micro(t.Fixed[1], t.Number), s.ImageSize)
+		out, sums := statistics.forward(encoder, x, t.State[1:])
+		return append([]*Node{s.put(t.State[0], out, t.Number)}, sums...)
 	})
 	statistics.update(state[1:], s.Micro)
 	keys := StopGradient(s.rows(state[0]))
@@ -119,75 +119,68 @@ func (s Step) microKeys(root *model.Scope, images, shuffledViews *Node) *Node {
 
 // microTerm is one term of the loss over the batch in batch order, a micro-batch at a time: its figures, and the gradients
 // of the parameters added to those given.
-func (s Step) microTerm(root *model.Scope, images, views, keys, queue *Node, params, gradients []*Node) (contrast, []*Node) {
+func (s Step) microTerm(root *model.Scope, images, views, keys, queue *Node, params []*model.Variable, gradients []*Node) (contrast, []*Node) {
 	g := images.Graph()
 	images, views, keys = s.byMicro(images), s.byMicro(views), s.byMicro(keys)
 	perImage := Zeros(g, shape(dtypes.Float32, s.Batch/s.Micro, termFigures))
 	statistics := newStatistics(root.At(QueryScope), s.Encoder, s.Groups/s.Micro)
 
-	n := len(params)
-	state := append([]*Node{perImage}, gradients...)
-	state = append(state, statistics.zeros(g)...)
-	state = mesh.Loop(s.Micro, state, func(m *Node, state []*Node) []*Node {
-		x := s.Views.Apply(s.micro(images, m), s.micro(views, m), s.ImageSize)
-		sums := statistics.adder(state[1+n:])
-		query := resnet.Forward(root.At(QueryScope), s.Encoder, resnet.Norm{Train: true, Groups: statistics.groups, Take: sums.take}, x).Projection
-		losses, figures := contrastImages(query, s.micro(keys, m), queue, s.Temperature)
-		next := []*Node{Add(state[0], StopGradient(figures))}
+	first := 1 + len(gradients) // of the statistics in the state
+	fixed, state := []*Node{images, views, keys, queue}, append(append([]*Node{perImage}, gradients...), statistics.zeros(g)...)
+	state = mesh.Loop(s.Micro, statistics.variables, fixed, state, func(t mesh.Turn) []*Node {
+		x := s.Views.Apply(s.micro(t.Fixed[0], t.Number), s.micro(t.Fixed[1], t.Number), s.ImageSize)
+		query, sums := statistics.forward(s.Encoder, x, t.State[first:])
+		losses, figures := contrastImages(query, s.micro(t.Fixed[2], t.Number), t.Fixed[3], s.Temperature)
+		next := []*Node{Add(t.State[0], StopGradient(figures))}
 		loss := DivScalar(ReduceAllMean(losses), s.Micro)
-		for i, gradient := range Gradient(loss, params...) {
-			next = append(next, Add(state[1+i], ConvertDType(gradient, dtypes.Float32)))
+		for i, gradient := range Gradient(loss, nodes(g, params)...) {
+			next = append(next, Add(t.State[1+i], ConvertDType(gradient, dtypes.Float32)))
 		}
-		return append(next, sums.all...)
+		return append(next, sums...)
 	})
-	statistics.update(state[1+n:], s.Micro)
-	return contrast{figures: DivScalar(ReduceMean(state[0], 0), s.Micro)}, state[1 : 1+n]
+	statistics.update(state[first:], s.Micro)
+	return contrast{figures: DivScalar(ReduceMean(state[0], 0), s.Micro)}, state[1:first]
 }
 
 // statistics are BatchNorm's of an encoder, summed up over micro-batches: for each buffer the sums of the groups that have
 // the same place in a micro-batch. Groups of different devices are not added up before the end.
 type statistics struct {
-	buffers []*model.Variable
-	groups  int // of a micro-batch
+	scope     *model.Scope
+	variables []*model.Variable // of the encoder
+	buffers   []*model.Variable // of them, those of BatchNorm
+	groups    int               // of a micro-batch
 }
 
 func newStatistics(scope *model.Scope, c resnet.Config, groups int) statistics {
-	s := statistics{groups: groups}
+	s := statistics{scope: scope, groups: groups}
 	for _, p := range c.Params() {
+		v := scope.GetVariable(p.Name)
+		s.variables = append(s.variables, v)
 		if p.Buffer {
-			s.buffers = append(s.buffers, scope.GetVariable(p.Name))
+			s.buffers = append(s.buffers, v)
 		}
 	}
 	return s
 }
 
-// zeros are the sums before the first micro-batch. It is called outside the loop, which must not be the first to use a
-// variable.
+// zeros are the sums before the first micro-batch.
 func (s statistics) zeros(g *Graph) []*Node {
 	all := make([]*Node, len(s.buffers))
 	for i, b := range s.buffers {
-		b.NodeValue(g)
 		all[i] = Zeros(g, shape(dtypes.Float32, s.groups, b.Shape().Dimensions[0]))
 	}
 	return all
 }
 
-// An adder adds a micro-batch's statistics to the sums.
-type adder struct {
-	buffers []*model.Variable
-	all     []*Node
-}
-
-func (s statistics) adder(sums []*Node) *adder {
-	return &adder{s.buffers, append([]*Node{}, sums...)}
-}
-
-func (a *adder) take(running *model.Variable, ofGroups *Node) {
-	for i, b := range a.buffers {
-		if b == running {
-			a.all[i] = Add(a.all[i], StopGradient(ofGroups))
-		}
+// forward encodes the views x of a micro-batch, in train mode, and returns the projections and the sums with its statistics.
+func (s statistics) forward(c resnet.Config, x *Node, sums []*Node) (projection *Node, next []*Node) {
+	of := map[*model.Variable]*Node{}
+	norm := resnet.Norm{Train: true, Groups: s.groups, Take: func(running *model.Variable, ofGroups *Node) { of[running] = StopGradient(ofGroups) }}
+	projection = resnet.Forward(s.scope, c, norm, x).Projection
+	for i, b := range s.buffers {
+		next = append(next, Add(sums[i], of[b]))
 	}
+	return projection, next
 }
 
 // update sets the buffers by the sums over so many micro-batches.
