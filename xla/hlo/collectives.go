@@ -9,6 +9,7 @@ type Collective struct {
 	Bytes  int64     // of Shapes, per device
 	Groups [][]int64 // the devices that exchange with one another; none means all
 	Count  int       // how many instructions of the program are this exchange
+	Times  int       // how often it happens, more than once in a loop whose turns are known
 	// OpName is where the first of the instructions that says so comes from. An exchange that the compiler made of
 	// several has the name of one of them.
 	OpName string
@@ -28,6 +29,7 @@ func (m *Module) Collectives() []Collective {
 		channel int64
 	}
 	at := map[key]int{}
+	times := m.times()
 	var found []Collective
 	for _, c := range m.Computations {
 		for _, i := range c.Instructions {
@@ -41,7 +43,7 @@ func (m *Module) Collectives() []Collective {
 				n = len(found)
 				at[k] = n
 				shapes := received(op, i)
-				found = append(found, Collective{Op: op, Shapes: shapes, Bytes: sum(shapes), Groups: i.Groups})
+				found = append(found, Collective{Op: op, Shapes: shapes, Bytes: sum(shapes), Groups: i.Groups, Times: times[c.ID]})
 			}
 			f := &found[n]
 			f.Count++
@@ -51,6 +53,42 @@ func (m *Module) Collectives() []Collective {
 		}
 	}
 	return found
+}
+
+// mostTimes bounds how often a computation is said to run.
+const mostTimes = 1 << 30
+
+// times is how often each computation runs, at least once: as often as those that call it, and each turn of a loop.
+func (m *Module) times() map[int64]int {
+	called := map[int64]*Computation{}
+	times := map[int64]int{}
+	for _, c := range m.Computations {
+		called[c.ID] = c
+	}
+	left := 16 * len(m.Computations) // a damaged program may call in a circle
+	var walk func(c *Computation, n int)
+	walk = func(c *Computation, n int) {
+		if left--; c == nil || left < 0 {
+			return
+		}
+		times[c.ID] = n
+		for _, i := range c.Instructions {
+			turns := 1
+			if i.Opcode == "while" {
+				turns = int(min(mostTimes, trips(i)))
+			}
+			for _, id := range i.Called {
+				if more := min(mostTimes, n*turns); more > times[id] {
+					walk(called[id], more)
+				}
+			}
+		}
+	}
+	walk(m.computation(m.Entry), 1)
+	for id := range called {
+		times[id] = max(1, times[id])
+	}
+	return times
 }
 
 // received returns the arrays that a device gets. Most starts return (operands, results, ...).

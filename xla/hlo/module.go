@@ -6,7 +6,6 @@ type Module struct {
 	Entry        int64 // id of the entry computation
 	Computations []*Computation
 	Aliases      []Alias
-	Schedule     []int64 // ids of the entry's instructions in the order they run, empty if the program has none
 }
 
 // A Computation is a list of instructions, operands before users.
@@ -15,6 +14,7 @@ type Computation struct {
 	Name         string
 	Root         int64 // id of the instruction whose value it returns
 	Instructions []*Instruction
+	Schedule     []int64 // ids of the instructions in the order they run, empty if the program has none
 }
 
 // An Instruction computes one value.

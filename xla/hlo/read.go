@@ -64,9 +64,9 @@ func (r *reader) module(p *hlopb.HloModuleProto) (*Module, error) {
 		if err != nil {
 			return nil, fmt.Errorf("computation %s: %w", c.GetName(), err)
 		}
+		read.Schedule = p.GetSchedule().GetSequences()[read.ID].GetInstructionIds()
 		m.Computations = append(m.Computations, read)
 	}
-	m.Schedule = p.GetSchedule().GetSequences()[m.Entry].GetInstructionIds()
 	for _, a := range p.GetInputOutputAlias().GetEntries() {
 		m.Aliases = append(m.Aliases, Alias{
 			Output: a.GetOutputShapeIndex(), Parameter: a.GetParameterNumber(), Index: a.GetParameterShapeIndex(),
