@@ -55,42 +55,6 @@ func (m *Module) Collectives() []Collective {
 	return found
 }
 
-// mostTimes bounds how often a computation is said to run.
-const mostTimes = 1 << 30
-
-// times is how often each computation runs, at least once: as often as those that call it, and each turn of a loop.
-func (m *Module) times() map[int64]int {
-	called := map[int64]*Computation{}
-	times := map[int64]int{}
-	for _, c := range m.Computations {
-		called[c.ID] = c
-	}
-	left := 16 * len(m.Computations) // a damaged program may call in a circle
-	var walk func(c *Computation, n int)
-	walk = func(c *Computation, n int) {
-		if left--; c == nil || left < 0 {
-			return
-		}
-		times[c.ID] = n
-		for _, i := range c.Instructions {
-			turns := 1
-			if i.Opcode == "while" {
-				turns = int(min(mostTimes, trips(i)))
-			}
-			for _, id := range i.Called {
-				if more := min(mostTimes, n*turns); more > times[id] {
-					walk(called[id], more)
-				}
-			}
-		}
-	}
-	walk(m.computation(m.Entry), 1)
-	for id := range called {
-		times[id] = max(1, times[id])
-	}
-	return times
-}
-
 // received returns the arrays that a device gets. Most starts return (operands, results, ...).
 func received(op string, i *Instruction) []Shape {
 	s := i.Shape

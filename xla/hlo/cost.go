@@ -37,10 +37,7 @@ type Work struct {
 // functions; of a fusion, the operations inside and the bytes that it takes in and gives out, of which operands that are only
 // sliced count what is taken of them.
 func (m *Module) Work() []Work {
-	c := &counter{byID: map[int64]*Computation{}, known: map[int64]Cost{}}
-	for _, computation := range m.Computations {
-		c.byID[computation.ID] = computation
-	}
+	c := &counter{byID: m.byNumber(), known: map[int64]Cost{}}
 	left := 2 * len(m.Computations)
 	return c.work(nil, m.Entry, 1, &left)
 }
@@ -57,7 +54,7 @@ func (c *counter) work(all []Work, id int64, times float64, left *int) []Work {
 		switch {
 		case i.Opcode == "while":
 			for _, called := range i.Called {
-				all = c.work(all, called, times*trips(i), left)
+				all = c.work(all, called, times*float64(turns(i, c.byID)), left)
 			}
 		case !idle(i.Opcode):
 			all = append(all, Work{i, c.cost(i, operands), times, c.exchanges(i), operands})
@@ -142,7 +139,7 @@ func (c *counter) cost(i *Instruction, operands map[int64]*Instruction) Cost {
 	case "while":
 		var sum Cost
 		for _, id := range i.Called {
-			sum.add(c.called(id), trips(i))
+			sum.add(c.called(id), float64(turns(i, c.byID)))
 		}
 		return sum
 	case "conditional":

@@ -27,6 +27,8 @@ type Instruction struct {
 	OpName       string  // where it came from, "" if the program does not say
 	Parameter    int64   // a parameter's number
 	TupleIndex   int64   // of get-tuple-element
+	Integer      *int64  // of a constant that is one integer of 32 or 64 bits
+	Comparison   string  // of a compare: "LT", ...
 	Target       string  // what a custom-call calls
 	FusionKind   string  // of a fusion: "kLoop", "kInput", "kCustom", ...
 	Contracting  []int64 // of a dot: the axes of the first operand that are summed over

@@ -107,12 +107,24 @@ func (r *reader) instruction(p *hlopb.HloInstructionProto) (*Instruction, error)
 	return &Instruction{
 		ID: p.GetId(), Name: p.GetName(), Opcode: p.GetOpcode(), Shape: shape,
 		Operands: p.GetOperandIds(), Called: p.GetCalledComputationIds(), OpName: p.GetMetadata().GetOpName(),
-		Parameter: p.GetParameterNumber(), TupleIndex: p.GetTupleIndex(), Target: p.GetCustomCallTarget(),
+		Integer: readInteger(p.GetLiteral()), Comparison: p.GetComparisonDirection(), Parameter: p.GetParameterNumber(), TupleIndex: p.GetTupleIndex(), Target: p.GetCustomCallTarget(),
 		FusionKind: p.GetFusionKind(), Contracting: p.GetDotDimensionNumbers().GetLhsContractingDimensions(), Config: p.GetBackendConfig(),
 		Channel: p.GetChannelId(), Groups: groups,
 		Window: readWindow(p.GetWindow()), Conv: readConvDims(p.GetConvolutionDimensionNumbers()),
 		FeatureGroup: max(1, p.GetFeatureGroupCount()), BatchGroup: max(1, p.GetBatchGroupCount()),
 	}, nil
+}
+
+// readInteger is the value of a literal that is one integer, else nil.
+func readInteger(p *hlopb.LiteralProto) *int64 {
+	all := p.GetS64S()
+	for _, v := range p.GetS32S() {
+		all = append(all, int64(v))
+	}
+	if len(all) != 1 {
+		return nil
+	}
+	return &all[0]
 }
 
 func readShape(p *hlopb.ShapeProto) (Shape, error) {
