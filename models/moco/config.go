@@ -103,6 +103,18 @@ func (c Config) UsableBatches() []int {
 	return slices.Compact(found)
 }
 
+// Micros are the numbers of micro-batches above 1 that the groups of each of so many devices come in, ascending.
+func (c Config) Micros(devices int) []int {
+	each := c.Groups / max(1, devices)
+	var found []int
+	for m := 2; m <= each; m++ {
+		if each%m == 0 {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
 // Granule is what batches of these settings are multiples of, so that the shuffle keeps its shape: what all groups
 // exchange, or, where not all do, the batch itself.
 func (c Config) Granule() int {
