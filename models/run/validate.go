@@ -55,7 +55,7 @@ func (c Config) checkEngine(p *settings.Check) {
 	}
 	if m := c.MoCo.Micro; m > 1 && c.MoCo.Groups%m == 0 && c.MoCo.Groups%devices == 0 {
 		each := c.MoCo.Groups / devices
-		p.That(each%m == 0, "moco.micro", "is %d, want a number that divides the %d BatchNorm groups of each of %d devices (see {moco.groups})", m, each, devices)
+		p.That(each%m == 0, "moco.micro", "is %d, want a divisor of %d, the BatchNorm groups of each of %d devices: see {moco.groups}", m, each, devices)
 	}
 }
 
