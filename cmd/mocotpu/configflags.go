@@ -80,7 +80,7 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.int(&c.Data.Canvas, "canvas", "data.canvas", "of a folder's images: side of the square they are squeezed to, or were packed at")
 	b.bool(&c.Data.Unlabeled, "unlabeled", "data.unlabeled", "of a folder's images: take all below the folder, without classes")
 	b.int(&c.Data.Workers, "workers", "data.workers", "of a folder's images: decoded at a time, if not packed (0: one for each CPU)")
-	b.choice(&c.Views.Preset, "views", "views.preset", "augmentation")
+	bindViews(b, &c.Views)
 	b.int(&c.Views.ImageSize, "image-size", "views.image_size", "side of a view in pixels")
 
 	b.group = groupModel

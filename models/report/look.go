@@ -130,10 +130,7 @@ func className(s *data.Set, i int) string {
 
 // views makes the two views of the chosen images as the training step does in epoch 0.
 func views(b compute.Backend, c run.Config, s *data.Set, chosen []int) ([][]Picture, error) {
-	augmentation, err := augment.Preset(c.Views.Preset)
-	if err != nil {
-		return nil, err
-	}
+	augmentation := c.Views.Augment
 	m, err := mesh.New(b, 1)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gomlx/compute"
 	_ "github.com/gomlx/compute/gobackend"
+	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
@@ -292,7 +293,8 @@ func TestPageOfAFolder(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), name)
 		tinyRun(t, b, dir, func(c *run.Config) {
 			c.Data = dataset.Config{Kind: "folder", Dir: images, Canvas: 16, Workers: 1}
-			c.Views.Preset, c.KNN.Every = "v2", 0
+			must.M(c.Views.Choose("v2"))
+			c.KNN.Every = 0
 		})
 		var page bytes.Buffer
 		if err := Write(t.Context(), &page, []string{dir}, Options{Backend: b}); err != nil {
