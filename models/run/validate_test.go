@@ -69,8 +69,10 @@ func TestPresetsPublished(t *testing.T) {
 	for i, line := range changed {
 		fields[i], _, _ = strings.Cut(line, ":")
 	}
-	wantFields := []string{"preset", "views.preset", "views.augment.ops", "views.augment.jitter.p", "views.augment.jitter.hue", "views.augment.blur.p",
-		"views.augment.blur.sigma.min", "views.augment.blur.sigma.max", "views.augment.blur.kernel", "encoder.head", "moco.temperature", "optim.schedule", "optim.milestones"}
+	wantFields := []string{
+		"preset", "views.preset", "views.augment.ops", "views.augment.jitter.p", "views.augment.jitter.hue", "views.augment.blur.p",
+		"views.augment.blur.sigma.min", "views.augment.blur.sigma.max", "views.augment.blur.kernel", "encoder.head", "moco.temperature", "optim.schedule", "optim.milestones",
+	}
 	if !slices.Equal(fields, wantFields) {
 		t.Errorf("moco-v2 changes %v of moco-v1, want %v", fields, wantFields)
 	}
