@@ -76,7 +76,7 @@ func newCompile() *cobra.Command {
 				return err
 			}
 		}
-		c := compiler{limit: f.limit, talk: newTicker(cmd.ErrOrStderr())}
+		c := compiler{limit: f.limit, talk: cmd.ErrOrStderr()}
 		if !f.fresh {
 			c.store = keptPrograms(cmd.ErrOrStderr())
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
@@ -39,7 +40,7 @@ func planProgram(c run.Config) plan.Program {
 type compiler struct {
 	store *programs.Store
 	limit time.Duration // of one compilation
-	talk  *ticker
+	talk  io.Writer
 }
 
 // compile compiles the step of a configuration for TPUs or GPUs, or for its engine where topology is "".
@@ -56,7 +57,7 @@ func (c *compiler) compile(ctx context.Context, config run.Config, topology stri
 	if err != nil {
 		return nil, nil, err
 	}
-	stop := c.talk.start(fmt.Sprintf("compiling for %s, batch %d, %s, remat %s", target.Name, config.MoCo.Batch, config.Encoder.Precision, config.Encoder.Remat))
+	stop := terminal.Timed(c.talk, fmt.Sprintf("compiling for %s, batch %d, %s, remat %s", target.Name, config.MoCo.Batch, config.Encoder.Precision, config.Encoder.Remat))
 	compilation, p, err := plan.InChild(ctx, r, c.store, c.limit)
 	if errors.Is(err, child.ErrLimit) {
 		err = fmt.Errorf("compile: %s was not done within %s (--time-limit)", target.Name, c.limit)
@@ -113,7 +114,7 @@ func checkPlan(ctx context.Context, talk io.Writer, c run.Config, version string
 		return nil
 	}
 	c.Engine.Devices, c.Engine.Plugin = devices, "" // a plugin of the user's is for the TPU, not for the compiler
-	w := compiler{store: keptPrograms(talk), limit: planLimit, talk: newTicker(talk)}
+	w := compiler{store: keptPrograms(talk), limit: planLimit, talk: talk}
 	_, p, err := w.compile(ctx, c, t.LibTPU())
 	if err != nil || p.Fits {
 		return err

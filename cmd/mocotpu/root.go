@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -51,8 +52,8 @@ var usageErrors = []error{
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(newPlain(stdout))
-	root.SetErr(newPlain(stderr))
+	root.SetOut(terminal.Plain(stdout))
+	root.SetErr(terminal.Plain(stderr))
 	err := guarded(args, func() error { return root.ExecuteContext(ctx) })
 	if err == nil {
 		return exitDone
@@ -61,7 +62,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
 		return s.code() // nobody reads on
 	}
-	tell(newPlain(stderr), err)
+	tell(terminal.Plain(stderr), err)
 	return exitCode(ctx, err)
 }
 
