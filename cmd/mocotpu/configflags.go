@@ -117,7 +117,7 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	flags.Uint64Var(&c.Run.Seed, "seed", c.Run.Seed, "seed of everything random")
 	b.field("seed", "run.seed")
 	b.int(&c.Run.CheckpointEvery, "checkpoint-every", "run.checkpoint_every", "steps between checkpoints (0: an epoch)")
-	flags.Var((*keepValue)(&c.Run.Keep), "keep", "checkpoints to keep: the last n, those of every so many steps, that of the best kNN")
+	flags.Var(&c.Run.Keep, "keep", "checkpoints to keep: the last n, those of every so many steps, that of the best kNN")
 	b.field("keep", "run.keep")
 	b.int(&c.Run.LogEvery, "log-every", "run.log_every", "steps between rows of metrics.jsonl")
 	b.ints(&c.KNN.Ks, "knn-ks", "knn.ks", "numbers of neighbours, ascending; the last is the headline")

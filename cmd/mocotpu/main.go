@@ -8,11 +8,14 @@ package main
 import (
 	"context"
 	"os"
+
+	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
 func main() {
-	quietFaults()
-	limitMemory()
+	guard.Quiet()
+	limits.Apply()
 	if serveJobs() {
 		return
 	}

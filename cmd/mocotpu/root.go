@@ -18,6 +18,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
@@ -54,7 +55,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(terminal.Plain(stdout))
 	root.SetErr(terminal.Plain(stderr))
-	err := guarded(args, func() error { return root.ExecuteContext(ctx) })
+	err := guard.Explain(guard.Call(func() error { return root.ExecuteContext(ctx) }), args, writeVersions)
 	if err == nil {
 		return exitDone
 	}
