@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +12,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
@@ -108,11 +108,7 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 	if err != nil {
 		return err
 	}
-	err = writeWhole(f.out, func(w io.Writer) error {
-		_, err := w.Write(text)
-		return err
-	})
-	if err != nil {
+	if err := durable.Replace(durable.Disk{}, f.out, text); err != nil {
 		return err
 	}
 	if f.json {
