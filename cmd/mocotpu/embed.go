@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
+	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/engine"
@@ -76,6 +77,9 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 		c.TrainImages, c.TestImages = o.images, o.images
 	}
 	images, err := openSplit(cmd, c, o.split)
+	if errors.Is(err, data.ErrMissing) && o.split == "test" {
+		err = fmt.Errorf("%w; --split=train embeds the training images", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func message(err error) string {
 		return field
 	})
 	if len(list.Problems) > 1 {
-		named = "\n" + named
+		named = fmt.Sprintf("%d problems:\n%s", len(list.Problems), named)
 	}
 	return strings.Replace(text, list.Error(), named, 1)
 }
