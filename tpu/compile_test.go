@@ -40,11 +40,7 @@ func TestMain(m *testing.M) {
 func smallStep() (run.Config, moco.Step) {
 	c := run.GlyphsGo()
 	c.MoCo.Batch = 192
-	step, err := c.Step()
-	if err != nil {
-		panic(err)
-	}
-	return c, step
+	return c, c.Step()
 }
 
 // buildSmall compiles the small step.

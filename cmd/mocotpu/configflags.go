@@ -72,7 +72,7 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.bind(&c.Data.Canvas, "canvas", "data.canvas", "of a folder's images: side of the square they are squeezed to, or were packed at")
 	b.bind(&c.Data.Unlabeled, "unlabeled", "data.unlabeled", "of a folder's images: take all below the folder, without classes")
 	b.bind(&c.Data.Workers, "workers", "data.workers", "of a folder's images: decoded at a time, if not packed (0: one for each CPU)")
-	b.bind(&c.Views.Preset, "views", "views.preset", "augmentation")
+	bindViews(b, &c.Views)
 	b.bind(&c.Views.ImageSize, "image-size", "views.image_size", "side of a view in pixels")
 
 	b.group = groupModel

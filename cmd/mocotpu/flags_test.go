@@ -9,15 +9,20 @@ import (
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
-// resolved is the configuration that the flags make.
-func resolved(t *testing.T, args ...string) run.Config {
-	t.Helper()
+// resolve makes the configuration of the flags, as a command does.
+func resolve(args ...string) (run.Config, error) {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	f := addConfigFlags(flags)
 	if err := flags.Parse(args); err != nil {
-		t.Fatal(err)
+		return run.Config{}, err
 	}
-	c, err := f.resolve(flags)
+	return f.resolve(flags)
+}
+
+// resolved is the configuration that the flags make.
+func resolved(t *testing.T, args ...string) run.Config {
+	t.Helper()
+	c, err := resolve(args...)
 	if err != nil {
 		t.Fatalf("%v: %v", args, err)
 	}

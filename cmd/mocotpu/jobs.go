@@ -20,12 +20,8 @@ func compileSource(e *xla.Engine, source []byte) error {
 	if err := json.Unmarshal(source, &c); err != nil {
 		return err
 	}
-	definition, err := c.Step()
-	if err != nil {
-		return err
-	}
 	side, channels := c.Data.Image()
-	s, err := step.Compiled(e, e.NumDevices(), definition, c.Run.Seed, side, channels)
+	s, err := step.Compiled(e, e.NumDevices(), c.Step(), c.Run.Seed, side, channels)
 	if err != nil {
 		return err
 	}

@@ -73,11 +73,7 @@ func (c *compiler) compile(ctx context.Context, config run.Config, topology stri
 
 // checkStep finds what is wrong with a configuration's step before anybody compiles it.
 func checkStep(c run.Config) error {
-	definition, err := c.Step()
-	if err != nil {
-		return err
-	}
-	if err := definition.Validate(); err != nil {
+	if err := c.Step().Validate(); err != nil {
 		return usageError{err}
 	}
 	return nil

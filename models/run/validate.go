@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
@@ -21,7 +20,7 @@ func (c Config) Validate() error {
 		p.OneOf("preset", c.Preset, PresetNames()...)
 	}
 	p.Under("data", c.Data.Validate())
-	p.OneOf("views.preset", c.Views.Preset, augment.Presets()...)
+	p.Under("views.augment", c.Views.Augment.Validate())
 	p.That(c.Views.ImageSize >= c.Encoder.SmallestImage(), "views.image_size", "is %d, want at least %d pixels for the %s stem",
 		c.Views.ImageSize, c.Encoder.SmallestImage(), c.Encoder.Stem)
 	p.Under("encoder", c.Encoder.Validate())

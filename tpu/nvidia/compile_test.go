@@ -42,12 +42,8 @@ func build(e *xla.Engine, source []byte) error {
 	if err := json.Unmarshal(source, &c); err != nil {
 		return err
 	}
-	definition, err := c.Step()
-	if err != nil {
-		return err
-	}
 	side, channels := c.Data.Image()
-	s, err := step.Compiled(e, e.NumDevices(), definition, 0, side, channels)
+	s, err := step.Compiled(e, e.NumDevices(), c.Step(), 0, side, channels)
 	if err != nil {
 		return err
 	}

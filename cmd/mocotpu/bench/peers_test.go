@@ -80,7 +80,8 @@ func TestPeersWithoutPeers(t *testing.T) {
 	must.M1(packed.Pack(t.Context(), list, filepath.Join(set, "train"), packed.Options{Canvas: 12}))
 	must.M(list.Close())
 	c := tiny("go")
-	c.Data, c.Views.Preset, c.Encoder.Precision = run.MoCoV1().Data, "v1", "bfloat16"
+	must.M(c.Views.Choose("v1"))
+	c.Data, c.Encoder.Precision = run.MoCoV1().Data, "bfloat16"
 	c.Data.Dir, c.Data.Canvas = set, 12
 	o := testOptions(t)
 	o.Python, o.Limit = filepath.Join(t.TempDir(), "none"), 5*time.Minute
