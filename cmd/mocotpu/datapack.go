@@ -34,11 +34,10 @@ func newDataPack() *cobra.Command {
 			"  mocotpu data pack --unlabeled --canvas=128 photos photos-packed",
 		Args: wantArguments("a folder of images and the folder to make"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			library, err := decoderOf(decoder)
-			if err != nil {
-				return err
+			var err error
+			if o.Library, err = picture.Choose(decoder); err != nil {
+				return usageError{fmt.Errorf("--decoder: %w", err)}
 			}
-			o.Library = library
 			if o.Canvas < 1 || o.Workers < 0 {
 				return usageError{fmt.Errorf("--canvas %d and --workers %d, want at least 1 and 0", o.Canvas, o.Workers)}
 			}
@@ -76,7 +75,7 @@ func newDataVerify() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := packed.Verify(cmd.Context(), args[0])
 			if err == nil {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s is whole: %s\n", args[0], counted(m))
+				fmt.Fprintf(cmd.OutOrStdout(), "%s is whole: %s\n", args[0], m)
 			}
 			return err
 		},
@@ -91,18 +90,6 @@ func wantArguments(words string) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-func decoderOf(name string) (picture.Library, error) {
-	if name == "auto" {
-		return picture.Best(), nil
-	}
-	d, err := picture.NewDecoder(1, picture.Library(name))
-	if err != nil {
-		return "", usageError{fmt.Errorf("--decoder: %w", err)}
-	}
-	d.Close()
-	return picture.Library(name), nil
 }
 
 // packSplit packs one split, if it is there.
@@ -121,18 +108,6 @@ func packSplit(cmd *cobra.Command, from, to, split string, unlabeled bool, o pac
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, counted(m))
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, m)
 	return nil
-}
-
-// counted is a packed set in words.
-func counted(m packed.Meta) string {
-	text := fmt.Sprintf("%d images of %d classes, canvas %d", m.Count, len(m.Classes), m.Canvas)
-	if len(m.Classes) == 0 {
-		text = fmt.Sprintf("%d images without classes, canvas %d", m.Count, m.Canvas)
-	}
-	if len(m.Broken) > 0 {
-		text += fmt.Sprintf("; %d broken ones left out (named in meta.json)", len(m.Broken))
-	}
-	return text
 }

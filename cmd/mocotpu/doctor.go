@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/programs"
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
@@ -24,7 +25,7 @@ func newDoctor() *cobra.Command {
 			if err := setup.WriteTable(cmd.OutOrStdout(), rows); err != nil {
 				return err
 			}
-			if err := tellPrograms(cmd.OutOrStdout(), clear); err != nil {
+			if err := programs.WriteStatus(cmd.OutOrStdout(), clear); err != nil {
 				return err
 			}
 			for _, row := range rows {

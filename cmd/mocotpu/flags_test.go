@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -88,5 +89,19 @@ func TestNoPluginFromARun(t *testing.T) {
 	}
 	if c := resolved(t, "--dir="+dir, "--plugin=/other.so"); c.Engine.Plugin != "/other.so" {
 		t.Errorf("plugin %q, want the one that was given", c.Engine.Plugin)
+	}
+}
+
+// Help shows the defaults of the preset that it is asked for.
+func TestHelpOfPreset(t *testing.T) {
+	for _, test := range []struct{ args, batch string }{
+		{"train --help", "global batch (default 128)"},
+		{"train --preset=moco-v2 --help", "global batch (default 256)"},
+		{"compile --help --preset moco-v2", "global batch (default 256)"},
+		{"train --preset=nope --help", "global batch (default 128)"},
+	} {
+		if code, stdout, _ := call(t, strings.Fields(test.args)...); code != 0 || !strings.Contains(stdout, test.batch) {
+			t.Errorf("%s: exit code %d, no %q in\n%s", test.args, code, test.batch, stdout)
+		}
 	}
 }

@@ -24,7 +24,7 @@ func main() {
 
 // command runs the process's arguments under its signals.
 func command() int {
-	ctx, stop := withSignals(context.Background(), os.Stderr)
+	ctx, stop := guard.Signals(context.Background(), os.Stderr)
 	defer stop()
 	return execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
 }

@@ -59,9 +59,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	var s signalled
+	var s guard.Signalled
 	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
-		return s.code() // nobody reads on
+		return s.Code() // nobody reads on
 	}
 	tell(terminal.Plain(stderr), err)
 	return exitCode(ctx, err)
@@ -70,7 +70,11 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // exitCode tells wrong input from failure.
 func exitCode(ctx context.Context, err error) int {
 	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {
-		return interruptedCode(ctx)
+		var s guard.Signalled
+		if errors.As(context.Cause(ctx), &s) {
+			return s.Code()
+		}
+		return exitInterrupted
 	}
 	if errors.Is(err, errTooBig) {
 		return exitTooBig

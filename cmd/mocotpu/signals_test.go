@@ -17,6 +17,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
 // TestSignals sends a signal to a run under way: it leaves a checkpoint of the step it was at, exits with the signal's
@@ -110,8 +111,8 @@ func TestBrokenPipe(t *testing.T) {
 const hanging = "MOCOTPU_TEST_HANG"
 
 func hang(how string) {
-	withSignals(context.Background(), os.Stderr)
-	unsaved.Store(how == "unsaved")
+	guard.Signals(context.Background(), os.Stderr)
+	guard.Unsaved.Store(how == "unsaved")
 	fmt.Println("ready")
 	select {}
 }

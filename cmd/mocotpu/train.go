@@ -11,6 +11,7 @@ import (
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
 func newTrain() *cobra.Command {
@@ -50,7 +51,7 @@ func newTrain() *cobra.Command {
 				return err
 			}
 		}
-		report := terminal.NewTraining(cmd.OutOrStdout(), cmd.ErrOrStderr(), *asJSON, &unsaved)
+		report := terminal.NewTraining(cmd.OutOrStdout(), cmd.ErrOrStderr(), *asJSON, &guard.Unsaved)
 		for _, skipped := range engine.Skipped() {
 			report.Note(fmt.Sprintf("engine not used: %v", skipped))
 		}
