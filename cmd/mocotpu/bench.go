@@ -63,7 +63,7 @@ func benchesConfig(cmd *cobra.Command, o *bench.Options, measure func(c run.Conf
 		if err != nil {
 			return nil, err
 		}
-		o.Engines, o.Built, o.Talk = benchEngines, built(), talk
+		o.Engines, o.Built, o.Talk = benchEngines, run.Built(), talk
 		return measure(config, *o)
 	})
 }
@@ -158,7 +158,7 @@ func newBenchData() *cobra.Command {
 	cmd.Flags().IntVar(&o.Workers, "workers", runtime.NumCPU(), "images decoded at a time, and workers of PyTorch's loader")
 	cmd.Flags().StringVar(&o.Python, "python", "python3", "Python to look for PyTorch in; empty leaves the comparison out")
 	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
-		o.Built, o.Talk = built(), talk
+		o.Built, o.Talk = run.Built(), talk
 		return bench.Data(cmd.Context(), o)
 	})
 }

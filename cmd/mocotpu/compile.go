@@ -15,7 +15,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu/plan"
-	"github.com/mocotpu/mocotpu/xla/hlo"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // compileFlags are those of compile that train does not have.
@@ -31,7 +31,7 @@ type compileFlags struct {
 }
 
 // emits are the values of --emit.
-var emits = []string{"report", "stablehlo", "hlo"}
+var emits = []string{"report", plan.StableHLO, plan.HLO}
 
 func newCompile() *cobra.Command {
 	cmd := &cobra.Command{
@@ -76,7 +76,7 @@ func newCompile() *cobra.Command {
 				return err
 			}
 		}
-		c := compiler{limit: f.limit, talk: newTicker(cmd.ErrOrStderr())}
+		c := compiler{limit: f.limit, talk: cmd.ErrOrStderr()}
 		if !f.fresh {
 			c.store = keptPrograms(cmd.ErrOrStderr())
 		}
@@ -86,8 +86,10 @@ func newCompile() *cobra.Command {
 		}
 		var b bytes.Buffer
 		tooBig, err := f.run(cmd.Context(), &b, &c, targets)
-		if err == nil {
-			err = f.put(cmd.OutOrStdout(), b.Bytes())
+		if err == nil && f.out != "" {
+			err = durable.Replace(durable.Disk{}, f.out, b.Bytes())
+		} else if err == nil {
+			_, err = b.WriteTo(cmd.OutOrStdout())
 		}
 		if err == nil && tooBig != "" {
 			err = fmt.Errorf("compile: %w: %s", errTooBig, tooBig)
@@ -225,23 +227,10 @@ func (f compileFlags) write(w io.Writer, plans []*plan.Plan, last *plan.Compilat
 	switch {
 	case f.json:
 		return writeJSON(w, plans...)
-	case f.emit == "stablehlo":
-		_, err := io.WriteString(w, last.Program)
-		return err
-	case f.emit == "hlo" && !last.Compiled():
-		return nil // there is no program after XLA
-	case f.emit == "hlo" && strings.HasSuffix(f.out, ".pb"):
-		proto, err := hlo.Proto(last.Format, last.Optimized)
-		if err == nil {
-			_, err = w.Write(proto)
-		}
-		return err
-	case f.emit == "hlo":
-		m, err := last.Module()
-		if err != nil {
-			return err
-		}
-		return m.WriteText(w)
+	case f.emit == plan.HLO && strings.HasSuffix(f.out, ".pb"):
+		return last.WriteProgram(w, plan.HLOProto)
+	case f.emit != emits[0]:
+		return last.WriteProgram(w, f.emit)
 	case len(plans) > 1:
 		return plan.WriteTable(w, plans)
 	}
@@ -258,16 +247,4 @@ func writeJSON[T any](w io.Writer, values ...T) error {
 		}
 	}
 	return nil
-}
-
-// put writes to the file that was asked for, or to w.
-func (f compileFlags) put(w io.Writer, text []byte) error {
-	write := func(w io.Writer) error {
-		_, err := w.Write(text)
-		return err
-	}
-	if f.out == "" {
-		return write(w)
-	}
-	return writeWhole(f.out, write)
 }

@@ -83,7 +83,7 @@ func TestCompileReports(t *testing.T) {
 		t.Errorf("%d files kept after asking again, want the same 3", len(kept))
 	}
 	var told strings.Builder
-	if err := tellPrograms(&told, true); err != nil || !strings.HasPrefix(told.String(), "3 compiled program(s) removed") {
+	if err := programs.WriteStatus(&told, true); err != nil || !strings.HasPrefix(told.String(), "3 compiled program(s) removed") {
 		t.Errorf("doctor --clear-programs: %q, error %v, want the compilations gone, too", told.String(), err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
+	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/engine"
@@ -75,6 +77,9 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 		c.TrainImages, c.TestImages = o.images, o.images
 	}
 	images, err := openSplit(cmd, c, o.split)
+	if errors.Is(err, data.ErrMissing) && o.split == "test" {
+		err = fmt.Errorf("%w; --split=train embeds the training images", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -93,8 +98,8 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 		return usageError{err}
 	}
 	defer e.Close()
-	watch := newStages(cmd.ErrOrStderr())
-	defer watch.close()
+	watch := terminal.NewStages(cmd.ErrOrStderr())
+	defer watch.Close()
 	progress := watch.Stage("embedding " + set.Name)
 	write := func(features, labels io.Writer) error {
 		return e.WriteNPY(cmd.Context(), images, o.projection, features, labels, progress)
@@ -105,7 +110,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 		}
 		return writeWhole(o.labels, func(labels io.Writer) error { return write(features, labels) })
 	})
-	watch.end()
+	watch.End()
 	if err != nil {
 		return err
 	}

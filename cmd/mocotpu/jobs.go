@@ -11,7 +11,7 @@ import (
 
 // serveJobs does what this process was started for by another process of this program, and tells whether it was.
 func serveJobs() bool {
-	return plan.Serve(compileSource) || serveProbe() || benchEngines.Serve()
+	return plan.Serve(compileSource) || xla.ServeProbe() || benchEngines.Serve()
 }
 
 // compileSource compiles the very step that train runs with a configuration, which is the source.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -9,6 +11,18 @@ import (
 
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
+
+// maxMessage bounds an error's text: a file can put anything into it.
+const maxMessage = 8 << 10
+
+// tell prints the error that ends a command.
+func tell(w io.Writer, err error) {
+	text := message(err)
+	if len(text) > maxMessage {
+		text = fmt.Sprintf("%s... (%d bytes more)", text[:maxMessage], len(text)-maxMessage)
+	}
+	fmt.Fprintln(w, "mocotpu:", text)
+}
 
 // message is what the user reads of an error: settings are called by the flags that change them.
 func message(err error) string {
@@ -28,7 +42,7 @@ func message(err error) string {
 		return field
 	})
 	if len(list.Problems) > 1 {
-		named = "\n" + named
+		named = fmt.Sprintf("%d problems:\n%s", len(list.Problems), named)
 	}
 	return strings.Replace(text, list.Error(), named, 1)
 }

@@ -8,12 +8,14 @@ import (
 	"io"
 	"time"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/host/child"
 	"github.com/mocotpu/mocotpu/xla/programs"
+	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
 // errTooBig says that a program does not fit its target's memory.
@@ -39,7 +41,7 @@ func planProgram(c run.Config) plan.Program {
 type compiler struct {
 	store *programs.Store
 	limit time.Duration // of one compilation
-	talk  *ticker
+	talk  io.Writer
 }
 
 // compile compiles the step of a configuration for TPUs or GPUs, or for its engine where topology is "".
@@ -56,13 +58,17 @@ func (c *compiler) compile(ctx context.Context, config run.Config, topology stri
 	if err != nil {
 		return nil, nil, err
 	}
-	stop := c.talk.start(fmt.Sprintf("compiling for %s, batch %d, %s, remat %s", target.Name, config.MoCo.Batch, config.Encoder.Precision, config.Encoder.Remat))
+	stop := terminal.Timed(c.talk, fmt.Sprintf("compiling for %s, batch %d, %s, remat %s", target.Name, config.MoCo.Batch, config.Encoder.Precision, config.Encoder.Remat))
 	compilation, p, err := plan.InChild(ctx, r, c.store, c.limit)
 	if errors.Is(err, child.ErrLimit) {
 		err = fmt.Errorf("compile: %s was not done within %s (--time-limit)", target.Name, c.limit)
 	}
-	stop(verdict(p, err))
-	return compilation, p, err
+	if err != nil {
+		stop("failed")
+		return nil, nil, err
+	}
+	stop(p.Verdict())
+	return compilation, p, nil
 }
 
 // checkStep finds what is wrong with a configuration's step before anybody compiles it.
@@ -71,16 +77,6 @@ func checkStep(c run.Config) error {
 		return usageError{err}
 	}
 	return nil
-}
-
-func verdict(p *plan.Plan, err error) string {
-	switch {
-	case err != nil:
-		return "failed"
-	case !p.Fits:
-		return "does not fit"
-	}
-	return fmt.Sprintf("fits, %.0f MiB at its peak", float64(p.Memory.Peak)/(1<<20))
 }
 
 // fit searches the settings of a configuration's step: compile makes the plan of one.
@@ -109,7 +105,7 @@ func checkPlan(ctx context.Context, talk io.Writer, c run.Config, version string
 		return nil
 	}
 	c.Engine.Devices, c.Engine.Plugin = devices, "" // a plugin of the user's is for the TPU, not for the compiler
-	w := compiler{store: keptPrograms(talk), limit: planLimit, talk: newTicker(talk)}
+	w := compiler{store: keptPrograms(talk), limit: planLimit, talk: talk}
 	_, p, err := w.compile(ctx, c, t.LibTPU())
 	if err != nil || p.Fits {
 		return err
@@ -142,15 +138,9 @@ func explainMemory(talk io.Writer, e *xla.Engine, c run.Config, err error) error
 
 // withoutTPU says what can be done where there is no TPU.
 func withoutTPU(err error) error {
-	if !noTPU(err) {
+	if !errors.Is(err, setup.ErrNoDevice) {
 		return err
 	}
 	return usageError{fmt.Errorf("%w\nwithout one: mocotpu compile --topology=v3-8, with the same flags, compiles this very step for a TPU that is not "+
 		"there and reports what it needs; mocotpu train --backend=cpu --devices=8 computes the numbers of eight cores", err)}
-}
-
-// noTPU tells whether a TPU did not open because there is none, although libtpu is installed.
-func noTPU(err error) bool {
-	var failed *xla.Error
-	return errors.As(err, &failed) && failed.Op == "open tpu" && failed.Code == xla.NotFound
 }

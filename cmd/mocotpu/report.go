@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/report"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/engine"
@@ -51,8 +52,8 @@ func newReport() *cobra.Command {
 			if err := refuseExisting(force, out); err != nil {
 				return err
 			}
-			watch := newStages(cmd.ErrOrStderr())
-			defer watch.close()
+			watch := terminal.NewStages(cmd.ErrOrStderr())
+			defer watch.Close()
 			o := report.Options{Stage: func(what string) { watch.Stage(what) }}
 			if !noLook {
 				opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))

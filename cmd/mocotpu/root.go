@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -17,6 +18,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
@@ -51,24 +53,28 @@ var usageErrors = []error{
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(newPlain(stdout))
-	root.SetErr(newPlain(stderr))
-	err := guarded(args, func() error { return root.ExecuteContext(ctx) })
+	root.SetOut(terminal.Plain(stdout))
+	root.SetErr(terminal.Plain(stderr))
+	err := guard.Explain(guard.Call(func() error { return root.ExecuteContext(ctx) }), args, writeVersions)
 	if err == nil {
 		return exitDone
 	}
-	var s signalled
+	var s guard.Signalled
 	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
-		return s.code() // nobody reads on
+		return s.Code() // nobody reads on
 	}
-	tell(newPlain(stderr), err)
+	tell(terminal.Plain(stderr), err)
 	return exitCode(ctx, err)
 }
 
 // exitCode tells wrong input from failure.
 func exitCode(ctx context.Context, err error) int {
 	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {
-		return interruptedCode(ctx)
+		var s guard.Signalled
+		if errors.As(context.Cause(ctx), &s) {
+			return s.Code()
+		}
+		return exitInterrupted
 	}
 	if errors.Is(err, errTooBig) {
 		return exitTooBig

@@ -3,15 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/train"
+	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
 func newTrain() *cobra.Command {
@@ -51,7 +51,7 @@ func newTrain() *cobra.Command {
 				return err
 			}
 		}
-		report := newReporter(cmd.OutOrStdout(), cmd.ErrOrStderr(), *asJSON)
+		report := terminal.NewTraining(cmd.OutOrStdout(), cmd.ErrOrStderr(), *asJSON, &guard.Unsaved)
 		for _, skipped := range engine.Skipped() {
 			report.Note(fmt.Sprintf("engine not used: %v", skipped))
 		}
@@ -61,23 +61,25 @@ func newTrain() *cobra.Command {
 		if note := precisionNote(config, engine.EngineName()); note != "" {
 			report.Note(note)
 		}
-		report.start(config, engine)
+		report.Begin(config, engineInWords(engine), engine.NumDevices())
+		events := &train.TensorBoard{Reporter: report, Dir: filepath.Join(config.Run.Dir, "tensorboard")}
 		var watcher train.Reporter = report
-		events := &eventReporter{reporter: report, dir: filepath.Join(config.Run.Dir, "tensorboard")}
 		if *withEvents {
 			watcher = events
 		}
 		result, err := train.Train(cmd.Context(), config, train.Machine{
 			Backend: engine, Devices: engine.NumDevices(), Versions: versions(engine),
 		}, watcher)
-		report.end(config, result)
-		return errors.Join(explainMemory(cmd.ErrOrStderr(), engine, config, err), events.close())
+		report.End(config, result)
+		return errors.Join(explainMemory(cmd.ErrOrStderr(), engine, config, err), events.Close())
 	}
 	return cmd
 }
 
-// isTerminal tells whether a person watches.
-func isTerminal(w io.Writer) bool {
-	f, ok := terminalOf(w).(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+// engineInWords is an engine with its plugin's version.
+func engineInWords(e *xla.Engine) string {
+	if v := e.PluginVersion(); v != "" {
+		return e.EngineName() + " (" + v + ")"
+	}
+	return e.EngineName()
 }

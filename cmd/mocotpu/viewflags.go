@@ -32,8 +32,7 @@ func (v *viewValue) Set(text string) error {
 func bindViews(b *binder, v *run.Views) {
 	a := &v.Augment
 	add := func(flag, path, kind, text, usage string, set func(string) error) {
-		b.flags.Var(&viewValue{kind: kind, text: text, set: set}, flag, usage)
-		b.field(flag, path)
+		b.bind(&viewValue{kind: kind, text: text, set: set}, flag, path, usage)
 	}
 	numbers := func(want int, take func(x []float64)) func(string) error {
 		return func(text string) error {
@@ -44,7 +43,7 @@ func bindViews(b *binder, v *run.Views) {
 			return err
 		}
 	}
-	add(viewsFlag, "views.preset", "string", v.Preset, "augmentation: "+strings.Join(choicesOf[viewsFlag], ", ")+", or a .json file", v.Choose)
+	add(viewsFlag, "views.preset", "string", v.Preset, "augmentation, a .json file or one of", v.Choose)
 	add("crop", "views.augment.area", "min,max", listed(a.Area.Min, a.Area.Max), "area of the crops, a share of the image's",
 		numbers(2, func(x []float64) { a.Area.Min, a.Area.Max = x[0], x[1] }))
 	j := a.Jitter

@@ -35,6 +35,19 @@ func Best() Library {
 	return Go
 }
 
+// Choose finds the library of a name; "auto" is [Best]. It fails where the library is not there.
+func Choose(name string) (Library, error) {
+	if name == "auto" {
+		return Best(), nil
+	}
+	d, err := NewDecoder(1, Library(name))
+	if err != nil {
+		return "", err
+	}
+	d.Close()
+	return Library(name), nil
+}
+
 // Decoder makes canvases of one size. It keeps its memory from image to image, and is used by one goroutine at a time.
 type Decoder struct {
 	size  int

@@ -1,5 +1,8 @@
-// Package guard brings the panics of goroutines to those who wait for them: a panic that nobody recovers ends the process
-// with the stacks of all goroutines, which are no message to a user.
+// Package guard stands between a process and what ends it: panics and signals.
+//
+// A panic that nobody recovers ends the process with the stacks of all goroutines, which are no message to a user. [Group]
+// brings those of goroutines to whoever waits for them, [Call] makes errors of them, [Explain] one sentence and a file.
+// [Signals] ends a context, and lets a run write its checkpoint.
 //
 // # Errors
 //

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"fmt"
@@ -8,20 +8,20 @@ import (
 	"unicode/utf8"
 )
 
-// plainWriter escapes what a terminal would obey: a file's name, a class or a tensor's name can hold sequences that move
-// the cursor, change the title or turn text around. Newlines and tabs pass. An escape is JSON's and Go's, \u001b, so that
-// JSON stays JSON.
+// Plain returns a writer to w that escapes what a terminal would obey: a file's name, a class or a tensor's name can hold
+// sequences that move the cursor, change the title or turn text around. Newlines and tabs pass. An escape is JSON's and
+// Go's, \u001b, so that JSON stays JSON.
+func Plain(w io.Writer) io.Writer { return &plainWriter{w: w} }
+
 type plainWriter struct {
 	mu   sync.Mutex
 	w    io.Writer
 	held []byte // the beginning of a character whose end has not been written
 }
 
-func newPlain(w io.Writer) io.Writer { return &plainWriter{w: w} }
-
-// terminalOf is the writer beneath, for what draws on a terminal, such as a progress bar: nothing from a file goes there
-// but through quoted.
-func terminalOf(w io.Writer) io.Writer {
+// beneath is the writer below a plain one, for what draws on a terminal, such as a progress bar: nothing from a file goes
+// there but through quoted.
+func beneath(w io.Writer) io.Writer {
 	if p, ok := w.(*plainWriter); ok {
 		return p.w
 	}

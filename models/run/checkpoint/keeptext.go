@@ -1,18 +1,14 @@
-package main
+package checkpoint
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 )
 
-// keepValue is the flag of a checkpoint.Keep: "last=3,every=1000,best". What it does not name is not kept.
-type keepValue checkpoint.Keep
-
-func (k *keepValue) Set(text string) error {
-	var parsed keepValue
+// Set reads "last=3,every=1000,best", as a flag has it. What it does not name is not kept.
+func (k *Keep) Set(text string) error {
+	var parsed Keep
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
 		name, value, _ := strings.Cut(part, "=")
@@ -34,7 +30,8 @@ func (k *keepValue) Set(text string) error {
 	return nil
 }
 
-func (k *keepValue) String() string {
+// String is what Set takes.
+func (k Keep) String() string {
 	parts := []string{fmt.Sprintf("last=%d", k.Last)}
 	if k.Every != 0 {
 		parts = append(parts, fmt.Sprintf("every=%d", k.Every))
@@ -45,4 +42,5 @@ func (k *keepValue) String() string {
 	return strings.Join(parts, ",")
 }
 
-func (*keepValue) Type() string { return "list" }
+// Type is the kind of value that help prints for a flag.
+func (*Keep) Type() string { return "list" }

@@ -1,8 +1,8 @@
-package main
+package guard_test
 
 import (
-	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +15,10 @@ import (
 
 // TestFaults has a panic, of the command's own goroutine and of another, end as one line that names a file with the stack.
 func TestFaults(t *testing.T) {
+	versions := func(w io.Writer) error {
+		_, err := io.WriteString(w, "mocotpu 1.2.3")
+		return err
+	}
 	for name, fault := range map[string]func() error{
 		"its own": func() error { panic("index out of\nrange") },
 		"another's": func() error {
@@ -30,7 +34,7 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			t.Setenv("TMPDIR", dir)
-			err := guarded([]string{"train", "--dim=3"}, fault)
+			err := guard.Explain(guard.Call(fault), []string{"train", "--dim=3"}, versions)
 			if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "index out of: please report it with "+dir) {
 				t.Fatalf("error %v, want one sentence", err)
 			}
@@ -39,27 +43,15 @@ func TestFaults(t *testing.T) {
 				t.Fatalf("files %v, want one", found)
 			}
 			text := string(must.M1(os.ReadFile(found[0])))
-			for _, want := range []string{`["train" "--dim=3"]`, "index out of\nrange", "TestFaults", "mocotpu"} {
+			for _, want := range []string{`["train" "--dim=3"]`, "index out of\nrange", "TestFaults", "mocotpu 1.2.3"} {
 				if !strings.Contains(text, want) {
 					t.Errorf("the file holds %q, want %q in it", text, want)
 				}
 			}
-			if code := exitCode(t.Context(), err); code != exitFailed {
-				t.Errorf("exit code %d, want %d", code, exitFailed)
-			}
 		})
 	}
 	want := errors.New("no")
-	if err := guarded(nil, func() error { return want }); err != want {
+	if err := guard.Explain(want, nil, versions); err != want {
 		t.Errorf("error %v, want it as it is", err)
-	}
-}
-
-// TestTellIsShort has an error that quotes a file at length cut.
-func TestTellIsShort(t *testing.T) {
-	var out bytes.Buffer
-	tell(&out, errors.New(strings.Repeat("x", 1<<20)))
-	if out.Len() > 9<<10 || !strings.Contains(out.String(), "bytes more") {
-		t.Errorf("%d bytes: ...%s", out.Len(), out.Bytes()[out.Len()-40:])
 	}
 }

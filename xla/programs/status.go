@@ -1,0 +1,33 @@
+package programs
+
+import (
+	"fmt"
+	"io"
+)
+
+// WriteStatus says where the user's compiled programs are kept and how much they are, after removing them if clear.
+func WriteStatus(w io.Writer, clear bool) error {
+	store, err := Default()
+	switch {
+	case err != nil:
+		fmt.Fprintln(w, "compiled programs are not kept:", err)
+		return nil
+	case store == nil:
+		fmt.Fprintf(w, "compiled programs are not kept: %s=%s\n", Variable, Off)
+		return nil
+	}
+	if clear {
+		gone, err := store.Clear()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%d compiled program(s) removed, %.1f MB\n", gone.Programs, float64(gone.Bytes)/1e6)
+	}
+	kept, err := store.Usage()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%d compiled program(s) kept in %s: %.1f MB of at most %.1f GB\n",
+		kept.Programs, store.Dir, float64(kept.Bytes)/1e6, float64(DefaultLimit)/1e9)
+	return nil
+}
