@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
@@ -78,9 +80,9 @@ func guarded(args []string, run func() error) error {
 // maxMessage bounds an error's text: a file can put anything into it.
 const maxMessage = 8 << 10
 
-// tell prints the error that ends a command.
-func tell(w io.Writer, err error) {
-	text := message(err)
+// tell prints the error that ends cmd.
+func tell(w io.Writer, cmd *cobra.Command, err error) {
+	text := message(cmd, err)
 	if len(text) > maxMessage {
 		text = fmt.Sprintf("%s... (%d bytes more)", text[:maxMessage], len(text)-maxMessage)
 	}

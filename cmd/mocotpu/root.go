@@ -43,7 +43,7 @@ func (usageError) Is(target error) bool { return target == errUsage }
 // usageErrors are the errors of exit code 2.
 var usageErrors = []error{
 	errUsage, data.ErrMissing, data.ErrCorrupt, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
-	packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace, run.ErrNotRun, xla.ErrOptions, regular.ErrIrregular, regular.ErrTooLong, checkpoint.ErrDamaged,
+	packed.ErrChecksum, packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace, run.ErrNotRun, xla.ErrOptions, regular.ErrIrregular, regular.ErrTooLong, checkpoint.ErrDamaged,
 	syscall.ELOOP, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, // of names that were given
 }
 
@@ -53,7 +53,11 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(newPlain(stdout))
 	root.SetErr(newPlain(stderr))
-	err := guarded(args, func() error { return root.ExecuteContext(ctx) })
+	cmd := root
+	err := guarded(args, func() (err error) {
+		cmd, err = root.ExecuteContextC(ctx)
+		return err
+	})
 	if err == nil {
 		return exitDone
 	}
@@ -61,12 +65,15 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
 		return s.code() // nobody reads on
 	}
-	tell(newPlain(stderr), err)
+	tell(newPlain(stderr), cmd, err)
 	return exitCode(ctx, err)
 }
 
 // exitCode tells wrong input from failure.
 func exitCode(ctx context.Context, err error) int {
+	if s := (signalled{}); errors.As(err, &s) {
+		return s.code()
+	}
 	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {
 		return interruptedCode(ctx)
 	}
