@@ -3,13 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/data"
@@ -126,10 +123,16 @@ func packSplit(cmd *cobra.Command, from, to, split string, unlabeled bool, o pac
 	out := filepath.Join(to, map[string]string{"train": "train", "test": "val"}[split])
 	talk := cmd.ErrOrStderr()
 	fmt.Fprintf(talk, "%s: %d images, canvas %d, decoder %s\n", list.Dir, list.Len(), o.Canvas, o.Library)
-	p := packProgress{talk: talk, watched: isTerminal(talk)}
-	o.Progress, o.Note, o.Broken = p.at, p.note, p.broken
+	p := packProgress{stages: newStages(talk)}
+	packing := p.stages.Stage("packing " + out)
+	o.Note, o.Broken = p.line, p.leftOut
+	o.Progress = func(done, total int) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		packing(done, total)
+	}
 	m, err := packed.Pack(cmd.Context(), list, out, o)
-	p.end()
+	p.stages.close()
 	if err != nil {
 		return err
 	}
@@ -149,62 +152,26 @@ func counted(m packed.Meta) string {
 	return text
 }
 
-// packProgress shows packing to a person, or in a log a line now and then. Broken images come from any goroutine.
+// packProgress shows packing. What it is told comes from any goroutine.
 type packProgress struct {
-	talk    io.Writer
-	watched bool
-	mu      sync.Mutex
-	bar     *progressbar.ProgressBar
-	last    time.Time
-	shown   int
-}
-
-func (p *packProgress) at(done, total int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.watched {
-		if now := time.Now(); now.Sub(p.last) > 10*time.Second {
-			p.last = now
-			fmt.Fprintf(p.talk, "packed %d of %d\n", done, total)
-		}
-		return
-	}
-	if p.bar == nil {
-		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(terminalOf(p.talk)), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("img"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(200*time.Millisecond),
-			progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("packing"))
-	}
-	_ = p.bar.Set(done)
-}
-
-func (p *packProgress) note(text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.line(text)
-}
-
-func (p *packProgress) broken(b files.Broken) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch p.shown++; {
-	case p.shown <= brokenShown:
-		p.line(fmt.Sprintf("broken image left out: %s: %s", b.Name, b.Problem))
-	case p.shown == brokenShown+1:
-		p.line("more broken images: meta.json will name them all")
-	}
+	mu     sync.Mutex
+	stages *stages
+	broken int
 }
 
 func (p *packProgress) line(text string) {
-	if p.bar != nil {
-		_ = p.bar.Clear()
-	}
-	fmt.Fprintln(p.talk, text)
-}
-
-func (p *packProgress) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.bar != nil {
-		_ = p.bar.Clear()
+	p.stages.Note(text)
+}
+
+func (p *packProgress) leftOut(b files.Broken) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch p.broken++; {
+	case p.broken <= brokenShown:
+		p.stages.Note(fmt.Sprintf("broken image left out: %s: %s", b.Name, b.Problem))
+	case p.broken == brokenShown+1:
+		p.stages.Note("more broken images: meta.json will name them all")
 	}
 }
