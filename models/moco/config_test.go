@@ -70,14 +70,14 @@ func TestUsableBatches(t *testing.T) {
 		for batch := 1; batch <= 600; batch++ {
 			c := Config{Batch: batch, Groups: groups, Shuffle: true}
 			full := false
-			for _, n := range c.UsableBatches() {
+			for _, n := range c.usableBatches() {
 				if !c.usable(n) {
 					t.Errorf("batch %d in %d groups: %d is advised and not usable", batch, groups, n)
 				}
-				full = full || ShuffleSet(groups, n) == groups
+				full = full || shuffleSet(groups, n) == groups
 			}
 			if !full {
-				t.Errorf("batch %d in %d groups: none of %v shuffles over all groups", batch, groups, c.UsableBatches())
+				t.Errorf("batch %d in %d groups: none of %v shuffles over all groups", batch, groups, c.usableBatches())
 			}
 		}
 	}

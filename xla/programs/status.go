@@ -28,6 +28,6 @@ func WriteStatus(w io.Writer, clear bool) error {
 		return err
 	}
 	fmt.Fprintf(w, "%d compiled program(s) kept in %s: %.1f MB of at most %.1f GB\n",
-		kept.Programs, store.Dir, float64(kept.Bytes)/1e6, float64(DefaultLimit)/1e9)
+		kept.Programs, store.Dir, float64(kept.Bytes)/1e6, float64(defaultLimit)/1e9)
 	return nil
 }
