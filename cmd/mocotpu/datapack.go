@@ -69,13 +69,18 @@ func newDataPack() *cobra.Command {
 
 func newDataVerify() *cobra.Command {
 	return &cobra.Command{
-		Use:   "verify SET",
-		Short: "Read a packed set and compare it with its checksums",
-		Args:  wantArguments("a packed set, such as OUT/train of data pack"),
+		Use:     "verify OUT",
+		Short:   "Read what data pack wrote and compare it with its checksums",
+		Long:    "Reads a packed set, or both splits of a folder that data pack wrote: headers, counts, labels, and every byte against\nthe checksums in meta.json. A damaged file is named, and the exit code is 2.",
+		Example: "  mocotpu data verify data/imagenet-mini-packed          # train and val\n  mocotpu data verify data/imagenet-mini-packed/val",
+		Args:    wantArguments("the folder that data pack wrote, or one split of it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := packed.Verify(cmd.Context(), args[0])
-			if err == nil {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s is whole: %s\n", args[0], m)
+			splits, err := packed.Splits(args[0])
+			for _, split := range splits {
+				m, damage := packed.Verify(cmd.Context(), split)
+				if err = errors.Join(err, damage); damage == nil {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s is whole: %s\n", split, m)
+				}
 			}
 			return err
 		},

@@ -38,7 +38,7 @@ func newEmbed() *cobra.Command {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	o.data = addDataFlags(flags)
-	flags.StringVar(&o.split, "split", "test", "images to embed: train or test")
+	flags.StringVar(&o.split, "split", "test", "images to embed: train or test; all of a folder that has no held-out ones")
 	flags.IntVar(&o.images, "images", 0, "embed the first so many (0: all, or as many as the run has)")
 	flags.StringVar(&o.out, "out", "features.npy", "file to write")
 	flags.StringVar(&o.labels, "labels", "", "file for the labels, int32 [images] (default: none)")
@@ -77,6 +77,12 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 		c.TrainImages, c.TestImages = o.images, o.images
 	}
 	images, err := openSplit(cmd, c, o.split)
+	if errors.Is(err, data.ErrMissing) && c.Kind == "folder" && !cmd.Flags().Changed("split") {
+		if images, err = openSplit(cmd, c, "train"); err == nil {
+			o.split = "all"
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s has no held-out images: all of it is embedded, as --split=train does\n", c.Dir)
+		}
+	}
 	if errors.Is(err, data.ErrMissing) && o.split == "test" {
 		err = fmt.Errorf("%w; --split=train embeds the training images", err)
 	}

@@ -10,7 +10,7 @@ import (
 // TestTellIsShort has an error that quotes a file at length cut.
 func TestTellIsShort(t *testing.T) {
 	var out bytes.Buffer
-	tell(&out, errors.New(strings.Repeat("x", 1<<20)))
+	tell(&out, newRoot(), errors.New(strings.Repeat("x", 1<<20)))
 	if out.Len() > 9<<10 || !strings.Contains(out.String(), "bytes more") {
 		t.Errorf("%d bytes: ...%s", out.Len(), out.Bytes()[out.Len()-40:])
 	}

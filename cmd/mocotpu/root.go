@@ -45,7 +45,7 @@ func (usageError) Is(target error) bool { return target == errUsage }
 // usageErrors are the errors of exit code 2.
 var usageErrors = []error{
 	errUsage, data.ErrMissing, data.ErrCorrupt, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
-	packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace, run.ErrNotRun, xla.ErrOptions, regular.ErrIrregular, regular.ErrTooLong, checkpoint.ErrDamaged,
+	packed.ErrChecksum, packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace, run.ErrNotRun, xla.ErrOptions, regular.ErrIrregular, regular.ErrTooLong, checkpoint.ErrDamaged,
 	syscall.ELOOP, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, // of names that were given
 }
 
@@ -55,7 +55,11 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(terminal.Plain(stdout))
 	root.SetErr(terminal.Plain(stderr))
-	err := guard.Explain(guard.Call(func() error { return root.ExecuteContext(ctx) }), args, writeVersions)
+	cmd := root
+	err := guard.Explain(guard.Call(func() (err error) {
+		cmd, err = root.ExecuteContextC(ctx)
+		return err
+	}), args, writeVersions)
 	if err == nil {
 		return exitDone
 	}
@@ -63,14 +67,17 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
 		return s.Code() // nobody reads on
 	}
-	tell(terminal.Plain(stderr), err)
+	tell(terminal.Plain(stderr), cmd, err)
 	return exitCode(ctx, err)
 }
 
 // exitCode tells wrong input from failure.
 func exitCode(ctx context.Context, err error) int {
+	var s guard.Signalled
+	if errors.As(err, &s) {
+		return s.Code()
+	}
 	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {
-		var s guard.Signalled
 		if errors.As(context.Cause(ctx), &s) {
 			return s.Code()
 		}
@@ -108,7 +115,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w%s; see %s --help", err, didYouMeanFlag(cmd, err), cmd.CommandPath())}
 	})
-	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newViews(), newReport())
+	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport())
 	completeFlags(root)
 	groupHelp(root)
 	return root

@@ -57,7 +57,7 @@ func TestBadViews(t *testing.T) {
 		"--blur=NaN":                "--blur is NaN",
 	} {
 		_, err := resolve(args)
-		if err == nil || !strings.Contains(message(err), want) {
+		if err == nil || !strings.Contains(message(newTrain(), err), want) {
 			t.Errorf("%s: error %v, want one that says %q", args, err, want)
 		}
 	}

@@ -65,7 +65,7 @@ func newLook(ctx context.Context, b compute.Backend, dir string, c run.Config, b
 		return nil, err
 	}
 	defer search.Close()
-	if l.Neighbours, err = nearest(search, bankFeatures, features, bank, test, chosen); err != nil {
+	if l.Neighbours, err = nearest(ctx, search, bankFeatures, features, bank, test, chosen); err != nil {
 		return nil, err
 	}
 	if l.Map, err = newMap(features, test); err != nil {
@@ -75,7 +75,7 @@ func newLook(ctx context.Context, b compute.Backend, dir string, c run.Config, b
 		return l, nil
 	}
 	k := min(c.KNN.Ks[len(c.KNN.Ks)-1], bank.N)
-	results, err := search.KNN(bankFeatures, bank.Labels, features, test.Labels, len(test.Classes),
+	results, err := search.KNN(ctx, bankFeatures, bank.Labels, features, test.Labels, len(test.Classes),
 		judge.KNNOptions{Ks: []int{k}, Temperature: c.KNN.Temperature})
 	if err != nil {
 		return nil, err
@@ -121,12 +121,12 @@ func className(s *data.Set, i int) string {
 }
 
 // nearest shows the chosen test images and their nearest training images.
-func nearest(search *judge.Search, bankFeatures, features encoder.Features, bank, test *data.Set, chosen []int) ([]neighbours, error) {
+func nearest(ctx context.Context, search *judge.Search, bankFeatures, features encoder.Features, bank, test *data.Set, chosen []int) ([]neighbours, error) {
 	queries := encoder.Features{Dim: features.Dim}
 	for _, i := range chosen {
 		queries.Data = append(queries.Data, features.Data[i*features.Dim:(i+1)*features.Dim]...)
 	}
-	all, err := search.Neighbours(bankFeatures, queries, min(samples, bank.N))
+	all, err := search.Neighbours(ctx, bankFeatures, queries, min(samples, bank.N))
 	if err != nil {
 		return nil, err
 	}

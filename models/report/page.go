@@ -58,7 +58,7 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 		Title       string
 		Runs        []*entry
 		Charts      []Chart
-		Differences []setting
+		Differences []run.Setting
 	}{Title: "mocotpu"}
 	var histories []history
 	var configs []run.Config
@@ -90,7 +90,7 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 	}
 	page.Charts = charts(histories)
 	var err error
-	if page.Differences, err = differences(configs); err != nil {
+	if page.Differences, err = run.Differing(configs); err != nil {
 		return err
 	}
 	if err := pageTemplate.Execute(w, page); err != nil {

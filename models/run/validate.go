@@ -112,9 +112,5 @@ func positive(x float64) bool { return x > 0 && !math.IsInf(x, 1) }
 func (c Config) ValidateData(nTrain int) error {
 	var p settings.Check
 	p.That(nTrain >= c.MoCo.Batch, "moco.batch", "is %d, want at most the %d training images", c.MoCo.Batch, nTrain)
-	if c.KNN.Every > 0 {
-		p.That(c.KNN.BankImages == 0 || c.KNN.BankImages >= c.MoCo.Batch, "knn.bank_images", "is %d, want 0 (all) or at least one batch of %d",
-			c.KNN.BankImages, c.MoCo.Batch)
-	}
 	return p.Err()
 }

@@ -1,31 +1,29 @@
-package report
+package run
 
 import (
 	"encoding/json"
 	"fmt"
 	"slices"
-
-	"github.com/mocotpu/mocotpu/models/run"
 )
 
-// setting is one field of the configuration and its value in each run.
-type setting struct {
+// Setting is one field of the configuration and its value in each run.
+type Setting struct {
 	Name   string
 	Values []string
 }
 
-// differences are the settings in which the runs differ, by name. A run's label and directory do not count.
-func differences(configs []run.Config) ([]setting, error) {
+// Differing are the settings in which runs differ, in the order of their names. A run's directory does not count.
+func Differing(configs []Config) ([]Setting, error) {
 	var flat []map[string]string
 	names := map[string]bool{}
 	for _, c := range configs {
 		text, err := json.Marshal(c)
 		if err != nil {
-			return nil, fmt.Errorf("report: config: %w", err)
+			return nil, fmt.Errorf("run: config: %w", err)
 		}
 		var tree map[string]any
 		if err := json.Unmarshal(text, &tree); err != nil {
-			return nil, fmt.Errorf("report: config: %w", err)
+			return nil, fmt.Errorf("run: config: %w", err)
 		}
 		all := map[string]string{}
 		flatten("", tree, all)
@@ -34,9 +32,9 @@ func differences(configs []run.Config) ([]setting, error) {
 			names[name] = true
 		}
 	}
-	var differing []setting
+	var differing []Setting
 	for name := range names {
-		s := setting{Name: name}
+		s := Setting{Name: name}
 		for _, all := range flat {
 			s.Values = append(s.Values, all[name])
 		}
@@ -44,7 +42,7 @@ func differences(configs []run.Config) ([]setting, error) {
 			differing = append(differing, s)
 		}
 	}
-	slices.SortFunc(differing, func(a, b setting) int { return slices.Compare([]string{a.Name}, []string{b.Name}) })
+	slices.SortFunc(differing, func(a, b Setting) int { return slices.Compare([]string{a.Name}, []string{b.Name}) })
 	return differing, nil
 }
 
