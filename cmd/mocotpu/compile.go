@@ -16,6 +16,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // compileFlags are those of compile that train does not have.
@@ -78,7 +79,7 @@ func newCompile() *cobra.Command {
 		}
 		c := compiler{limit: f.limit, talk: cmd.ErrOrStderr()}
 		if !f.fresh {
-			c.store = keptPrograms(cmd.ErrOrStderr())
+			c.store = programs.Kept(cmd.ErrOrStderr())
 		}
 		targets, err := f.targets(config, cmd.Flags().Changed("backend"))
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/mesh"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // evalFlags are what the user asks eval for.
@@ -89,7 +90,7 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 	}
 	defer train.Close()
 	defer test.Close()
-	opened, err := openEngine(*f.engine, keptPrograms(cmd.ErrOrStderr()))
+	opened, err := openEngine(*f.engine, programs.Kept(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func checkPlan(ctx context.Context, talk io.Writer, c run.Config, version string
 		return nil
 	}
 	c.Engine.Devices, c.Engine.Plugin = devices, "" // a plugin of the user's is for the TPU, not for the compiler
-	w := compiler{store: keptPrograms(talk), limit: planLimit, talk: talk}
+	w := compiler{store: programs.Kept(talk), limit: planLimit, talk: talk}
 	_, p, err := w.compile(ctx, c, t.LibTPU())
 	if err != nil || p.Fits {
 		return err

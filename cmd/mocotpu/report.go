@@ -14,6 +14,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/report"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 func newReport() *cobra.Command {
@@ -56,7 +57,7 @@ func newReport() *cobra.Command {
 			defer watch.Close()
 			o := report.Options{Stage: func(what string) { watch.Stage(what) }}
 			if !noLook {
-				opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
+				opened, err := openEngine(choice, programs.Kept(cmd.ErrOrStderr()))
 				if err != nil {
 					return err
 				}

@@ -12,6 +12,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 func newTrain() *cobra.Command {
@@ -40,7 +41,7 @@ func newTrain() *cobra.Command {
 		if config.Run.Dir == "" {
 			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))
 		}
-		engine, err := openFor(config, keptPrograms(cmd.ErrOrStderr()))
+		engine, err := openFor(config, programs.Kept(cmd.ErrOrStderr()))
 		if err != nil {
 			return withoutTPU(err)
 		}
