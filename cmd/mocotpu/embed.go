@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
@@ -95,7 +96,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	if o.labels != "" && set.Labels == nil {
 		return usageError{fmt.Errorf("--labels: %s has none", set.Name)}
 	}
-	opened, err := openEngine(choice, programs.Kept(cmd.ErrOrStderr()))
+	opened, err := machine.OpenEngine(choice, programs.Kept(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}

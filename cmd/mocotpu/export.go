@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/models/convert"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
@@ -63,7 +64,7 @@ func newExport() *cobra.Command {
 			return err
 		}
 		if format == "stablehlo" {
-			xla, err := openEngine(*engine, programs.Kept(cmd.ErrOrStderr()))
+			xla, err := machine.OpenEngine(*engine, programs.Kept(cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/report"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -57,7 +58,7 @@ func newReport() *cobra.Command {
 			defer watch.Close()
 			o := report.Options{Stage: func(what string) { watch.Stage(what) }}
 			if !noLook {
-				opened, err := openEngine(choice, programs.Kept(cmd.ErrOrStderr()))
+				opened, err := machine.OpenEngine(choice, programs.Kept(cmd.ErrOrStderr()))
 				if err != nil {
 					return err
 				}
