@@ -2,7 +2,7 @@
 // docs/architecture.md follows an image through them phase by phase, and docs/rationale.md says why they are as they are.
 //
 //	models/data      reads data sets: images uint8 [N, size, size, channels], labels int32 [N]
-//	models/data/...  files lists image files, picture decodes them, stream does so on the way, packed keeps them as
+//	models/data/...  files lists image files and reads them on the way, picture decodes them, packed keeps them as
 //	                 arrays mapped into memory; dataset opens any of these by its settings
 //	models/augment   draws two random views per image on the host, and makes them inside the compiled step
 //	models/resnet    the encoder: ResNet, BatchNorm over groups of the batch, projection head
