@@ -17,6 +17,9 @@ for p in "${packages[@]}"; do
 	go test -c -o "$out/${p//\//-}.test" "./$p"
 done
 
+# The runs after the first take the compiled programs of it: what is stressed is execution.
+export MOCOTPU_TEST_PROGRAMS=$out/programs
+
 loops=()
 trap 'kill "${loops[@]}" 2>/dev/null || true' EXIT
 for _ in $(seq "$busy"); do

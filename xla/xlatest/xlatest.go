@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/programs"
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
@@ -74,6 +75,17 @@ func Each(t *testing.T, f func(t *testing.T, e *xla.Engine)) {
 	t.Run("cpu", func(t *testing.T) { f(t, CPU(t, 1)) })
 }
 
+// keptPrograms names a folder for the CPU engines' programs: the stress run executes the same ones in many processes, and
+// compiles them in the first.
+const keptPrograms = "MOCOTPU_TEST_PROGRAMS"
+
+func kept() *programs.Store {
+	if dir := os.Getenv(keptPrograms); dir != "" {
+		return &programs.Store{Dir: dir}
+	}
+	return nil
+}
+
 // open returns the engine for a number of devices, 0 for the go engine.
 func open(t testing.TB, name string, devices int) *xla.Engine {
 	t.Helper()
@@ -82,7 +94,7 @@ func open(t testing.TB, name string, devices int) *xla.Engine {
 	if e, ok := engines[devices]; ok {
 		return e
 	}
-	e, err := xla.Open(name, xla.Options{Devices: devices})
+	e, err := xla.Open(name, xla.Options{Devices: devices, Programs: kept()})
 	switch {
 	case errors.Is(err, xla.ErrNoPlugin) && os.Getenv("CI") != "true":
 		t.Skipf("no XLA engine: %v", err)
