@@ -54,15 +54,12 @@ type Code int
 
 // Codes that a caller may act on.
 const (
-	Unknown            Code = 2
-	InvalidArgument    Code = 3
-	DeadlineExceeded   Code = 4 // a device made no progress for too long
-	NotFound           Code = 5
-	ResourceExhausted  Code = 8 // usually out of device memory
-	FailedPrecondition Code = 9
-	Unimplemented      Code = 12
-	Internal           Code = 13
-	Unavailable        Code = 14
+	InvalidArgument   Code = 3
+	DeadlineExceeded  Code = 4 // a device made no progress for too long
+	NotFound          Code = 5
+	ResourceExhausted Code = 8 // usually out of device memory
+	Unimplemented     Code = 12
+	Internal          Code = 13
 )
 
 var codeNames = [...]string{

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/mocotpu/bench"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -31,9 +32,9 @@ func newBench() *cobra.Command {
 
 // benchEngines opens engines as train does.
 var benchEngines = bench.Engines{
-	Open:    func(c run.Config) (*xla.Engine, error) { return openFor(c, nil) },
-	Explain: explainMemory,
-	Errors:  append([]error{errTooBig}, usageErrors...),
+	Open:    func(c run.Config) (*xla.Engine, error) { return machine.Open(c, nil) },
+	Explain: machine.ExplainMemory,
+	Errors:  append([]error{machine.ErrTooBig}, usageErrors...),
 }
 
 // printsBench makes cmd print what measure reports.

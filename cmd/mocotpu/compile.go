@@ -13,9 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // compileFlags are those of compile that train does not have.
@@ -76,9 +78,9 @@ func newCompile() *cobra.Command {
 				return err
 			}
 		}
-		c := compiler{limit: f.limit, talk: cmd.ErrOrStderr()}
+		c := machine.Compiler{Limit: f.limit, Talk: cmd.ErrOrStderr()}
 		if !f.fresh {
-			c.store = keptPrograms(cmd.ErrOrStderr())
+			c.Store = programs.Kept(cmd.ErrOrStderr())
 		}
 		targets, err := f.targets(config, cmd.Flags().Changed("backend"))
 		if err != nil {
@@ -92,7 +94,7 @@ func newCompile() *cobra.Command {
 			_, err = b.WriteTo(cmd.OutOrStdout())
 		}
 		if err == nil && tooBig != "" {
-			err = fmt.Errorf("compile: %w: %s", errTooBig, tooBig)
+			err = fmt.Errorf("compile: %w: %s", machine.ErrTooBig, tooBig)
 		}
 		return err
 	}
@@ -181,10 +183,10 @@ func (f compileFlags) split(t *compileTarget) error {
 }
 
 // run compiles what was asked for, writes about it and names what does not fit.
-func (f compileFlags) run(ctx context.Context, w io.Writer, c *compiler, targets []compileTarget) (tooBig string, err error) {
+func (f compileFlags) run(ctx context.Context, w io.Writer, c *machine.Compiler, targets []compileTarget) (tooBig string, err error) {
 	if f.fit {
 		return f.fitOne(w, targets[0], func(config run.Config) (*plan.Plan, error) {
-			_, p, err := c.compile(ctx, config, targets[0].topology)
+			_, p, err := c.Compile(ctx, config, targets[0].topology)
 			return p, err
 		})
 	}
@@ -192,7 +194,7 @@ func (f compileFlags) run(ctx context.Context, w io.Writer, c *compiler, targets
 	var last *plan.Compilation
 	var names []string
 	for _, t := range targets {
-		compilation, p, err := c.compile(ctx, t.config, t.topology)
+		compilation, p, err := c.Compile(ctx, t.config, t.topology)
 		if err != nil {
 			return "", err
 		}
@@ -209,7 +211,7 @@ func (f compileFlags) fitOne(w io.Writer, t compileTarget, compile func(run.Conf
 	if t.Usable == 0 {
 		return "", usageError{fmt.Errorf("compile: --fit for %s, whose memory is not known here: it is for --topology", t.Name)}
 	}
-	found, err := fit(t.config, compile)
+	found, err := machine.Fit(t.config, compile)
 	if err != nil {
 		return "", err
 	}
@@ -219,7 +221,7 @@ func (f compileFlags) fitOne(w io.Writer, t compileTarget, compile func(run.Conf
 	if f.json {
 		return tooBig, writeJSON(w, found)
 	}
-	return tooBig, found.WriteText(w, flagOf)
+	return tooBig, found.WriteText(w, machine.FlagOf)
 }
 
 // write writes what --emit says.
@@ -234,7 +236,7 @@ func (f compileFlags) write(w io.Writer, plans []*plan.Plan, last *plan.Compilat
 	case len(plans) > 1:
 		return plan.WriteTable(w, plans)
 	}
-	return plans[0].WriteText(w, flagOf)
+	return plans[0].WriteText(w, machine.FlagOf)
 }
 
 // writeJSON writes values as JSON, an object each.

@@ -7,11 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // embedOptions are the flags of `embed` that are not the engine's.
@@ -94,7 +96,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	if o.labels != "" && set.Labels == nil {
 		return usageError{fmt.Errorf("--labels: %s has none", set.Name)}
 	}
-	opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
+	opened, err := machine.OpenEngine(choice, programs.Kept(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
@@ -14,6 +15,7 @@ import (
 	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/mesh"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // evalFlags are what the user asks eval for.
@@ -89,7 +91,7 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 	}
 	defer train.Close()
 	defer test.Close()
-	opened, err := openEngine(*f.engine, keptPrograms(cmd.ErrOrStderr()))
+	opened, err := machine.OpenEngine(*f.engine, programs.Kept(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/models/convert"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // exportTypes are the words of --dtype in those of safetensors.
@@ -62,7 +64,7 @@ func newExport() *cobra.Command {
 			return err
 		}
 		if format == "stablehlo" {
-			xla, err := openEngine(*engine, keptPrograms(cmd.ErrOrStderr()))
+			xla, err := machine.OpenEngine(*engine, programs.Kept(cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/packed"
@@ -83,7 +84,7 @@ func exitCode(ctx context.Context, err error) int {
 		}
 		return exitInterrupted
 	}
-	if errors.Is(err, errTooBig) {
+	if errors.Is(err, machine.ErrTooBig) {
 		return exitTooBig
 	}
 	if slices.ContainsFunc(usageErrors, func(usage error) bool { return errors.Is(err, usage) }) {

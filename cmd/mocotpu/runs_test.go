@@ -1,42 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"math"
 	"strings"
 	"testing"
-
-	"github.com/mocotpu/mocotpu/models/run"
 )
 
-// TestRunsTable: a line for each run; a name with an escape is quoted, a number that is not there is a dash, and only
-// what differs is named.
-func TestRunsTable(t *testing.T) {
-	a, b := run.Glyphs(), run.Glyphs()
-	b.MoCo.Temperature, b.Views.Augment.Flip = 0.25, 0.5
-	nan := run.Float(math.NaN())
-	var out bytes.Buffer
-	err := printRuns(&out, []run.Summary{
-		{Dir: "runs/a", State: run.StateFinished, Step: 744, Epoch: 7, Epochs: 8, Loss: 5.43219, BestKNN: 53, ImagesPerSecond: 1240.4, Config: a},
-		{Dir: "runs/\x1b[31mb", State: run.StateStopped, Loss: nan, BestKNN: nan, ImagesPerSecond: nan, Steps: 10, Config: b},
-		{Dir: "runs/c", State: run.StateUnreadable, Problem: "unexpected \x1b"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(out.String(), "\n")
-	for i, want := range []string{
-		"run state step epoch loss best kNN img/s differs",
-		"runs/a finished 744 8 of 8 5.4322 53.0 1240 moco.temperature=0.1 views.augment.flip=0",
-		`"runs/\x1b[31mb" stopped 0 1 - - - moco.temperature=0.25 views.augment.flip=0.5`,
-		`"runs/c" unreadable "unexpected \x1b"`,
-	} {
-		if got := strings.Join(strings.Fields(lines[i]), " "); got != want {
-			t.Errorf("line %d: %q, want %q", i, got, want)
-		}
-	}
-}
-
+// TestRunsRefuses: a folder that is not there or has no run, and more than one.
 func TestRunsRefuses(t *testing.T) {
 	for args, want := range map[string]string{"runs none": "none", "runs a b": "2 folders", "runs " + t.TempDir(): "no run below"} {
 		if code, stdout, stderr := call(t, strings.Fields(args)...); code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {

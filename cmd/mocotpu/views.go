@@ -6,7 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/models/report"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 func newViews() *cobra.Command {
@@ -36,7 +38,7 @@ func newViews() *cobra.Command {
 			return err
 		}
 		defer source.Close()
-		e, err := openEngine(c.Engine, keptPrograms(cmd.ErrOrStderr()))
+		e, err := machine.OpenEngine(c.Engine, programs.Kept(cmd.ErrOrStderr()))
 		if err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ type session struct {
 	now                 func() time.Time
 	start               time.Time
 	sums                figures // since the last row of metrics
-	diagnoser           Diagnoser
+	diagnoser           diagnoser
 	scores              checkpoint.Scores // of the evaluations
 	perEpoch            int               // steps
 	epochs, total, done int               // epochs the schedule spans, steps of the run, steps done

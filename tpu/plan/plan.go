@@ -90,8 +90,8 @@ const (
 // largestShown is how many temporaries a plan names.
 const largestShown = 10
 
-// Of makes the plan of a compilation.
-func Of(c *Compilation, t Target, program Program) (*Plan, error) {
+// makePlan makes the plan of a compilation.
+func makePlan(c *Compilation, t Target, program Program) (*Plan, error) {
 	p := &Plan{
 		Program: program, Target: t, Compiler: c.Compiler, Fits: c.Fits(), Memory: c.Memory, Donated: c.Marked,
 		CompileSeconds: c.Seconds, HostBytes: c.HostBytes, Stored: c.Stored,

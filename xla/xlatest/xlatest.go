@@ -5,8 +5,11 @@ package xlatest
 import (
 	"errors"
 	"os"
+	"strings"
 	"sync"
 	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/programs"
@@ -35,15 +38,34 @@ func CPU(t testing.TB, devices int) *xla.Engine {
 	return open(t, "cpu", devices)
 }
 
-// LibTPU needs libtpu to be installed; no TPU is needed.
+// LibTPU skips a test where libtpu is not installed; no TPU is needed.
 func LibTPU(t testing.TB) {
 	t.Helper()
-	_, err := setup.Find("tpu")
+	compiler(t, "tpu")
+}
+
+// CUDACompiler skips a test where the CUDA plugin is not installed, which compiles without GPU and driver.
+func CUDACompiler(t testing.TB) {
+	t.Helper()
+	compiler(t, "cuda")
+}
+
+func compiler(t testing.TB, engine string) {
+	t.Helper()
+	_, err := setup.Find(engine)
 	switch {
 	case errors.Is(err, setup.ErrNotInstalled) && os.Getenv("CI") != "true":
-		t.Skipf("no libtpu: %v", err)
+		t.Skip(err)
 	case err != nil:
 		t.Fatal(err)
+	}
+}
+
+// NoDevice fails the test unless an engine for devices that are not there says so of a buffer.
+func NoDevice(t testing.TB, e *xla.Engine) {
+	t.Helper()
+	if err := tensors.FromValue([]float32{1, 2}).ToDevice(e, 0); err == nil || !strings.Contains(err.Error(), "devices that are not there") {
+		t.Errorf("a buffer on no device: %v", err)
 	}
 }
 

@@ -22,9 +22,9 @@ type Panic struct {
 	Stack []byte
 }
 
-// Recovered makes a Panic of what recover returned, in the deferred function that called it. One that came from another
+// recovered makes a Panic of what recover returned, in the deferred function that called it. One that came from another
 // goroutine stays as it is.
-func Recovered(value any) *Panic {
+func recovered(value any) *Panic {
 	if p, ok := value.(*Panic); ok {
 		return p
 	}
@@ -37,7 +37,7 @@ func (p *Panic) Error() string { return fmt.Sprintf("a fault in the program: %v"
 func Call(f func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = Recovered(value)
+			err = recovered(value)
 		}
 	}()
 	return f()
@@ -55,7 +55,7 @@ func (g *Group) Go(f func()) {
 	g.wait.Go(func() {
 		defer func() {
 			if value := recover(); value != nil {
-				g.first.CompareAndSwap(nil, Recovered(value))
+				g.first.CompareAndSwap(nil, recovered(value))
 			}
 		}()
 		f()

@@ -1,9 +1,8 @@
-package stream
+package files
 
 import (
 	"fmt"
 
-	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/picture"
 )
 
@@ -17,13 +16,13 @@ type Worker struct {
 func NewWorker(size int, l picture.Library) (*Worker, error) {
 	d, err := picture.NewDecoder(size, l)
 	if err != nil {
-		return nil, fmt.Errorf("stream: %w", err)
+		return nil, fmt.Errorf("files: %w", err)
 	}
 	return &Worker{decoder: d}, nil
 }
 
 // Decode puts image i on a canvas, uint8 [size, size, 3], and returns its aspect. The error says that it is broken.
-func (w *Worker) Decode(l *files.List, dst []uint8, i int) (aspect float32, err error) {
+func (w *Worker) Decode(l *List, dst []uint8, i int) (aspect float32, err error) {
 	file, err := l.Read(i, w.file)
 	if err != nil {
 		return 0, err

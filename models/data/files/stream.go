@@ -1,13 +1,4 @@
-// Package stream decodes image files when they are asked for: a data.Source that needs no packing, for sets that are read a few times.
-//
-// # Memory
-//
-// A worker holds one file and one decoded image; nothing is kept between images, so memory does not grow with the set.
-//
-// # Broken images
-//
-// The next image in the list that can be decoded stands in for a broken one, under its number, so that what an index gives depends on the files alone. Each is reported once; from one in a hundred on, Fill fails.
-package stream
+package files
 
 import (
 	"crypto/sha256"
@@ -18,14 +9,13 @@ import (
 	"sync/atomic"
 
 	"github.com/mocotpu/mocotpu/models/data"
-	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
-// Options say how images are decoded.
-type Options struct {
+// StreamOptions say how images are decoded.
+type StreamOptions struct {
 	// Size of the canvas in pixels a side; at least 1.
 	Size int
 	// Library decodes JPEGs. Default: picture.Best.
@@ -33,20 +23,20 @@ type Options struct {
 	// Workers is how many images are decoded at a time. Default: the CPUs that Go uses.
 	Workers int
 	// Report, where it is not nil, is called once for each broken image, from any goroutine.
-	Report func(files.Broken)
+	Report func(Broken)
 }
 
-// Stream is image files as a data.Source.
+// Stream is image files as a [data.Source] that decodes them when they are asked for, for sets that are read a few times.
 type Stream struct {
-	list  *files.List
+	list  *List
 	info  data.Info
-	tally *files.Tally
+	tally *Tally
 	// workers holds those that are idle, all of them when no Fill is under way.
 	workers chan *Worker
 }
 
-// New returns a source of the list's images, and takes the list over.
-func New(l *files.List, o Options) (*Stream, error) {
+// NewStream returns a source of the list's images, and takes the list over.
+func NewStream(l *List, o StreamOptions) (*Stream, error) {
 	if o.Library == "" {
 		o.Library = picture.Best()
 	}
@@ -55,10 +45,10 @@ func New(l *files.List, o Options) (*Stream, error) {
 	}
 	o.Workers = min(o.Workers, max(1, l.Len())) // more have nothing to do
 	if o.Workers < 0 {
-		return nil, fmt.Errorf("stream: %d workers, want 1 or more, or 0 for the default", o.Workers)
+		return nil, fmt.Errorf("files: %d workers, want 1 or more, or 0 for the default", o.Workers)
 	}
 	s := &Stream{
-		list: l, tally: files.NewTally(l, o.Report), workers: make(chan *Worker, o.Workers),
+		list: l, tally: NewTally(l, o.Report), workers: make(chan *Worker, o.Workers),
 		info: data.Info{Name: l.Dir, N: l.Len(), Size: o.Size, Channels: 3, Labels: l.Labels(), Classes: l.Classes},
 	}
 	for range o.Workers {
@@ -78,7 +68,7 @@ func (s *Stream) Info() data.Info { return s.info }
 func (s *Stream) Fingerprint() (string, error) {
 	list, err := s.list.Fingerprint()
 	if err != nil {
-		return "", fmt.Errorf("stream: %w", err)
+		return "", fmt.Errorf("files: %w", err)
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s at %d", list, s.info.Size))
 	return hex.EncodeToString(sum[:]), nil

@@ -1,4 +1,4 @@
-package stream
+package files
 
 import (
 	"bytes"
@@ -18,7 +18,6 @@ import (
 	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/models/data"
-	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/picture"
 )
 
@@ -44,9 +43,9 @@ func folder(t *testing.T, n int, broken ...int) string {
 	return dir
 }
 
-func open(t *testing.T, dir string, o Options) *Stream {
+func open(t *testing.T, dir string, o StreamOptions) *Stream {
 	t.Helper()
-	s := must.M1(New(must.M1(files.Open(dir, "train", files.Options{})), o))
+	s := must.M1(NewStream(must.M1(Open(dir, "train", Options{})), o))
 	t.Cleanup(func() { must.M(s.Close()) })
 	return s
 }
@@ -69,7 +68,7 @@ func check(t *testing.T, s *Stream, indices, levels []int) {
 
 func TestFillDecodesWhatIsAskedFor(t *testing.T) {
 	for _, workers := range []int{1, 3} {
-		s := open(t, folder(t, 40), Options{Size: 6, Library: picture.Go, Workers: workers})
+		s := open(t, folder(t, 40), StreamOptions{Size: 6, Library: picture.Go, Workers: workers})
 		check(t, s, []int{39, 0, 7, 7, 21}, []int{39, 0, 7, 7, 21})
 		check(t, s, nil, nil)
 	}
@@ -79,7 +78,7 @@ func TestFillDecodesWhatIsAskedFor(t *testing.T) {
 func TestBrokenImagesAreReplaced(t *testing.T) {
 	var mu sync.Mutex
 	var told []string
-	s := open(t, folder(t, 250, 5, 249), Options{Size: 6, Report: func(b files.Broken) {
+	s := open(t, folder(t, 250, 5, 249), StreamOptions{Size: 6, Report: func(b Broken) {
 		mu.Lock()
 		defer mu.Unlock()
 		name, _, _ := strings.Cut(b.Problem, ":")
@@ -95,7 +94,7 @@ func TestBrokenImagesAreReplaced(t *testing.T) {
 }
 
 func TestTooManyBrokenImages(t *testing.T) {
-	s := open(t, folder(t, 50, 3), Options{Size: 6})
+	s := open(t, folder(t, 50, 3), StreamOptions{Size: 6})
 	err := s.Fill(make([]uint8, 2*6*6*3), make([]data.Row, 2), []int{2, 3})
 	if !errors.Is(err, data.ErrCorrupt) || !strings.Contains(err.Error(), "1 of 50 images are broken") {
 		t.Errorf("error %v, want one image of 50 to be too many", err)
@@ -105,7 +104,7 @@ func TestTooManyBrokenImages(t *testing.T) {
 
 // TestFillAtTheSameTime asks from more goroutines than there are workers.
 func TestFillAtTheSameTime(t *testing.T) {
-	s := open(t, folder(t, 40), Options{Size: 6, Workers: 2})
+	s := open(t, folder(t, 40), StreamOptions{Size: 6, Workers: 2})
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
@@ -118,9 +117,9 @@ func TestFillAtTheSameTime(t *testing.T) {
 	wg.Wait()
 }
 
-func TestNewRefuses(t *testing.T) {
-	for _, o := range []Options{{Size: 0}, {Size: 6, Workers: -1}, {Size: 6, Library: "vlc"}} {
-		if _, err := New(must.M1(files.Open(folder(t, 2), "train", files.Options{})), o); err == nil {
+func TestNewStreamRefuses(t *testing.T) {
+	for _, o := range []StreamOptions{{Size: 0}, {Size: 6, Workers: -1}, {Size: 6, Library: "vlc"}} {
+		if _, err := NewStream(must.M1(Open(folder(t, 2), "train", Options{})), o); err == nil {
 			t.Errorf("%+v: no error", o)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package machine
 
 import (
 	"fmt"
@@ -7,20 +7,20 @@ import (
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
-// openEngine opens an engine that multiplies float32 as such; an unusable engine is the user's to mend. What was compiled
-// before it takes from store.
-func openEngine(e engine.Config, store *programs.Store) (*xla.Engine, error) {
+// OpenEngine opens an engine that multiplies float32 as such. What was compiled before it takes from store, unless that is
+// nil.
+func OpenEngine(e engine.Config, store *programs.Store) (*xla.Engine, error) {
 	o := engineOptions(e)
 	o.Programs = store
 	return xla.Open(e.Backend, o)
 }
 
-// openFor opens the engine of a configuration, for its training step. What was compiled before it takes from store, unless
-// that is nil.
-func openFor(c run.Config, store *programs.Store) (*xla.Engine, error) {
+// Open opens the engine of a configuration, for its training step, with a store as [OpenEngine].
+func Open(c run.Config, store *programs.Store) (*xla.Engine, error) {
 	o := stepOptions(c)
 	o.Programs = store
 	e, err := xla.Open(c.Engine.Backend, o)
@@ -34,10 +34,15 @@ func openFor(c run.Config, store *programs.Store) (*xla.Engine, error) {
 	}
 	if c.Encoder.Precision == "tf32" && e.EngineName() != "cuda" {
 		e.Close()
-		return nil, usageError{fmt.Errorf("--precision=tf32: only the cuda engine has it, and %s is what opened: want float32 or bfloat16", e.EngineName())}
+		return nil, otherEngine{fmt.Errorf("--precision=tf32: only the cuda engine has it, and %s is what opened: want float32 or bfloat16", e.EngineName())}
 	}
 	return e, nil
 }
+
+// otherEngine is an error of a setting that the engine which opened does not have.
+type otherEngine struct{ error }
+
+func (otherEngine) Is(target error) bool { return target == settings.ErrInvalid }
 
 func engineOptions(e engine.Config) xla.Options {
 	return xla.Options{Devices: e.Devices, Plugin: e.Plugin, GPU: e.GPU}
@@ -51,8 +56,9 @@ func stepOptions(c run.Config) xla.Options {
 	return o
 }
 
-// precisionNote tells who comes from PyTorch, whose convolutions are TF32 unless told otherwise, what float32 means here.
-func precisionNote(c run.Config, engine string) string {
+// PrecisionNote tells who comes from PyTorch, whose convolutions are TF32 unless told otherwise, what float32 means on the
+// engine that opened; "" where there is nothing to tell.
+func PrecisionNote(c run.Config, engine string) string {
 	if engine != "cuda" || c.Encoder.Precision != "float32" {
 		return ""
 	}
