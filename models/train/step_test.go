@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/janpfeifer/must"
+
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -12,14 +14,8 @@ import (
 	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
-// views is a change of the step's augmentation.
-func views(change func(*augment.Config)) func(*moco.Step) {
-	return func(s *moco.Step) {
-		c := s.Views.(augment.Config)
-		change(&c)
-		s.Views = c
-	}
-}
+// otherViews are not those of Glyphs.
+func otherViews() augment.Config { return must.M1(augment.Preset("v2")) }
 
 // stepFields says for each field of Config, by path, another value than Glyphs has, and what package moco must see of it;
 // nil for the fields that do not shape the step.
@@ -27,29 +23,9 @@ var stepFields = map[string]struct {
 	value any
 	want  func(*moco.Step)
 }{
-	"Views.Preset":                    {"renamed", nil},
-	"Views.Augment.Area.Min":          {0.3, views(func(c *augment.Config) { c.Area.Min = 0.3 })},
-	"Views.Augment.Area.Max":          {0.9, views(func(c *augment.Config) { c.Area.Max = 0.9 })},
-	"Views.Augment.Ratio.Min":         {0.8, views(func(c *augment.Config) { c.Ratio.Min = 0.8 })},
-	"Views.Augment.Ratio.Max":         {1.2, views(func(c *augment.Config) { c.Ratio.Max = 1.2 })},
-	"Views.Augment.Flip":              {0.1, views(func(c *augment.Config) { c.Flip = 0.1 })},
-	"Views.Augment.Ops":               {[]string{"gray"}, views(func(c *augment.Config) { c.Ops = []string{"gray"} })},
-	"Views.Augment.Jitter.P":          {0.1, views(func(c *augment.Config) { c.Jitter.P = 0.1 })},
-	"Views.Augment.Jitter.Brightness": {0.1, views(func(c *augment.Config) { c.Jitter.Brightness = 0.1 })},
-	"Views.Augment.Jitter.Contrast":   {0.1, views(func(c *augment.Config) { c.Jitter.Contrast = 0.1 })},
-	"Views.Augment.Jitter.Saturation": {0.1, views(func(c *augment.Config) { c.Jitter.Saturation = 0.1 })},
-	"Views.Augment.Jitter.Hue":        {0.2, views(func(c *augment.Config) { c.Jitter.Hue = 0.2 })},
-	"Views.Augment.Gray":              {0.1, views(func(c *augment.Config) { c.Gray = 0.1 })},
-	"Views.Augment.Mix.P":             {0.1, views(func(c *augment.Config) { c.Mix.P = 0.1 })},
-	"Views.Augment.Mix.Gain.Min":      {0.1, views(func(c *augment.Config) { c.Mix.Gain.Min = 0.1 })},
-	"Views.Augment.Mix.Gain.Max":      {1.1, views(func(c *augment.Config) { c.Mix.Gain.Max = 1.1 })},
-	"Views.Augment.Blur.P":            {0.1, views(func(c *augment.Config) { c.Blur.P = 0.1 })},
-	"Views.Augment.Blur.Sigma.Min":    {0.1, views(func(c *augment.Config) { c.Blur.Sigma.Min = 0.1 })},
-	"Views.Augment.Blur.Sigma.Max":    {1.1, views(func(c *augment.Config) { c.Blur.Sigma.Max = 1.1 })},
-	"Views.Augment.Blur.Kernel":       {0.2, views(func(c *augment.Config) { c.Blur.Kernel = 0.2 })},
-	"Views.Augment.Mean":              {[3]float64{0.1, 0.2, 0.3}, views(func(c *augment.Config) { c.Mean = [3]float64{0.1, 0.2, 0.3} })},
-	"Views.Augment.Std":               {[3]float64{0.1, 0.2, 0.3}, views(func(c *augment.Config) { c.Std = [3]float64{0.1, 0.2, 0.3} })},
-	"Views.ImageSize":                 {48, func(c *moco.Step) { c.ImageSize = 48 }},
+	"Views.Preset":    {"renamed", nil},
+	"Views.Augment":   {otherViews(), func(c *moco.Step) { c.Views = otherViews() }},
+	"Views.ImageSize": {48, func(c *moco.Step) { c.ImageSize = 48 }},
 
 	"Encoder.Arch":      {"resnet34", func(c *moco.Step) { c.Encoder.Arch = "resnet34" }},
 	"Encoder.Width":     {24, func(c *moco.Step) { c.Encoder.Width = 24 }},
