@@ -21,11 +21,11 @@ func microPart(micro int) float64 { return 0.05 + 0.95/float64(max(1, micro)) }
 
 // The settings that a Change changes.
 const (
-	SettingPrecision = "precision"
-	SettingRemat     = "remat"
-	SettingMicro     = "micro"
-	SettingBatch     = "batch"
-	SettingTopology  = "topology"
+	settingPrecision = "precision"
+	settingRemat     = "remat"
+	settingMicro     = "micro"
+	settingBatch     = "batch"
+	settingTopology  = "topology"
 )
 
 // settingGroups must go with a topology; settingFit is [Fit].
@@ -63,9 +63,9 @@ func (s Say) all(changes []Change) string {
 
 // settingsOf are the changes to a precision, a kind of recomputing, and micro-batches, which are left out where they are none.
 func settingsOf(precision, remat string, micro int) []Change {
-	changes := []Change{{SettingPrecision, precision}, {SettingRemat, remat}}
+	changes := []Change{{settingPrecision, precision}, {settingRemat, remat}}
 	if micro > 1 {
-		changes = append(changes, Change{SettingMicro, strconv.Itoa(micro)})
+		changes = append(changes, Change{settingMicro, strconv.Itoa(micro)})
 	}
 	return changes
 }
@@ -96,7 +96,7 @@ func (p *Plan) Advice() []Advice {
 	change := func(part float64, changes ...Change) {
 		advice = append(advice, Advice{changes, part, known, known && part <= fits})
 	}
-	bfloat16, remat := Change{SettingPrecision, "bfloat16"}, Change{SettingRemat, "block"}
+	bfloat16, remat := Change{settingPrecision, "bfloat16"}, Change{settingRemat, "block"}
 	if p.Program.Precision != bfloat16.Value {
 		change(shrinkBFloat16, bfloat16)
 	}
@@ -107,15 +107,15 @@ func (p *Plan) Advice() []Advice {
 		change(shrinkBFloat16*shrinkRemat, bfloat16, remat)
 	}
 	if micro, groups := p.moreMicro(fits); groups == p.Program.Groups {
-		change(microPart(micro)/microPart(p.Program.Micro), Change{SettingMicro, strconv.Itoa(micro)})
+		change(microPart(micro)/microPart(p.Program.Micro), Change{settingMicro, strconv.Itoa(micro)})
 	} else if micro > 0 {
-		change(microPart(micro)/microPart(p.Program.Micro), Change{SettingMicro, strconv.Itoa(micro)}, Change{settingGroups, strconv.Itoa(groups)})
+		change(microPart(micro)/microPart(p.Program.Micro), Change{settingMicro, strconv.Itoa(micro)}, Change{settingGroups, strconv.Itoa(groups)})
 	}
 	if batch := p.smallerBatch(fits); batch > 0 {
-		change(0, Change{SettingBatch, strconv.Itoa(batch)})
+		change(0, Change{settingBatch, strconv.Itoa(batch)})
 	}
 	if name := p.largerSlice(fits); name != "" {
-		change(0, Change{SettingTopology, name})
+		change(0, Change{settingTopology, name})
 	}
 	return advice
 }
@@ -127,14 +127,14 @@ func (a Advice) text(p *Plan, say Say) string {
 	}
 	what := say.all(a.Changes) + ": "
 	switch a.Changes[0].Setting {
-	case SettingBatch:
+	case settingBatch:
 		batch, _ := strconv.Atoi(a.Changes[0].Value) // of smallerBatch
 		return what + fmt.Sprintf("%d images a device", batch/p.Target.Devices)
-	case SettingTopology:
+	case settingTopology:
 		return what + fmt.Sprintf("the batch over more devices (%s a multiple of them)", say.one(Change{Setting: settingGroups}))
 	}
 	what += fmt.Sprintf("about %.0f %% of the temporaries", 100*a.Part)
-	if a.Changes[0].Setting == SettingMicro {
+	if a.Changes[0].Setting == settingMicro {
 		what += a.sameNumbers(p)
 	}
 	switch {

@@ -29,7 +29,7 @@ type Fitting struct {
 }
 
 // Fit finds the cheapest way to fit the batch of a setting, and the largest batch: a multiple of granule, see
-// [LargestBatch]. micros are the numbers of micro-batches that a device's BatchNorm groups come in, ascending. try makes the
+// largestBatch. micros are the numbers of micro-batches that a device's BatchNorm groups come in, ascending. try makes the
 // plan of a setting; the memory of its target is known (Target.Usable).
 func Fit(given Setting, granule int, micros []int, try func(Setting) (*Plan, error)) (*Fitting, error) {
 	f := &Fitting{given: given}
@@ -63,9 +63,9 @@ func Fit(given Setting, granule int, micros []int, try func(Setting) (*Plan, err
 			}
 		}
 	}
-	f.Cheapest = Cheapest(f.Settings)
+	f.Cheapest = cheapest(f.Settings)
 	var err error
-	f.Largest, f.TooBig, err = LargestBatch(given.Batch, granule, func(batch int) (*Plan, error) {
+	f.Largest, f.TooBig, err = largestBatch(given.Batch, granule, func(batch int) (*Plan, error) {
 		p, err := try(Setting{given.Precision, given.Remat, batch, given.Micro})
 		if err == nil {
 			f.Batches = append(f.Batches, p)
