@@ -159,12 +159,14 @@ func TestAdvice(t *testing.T) {
 			nil,
 		},
 		{
-			"the groups of a device in micro-batches", &Failure{Needed: 21 * gib, Available: 7 * gib}, Program{Batch: 4096, Groups: 64, Precision: "float32", Remat: "none"},
+			"the groups of a device in micro-batches", &Failure{Needed: 21 * gib, Available: 7 * gib},
+			Program{Batch: 4096, Groups: 64, Precision: "float32", Remat: "none"},
 			[]string{"\n--micro=4: about 29 % of the temporaries, and the same numbers; should do\n"},
 			[]string{"--micro=4 --bn-groups"},
 		},
 		{
-			"more micro-batches", &Failure{Needed: 9 * gib, Available: 7 * gib}, Program{Batch: 4096, Groups: 96, Precision: "bfloat16", Remat: "block", Micro: 4},
+			"more micro-batches", &Failure{Needed: 9 * gib, Available: 7 * gib},
+			Program{Batch: 4096, Groups: 96, Precision: "bfloat16", Remat: "block", Micro: 4},
 			[]string{"--micro=6: about 72 % of the temporaries, and the same numbers; should do\n"},
 			nil,
 		},
@@ -174,8 +176,10 @@ func TestAdvice(t *testing.T) {
 			nil,
 		},
 		{
-			"groups that are small already", &Failure{Needed: 13 * gib, Available: 7 * gib}, Program{Batch: 64, Groups: 8, Precision: "float32", Remat: "none"},
-			nil, []string{"--micro"},
+			"groups that are small already", &Failure{Needed: 13 * gib, Available: 7 * gib},
+			Program{Batch: 64, Groups: 8, Precision: "float32", Remat: "none"},
+			nil,
+			[]string{"--micro"},
 		},
 		{
 			"all done already", &Failure{Needed: 13 * gib, Available: 7 * gib},
