@@ -33,6 +33,7 @@
 //	xla/host/child             other programs, and parts of this one, as child processes
 //	xla/host/regular           opens regular files only, without waiting for what is none
 //	xla/host/limits            the memory and the CPUs that the container leaves the process
+//	xla/host/lock              a file's lock, which one process at a time holds
 //	xla/host/guard             goroutines whose panics reach those who wait for them
 //	xla/host/durable           files that survive a crash, and the file system that a test breaks
 //	xla/setup                  installs and finds PJRT plugins
