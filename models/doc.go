@@ -11,6 +11,7 @@
 //	models/run       a run: configuration and presets, its directory, metrics, learning rate
 //	models/train     trains one: the loop, its feed, evaluation, diagnosis, checkpoints
 //	models/encoder   opens a trained encoder, and turns images into features
+//	models/bank      keeps the features of image files under their names, and finds the most similar ones
 //	models/judge     what the features are worth: nearest neighbours, linear probes, finetuning, intervals
 //	models/report    one HTML page of runs: curves, views, neighbours, a map of the features
 //	models/convert   writes encoders as other software reads them, and reads those of other software

@@ -6,10 +6,11 @@
 //
 // # Broken images
 //
-// The next image in the list that can be decoded stands in for a broken one, under its number, so that what an index gives depends on the files alone. Each is reported once; from one in a hundred on, Fill fails.
+// The next image in the list that can be decoded stands in for a broken one, under its number, so that what an index gives depends on the files alone. Each is reported once; from one in a hundred on, Fill fails. Options.Blank leaves it blank instead, for those who want an image under its own name or not at all.
 package stream
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -34,6 +35,9 @@ type Options struct {
 	Workers int
 	// Report, where it is not nil, is called once for each broken image, from any goroutine.
 	Report func(files.Broken)
+	// Blank has a broken image be black, with an aspect of 0 in its row, in place of the next one standing in for it; any
+	// number of them may be broken.
+	Blank bool
 }
 
 // Stream is image files as a data.Source.
@@ -41,6 +45,7 @@ type Stream struct {
 	list  *files.List
 	info  data.Info
 	tally *files.Tally
+	blank bool
 	// workers holds those that are idle, all of them when no Fill is under way.
 	workers chan *Worker
 }
@@ -58,8 +63,8 @@ func New(l *files.List, o Options) (*Stream, error) {
 		return nil, fmt.Errorf("stream: %d workers, want 1 or more, or 0 for the default", o.Workers)
 	}
 	s := &Stream{
-		list: l, tally: files.NewTally(l, o.Report), workers: make(chan *Worker, o.Workers),
-		info: data.Info{Name: l.Dir, N: l.Len(), Size: o.Size, Channels: 3, Labels: l.Labels(), Classes: l.Classes},
+		list: l, tally: files.NewTally(l, o.Report), workers: make(chan *Worker, o.Workers), blank: o.Blank,
+		info: data.Info{Name: cmp.Or(l.Dir, "the images given"), N: l.Len(), Size: o.Size, Channels: 3, Labels: l.Labels(), Classes: l.Classes},
 	}
 	for range o.Workers {
 		w, err := NewWorker(o.Size, o.Library)
@@ -125,15 +130,20 @@ func (s *Stream) Fill(dst []uint8, rows []data.Row, indices []int) error {
 	return failure
 }
 
-// one decodes image i or, where it is broken, the next that is not.
+// one decodes image i or, where it is broken, the next that is not, or none.
 func (s *Stream) one(w *Worker, dst []uint8, i int) (data.Row, error) {
 	for {
 		aspect, err := w.Decode(s.list, dst, i)
 		if err == nil {
 			return data.Row{Aspect: aspect, Label: s.list.Label(i)}, nil
 		}
-		if err := s.tally.Add(i, err.Error()); err != nil {
-			return data.Row{}, err
+		tooMany := s.tally.Add(i, err.Error())
+		if s.blank {
+			clear(dst)
+			return data.Row{Label: -1}, nil
+		}
+		if tooMany != nil {
+			return data.Row{}, tooMany
 		}
 		i = (i + 1) % s.info.N
 	}
