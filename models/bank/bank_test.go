@@ -53,7 +53,6 @@ func draw(name string, number, width, height int) {
 	f := must.M1(os.Create(name))
 	must.M(png.Encode(f, m))
 	must.M(f.Close())
-
 }
 
 // photos draws ten pictures, and two files that are none.
