@@ -116,7 +116,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w%s; see %s --help", err, didYouMeanFlag(cmd, err), cmd.CommandPath())}
 	})
-	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport())
+	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newSearch(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport())
 	completeFlags(root)
 	groupHelp(root)
 	return root
