@@ -33,6 +33,9 @@ type Options struct {
 	Programs *programs.Store
 	// GPU is for the cuda engine alone.
 	GPU engine.GPU
+	// Processes makes the engine that of the devices of all of them, Devices of each; nil is for this process alone. Open
+	// waits for the others.
+	Processes *Processes
 }
 
 // maxDevices is that of the largest TPU pods; on the CPU each takes memory and threads.
@@ -51,6 +54,9 @@ func Open(name string, o Options) (*Engine, error) {
 	}
 	if name != "cuda" && !o.GPU.IsZero() {
 		return nil, fmt.Errorf("xla: options of GPUs are for the cuda engine, got %q", name)
+	}
+	if o.Processes != nil && name != "cpu" {
+		return nil, fmt.Errorf("%w: the %s engine computes in one process, several need cpu: --backend=cpu", ErrOptions, name)
 	}
 	switch name {
 	case "go":
@@ -107,7 +113,7 @@ func openPlugged(name string, o Options) (*Engine, error) {
 	if found.CompileOnly {
 		return nil, fmt.Errorf("%w for %s: it is installed to compile only, run `mocotpu setup %s`", ErrNoPlugin, name, name)
 	}
-	e, err := found.open(name, false, clientOptions(name, o), o.Devices)
+	e, err := found.open(name, false, clientOptions(name, o), o.Devices, o.Processes)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +123,7 @@ func openPlugged(name string, o Options) (*Engine, error) {
 }
 
 // open makes an engine of a client of the plugin; devices is 0 for all of them.
-func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedValuesMap, devices int) (*Engine, error) {
+func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedValuesMap, devices int, processes *Processes) (*Engine, error) {
 	opening.Lock()
 	defer opening.Unlock()
 	if err := quietLogs(name); err != nil {
@@ -132,6 +138,7 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 	if err != nil {
 		return nil, asError("open "+name, err)
 	}
+	p.share(processes)
 	b, err := p.newClient(name, options)
 	if err != nil {
 		return nil, asError("create "+name+" client", err)
@@ -147,6 +154,12 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 		e.devices = devices
 	}
 	e.version = fmt.Sprintf("%s (PJRT API %d.%d)", strings.TrimSpace(found.Version+" "+p.platformVersion(e.client)), p.major, p.minor)
+	if processes != nil {
+		if err := e.join(processes); err != nil {
+			e.Close()
+			return nil, err
+		}
+	}
 	clients.Store(e.client, e)
 	return e, nil
 }
@@ -189,6 +202,7 @@ func clientOptions(name string, o Options) pjrt.NamedValuesMap {
 	switch name {
 	case "cpu":
 		options[deviceCount] = int64(max(1, o.Devices))
+		o.Processes.clientOptions(options)
 	case "cuda":
 		if o.Devices > 0 {
 			visible := make([]int64, o.Devices)

@@ -25,6 +25,7 @@ type Program struct {
 	Ignored []string // why asked-for donations were not marked, one text each
 	Loaded  bool     // from Options.Programs, in place of compiling
 
+	global bool // over all devices of several processes
 	text   string
 	key    string // in Options.Programs, "" if it is not to be kept
 	engine *Engine
@@ -153,6 +154,9 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 	devices, err := hlo.Devices(options)
 	if err != nil {
 		return nil, "", err
+	}
+	if p.global {
+		text, devices = e.several.spread(text), e.devices
 	}
 	if devices > e.devices {
 		return nil, "", fmt.Errorf("%s: the program is for %d devices, the engine has %d: open it with more, or use a smaller mesh",
