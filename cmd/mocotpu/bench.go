@@ -31,7 +31,7 @@ func newBench() *cobra.Command {
 
 // benchEngines opens engines as train does.
 var benchEngines = bench.Engines{
-	Open:    func(c run.Config) (*xla.Engine, error) { return openFor(c, nil) },
+	Open:    func(c run.Config) (*xla.Engine, error) { return openFor(c, nil, nil) },
 	Explain: explainMemory,
 	Errors:  append([]error{errTooBig}, usageErrors...),
 }

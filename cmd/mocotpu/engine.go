@@ -18,11 +18,11 @@ func openEngine(e engine.Config, store *programs.Store) (*xla.Engine, error) {
 	return xla.Open(e.Backend, o)
 }
 
-// openFor opens the engine of a configuration, for its training step. What was compiled before it takes from store, unless
-// that is nil.
-func openFor(c run.Config, store *programs.Store) (*xla.Engine, error) {
+// openFor opens the engine of a configuration, for its training step, over several processes unless these are nil. What
+// was compiled before it takes from store, unless that is nil.
+func openFor(c run.Config, store *programs.Store, processes *xla.Processes) (*xla.Engine, error) {
 	o := stepOptions(c)
-	o.Programs = store
+	o.Programs, o.Processes = store, processes
 	e, err := xla.Open(c.Engine.Backend, o)
 	if err != nil {
 		return nil, err

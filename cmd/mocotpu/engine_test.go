@@ -50,7 +50,7 @@ func TestTF32ElsewhereIsRefused(t *testing.T) {
 	}
 	c := run.GlyphsGo()
 	c.Encoder.Precision = "tf32"
-	e, err := openFor(c, nil)
+	e, err := openFor(c, nil, nil)
 	if err == nil {
 		defer e.Close()
 		if e.EngineName() == "cuda" {

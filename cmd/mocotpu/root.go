@@ -19,6 +19,7 @@ import (
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
+	"github.com/mocotpu/mocotpu/xla/rendezvous"
 )
 
 // Exit codes.
@@ -57,6 +58,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
+	var launched exitedError
+	if errors.As(err, &launched) {
+		return launched.code
+	}
 	var s signalled
 	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
 		return s.code() // nobody reads on
@@ -67,6 +72,13 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // exitCode tells wrong input from failure.
 func exitCode(ctx context.Context, err error) int {
+	var stopped signalled
+	if errors.As(err, &stopped) {
+		return stopped.code()
+	}
+	if errors.Is(err, rendezvous.ErrLost) {
+		return rendezvous.ExitLost
+	}
 	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {
 		return interruptedCode(ctx)
 	}
@@ -102,7 +114,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w%s; see %s --help", err, didYouMeanFlag(cmd, err), cmd.CommandPath())}
 	})
-	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newReport())
+	root.AddCommand(newTrain(), newLaunch(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newReport())
 	completeFlags(root)
 	groupHelp(root)
 	return root

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/train"
 )
 
@@ -32,6 +33,7 @@ func newTrain() *cobra.Command {
 	flags := addConfigFlags(cmd.Flags())
 	asJSON := cmd.Flags().Bool("json", false, "print every row of metrics.jsonl, as JSON, and nothing else, on standard output")
 	withEvents := cmd.Flags().Bool("tensorboard", false, "write TensorBoard event files, too, into tensorboard/ of the run directory")
+	processes := addProcessFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		config, err := flags.resolve(cmd.Flags())
 		if err != nil {
@@ -40,41 +42,64 @@ func newTrain() *cobra.Command {
 		if config.Run.Dir == "" {
 			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))
 		}
-		engine, err := openFor(config, keptPrograms(cmd.ErrOrStderr()))
-		if err != nil {
-			return withoutTPU(err)
-		}
-		defer engine.Close()
-		if engine.EngineName() == "tpu" {
-			err := checkPlan(cmd.Context(), cmd.ErrOrStderr(), config, engine.PluginVersion(), engine.NumDevices())
-			if err != nil {
-				return err
-			}
-		}
-		report := newReporter(cmd.OutOrStdout(), cmd.ErrOrStderr(), *asJSON)
-		for _, skipped := range engine.Skipped() {
-			report.Note(fmt.Sprintf("engine not used: %v", skipped))
-		}
-		if engine.EngineName() == "go" && config.Engine.Backend == "auto" {
-			report.Note("the go engine is slow, and only it is installed: mocotpu setup cpu, or --preset=glyphs-go to see it learn")
-		}
-		if note := precisionNote(config, engine.EngineName()); note != "" {
-			report.Note(note)
-		}
-		report.start(config, engine)
-		var watcher train.Reporter = report
-		events := &eventReporter{reporter: report, dir: filepath.Join(config.Run.Dir, "tensorboard")}
-		if *withEvents {
-			watcher = events
-		}
-		result, err := train.Train(cmd.Context(), config, train.Machine{
-			Backend: engine, Devices: engine.NumDevices(), Versions: versions(engine),
-		}, watcher)
-		report.end(config, result)
-		return errors.Join(explainMemory(cmd.ErrOrStderr(), engine, config, err), events.close())
+		return processes.together(cmd, func(peers *peers) error {
+			return trainWith(cmd, config, peers, *asJSON, *withEvents)
+		})
 	}
 	return cmd
 }
+
+// trainWith trains in this process and those that peers are.
+func trainWith(cmd *cobra.Command, config run.Config, peers *peers, asJSON, withEvents bool) error {
+	engine, err := openFor(config, keptPrograms(cmd.ErrOrStderr()), peers.engine())
+	if err != nil {
+		return withoutTPU(err)
+	}
+	defer engine.Close()
+	if engine.EngineName() == "tpu" {
+		err := checkPlan(cmd.Context(), cmd.ErrOrStderr(), config, engine.PluginVersion(), engine.NumDevices())
+		if err != nil {
+			return err
+		}
+	}
+	out, talk := cmd.OutOrStdout(), cmd.ErrOrStderr()
+	if peers.follows() {
+		out, talk = io.Discard, io.Discard
+	}
+	report := newReporter(out, talk, asJSON)
+	for _, skipped := range engine.Skipped() {
+		report.Note(fmt.Sprintf("engine not used: %v", skipped))
+	}
+	if engine.EngineName() == "go" && config.Engine.Backend == "auto" {
+		report.Note("the go engine is slow, and only it is installed: mocotpu setup cpu, or --preset=glyphs-go to see it learn")
+	}
+	if note := precisionNote(config, engine.EngineName()); note != "" {
+		report.Note(note)
+	}
+	report.start(config, engine)
+	var watcher train.Reporter = report
+	events := &eventReporter{reporter: report, dir: filepath.Join(config.Run.Dir, "tensorboard")}
+	switch {
+	case peers.follows():
+		watcher = follower{report, cmd.ErrOrStderr()}
+	case withEvents:
+		watcher = events
+	}
+	result, err := train.Train(cmd.Context(), config, train.Machine{
+		Backend: engine, Devices: engine.NumDevices(), Versions: versions(engine), Peers: peers.trainer(),
+	}, watcher)
+	report.end(config, result)
+	return errors.Join(explainMemory(cmd.ErrOrStderr(), engine, config, err), events.close())
+}
+
+// follower shows of a run that another process shows what only this one knows.
+type follower struct {
+	*reporter
+	talk io.Writer
+}
+
+// Note implements [train.Reporter].
+func (f follower) Note(text string) { fmt.Fprintln(f.talk, text) }
 
 // isTerminal tells whether a person watches.
 func isTerminal(w io.Writer) bool {

@@ -1,5 +1,12 @@
 // A client of one of several processes.
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "handles.h"
 #include "processes.h"
 #include "xla/pjrt/plugin/xla_cpu/cpu_topology_description.h"
@@ -63,6 +70,16 @@ mocotpu::SharedStore StoreOf(const PJRT_Client_Create_Args* args) {
 }
 
 #ifdef MOCOTPU_GLOO
+// Processors with other instructions round in another way: what every device should compute alike would drift apart.
+absl::Status OtherProcessor(int64_t node, absl::string_view theirs, absl::string_view ours) {
+  const std::set<absl::string_view> there = absl::StrSplit(theirs, ' '), here = absl::StrSplit(ours, ' ');
+  std::vector<absl::string_view> differ;
+  std::set_symmetric_difference(there.begin(), there.end(), here.begin(), here.end(), std::back_inserter(differ));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the processor of process ", node, " is of another kind than this one's, and would round in another way: only one of them has ",
+      absl::StrJoin(differ, ", "), "; want hosts of one kind"));
+}
+
 // The client knows the devices of all processes, and has collective operations that reach them.
 absl::StatusOr<std::unique_ptr<xla::PjRtClient>> ClientOfSeveral(const PJRT_Client_Create_Args* args, Wanted wanted) {
   RETURN_IF_ERROR(NotNull(reinterpret_cast<const void*>(args->kv_get_callback), "kv_get_callback, which num_nodes above 1 needs,"));
@@ -74,10 +91,16 @@ absl::StatusOr<std::unique_ptr<xla::PjRtClient>> ClientOfSeveral(const PJRT_Clie
   ASSIGN_OR_RETURN(auto alone, xla::GetXlaPjrtCpuClient(wanted.options));
   ASSIGN_OR_RETURN(const xla::PjRtTopologyDescription* topology, alone->GetTopologyDescription());
   const auto& own = static_cast<const xla::CpuTopologyDescription&>(*topology);
-  store.put(absl::StrCat("devices/", wanted.node), absl::StrCat(alone->addressable_device_count()));
+  const auto attributes = own.cpu_topology().machine_attributes();
+  const std::string processor = absl::StrJoin(attributes, " ");
+  store.put(absl::StrCat("devices/", wanted.node), absl::StrCat(alone->addressable_device_count(), " ", processor));
   std::vector<xla::CpuTopology::CpuDevice> devices;
   for (int64_t node = 0; node < wanted.nodes; ++node) {
-    const int n = std::stoi(store.get(absl::StrCat("devices/", node), timeout));
+    const std::string text = store.get(absl::StrCat("devices/", node), timeout);
+    const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits(' ', 1));
+    int n = 0;
+    if (!absl::SimpleAtoi(parts.first, &n)) return absl::InternalError(absl::StrCat("process ", node, " has \"", parts.first, "\" devices"));
+    if (parts.second != processor) return OtherProcessor(node, parts.second, processor);
     for (int i = 0; i < n; ++i) devices.push_back({static_cast<int>(node), i});
   }
   const xla::CpuTopologyDescription all(own.platform_id(), own.platform_name(), own.platform_version(), devices,
