@@ -89,6 +89,7 @@ func trainWith(cmd *cobra.Command, config run.Config, peers *peers, asJSON, with
 		Backend: engine, Devices: engine.NumDevices(), Versions: versions(engine), Peers: peers.trainer(),
 	}, watcher)
 	report.end(config, result)
+	unsaved.Store(peers != nil) // the others are waited for
 	return errors.Join(explainMemory(cmd.ErrOrStderr(), engine, config, err), events.close())
 }
 

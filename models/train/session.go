@@ -197,9 +197,6 @@ func (s *session) build(ctx context.Context) error {
 	} else if err := s.begin(); err != nil {
 		return err
 	}
-	if err := s.shareState(ctx); err != nil {
-		return err
-	}
 	s.order = computationOrder(s.definition.Encoder)
 	if ctx.Err() != nil {
 		return nil
@@ -207,6 +204,9 @@ func (s *session) build(ctx context.Context) error {
 	s.report.Stage("compiling the step")
 	info := s.train.Info()
 	if err := s.step.Compile(info.Size, info.Channels); err != nil || ctx.Err() != nil {
+		return err
+	}
+	if err := s.shareState(ctx); err != nil {
 		return err
 	}
 	if s.test != nil {

@@ -20,7 +20,7 @@ import (
 const ExitLost = 75
 
 // endTogether is how long processes may take to end after one of them has failed: they do so by themselves.
-const endTogether = 30 * time.Second
+const endTogether = 10 * time.Second
 
 // A Launch is a run of several processes on this machine.
 type Launch struct {
@@ -70,11 +70,12 @@ func (l Launch) Run() (code int, err error) {
 // wait waits for all processes, and ends those that do not end with the others.
 func (l Launch) wait(processes []*process, ended <-chan int, kill func()) (code int) {
 	var late <-chan time.Time
+	killed := false
 	for left := len(processes); left > 0; {
 		select {
 		case c := <-ended:
 			left--
-			if c != 0 && (code == 0 || code == ExitLost) {
+			if c != 0 && !killed && (code == 0 || code == ExitLost) {
 				code = c
 			}
 			if c != 0 && late == nil {
@@ -87,7 +88,7 @@ func (l Launch) wait(processes []*process, ended <-chan int, kill func()) (code 
 		case <-late:
 			fmt.Fprintf(l.Stderr, "mocotpu: %d of %d processes did not end with the others within %s, and are killed\n", left, len(processes), endTogether)
 			kill()
-			late = nil
+			late, killed = nil, true
 		}
 	}
 	return code

@@ -113,8 +113,22 @@ func (m *Meeting) watchClients() {
 			if _, err := m.Get(leftKey(i), 0); err == nil {
 				continue
 			}
-			m.abort(m.Name(i) + " is gone: it was killed, or does not answer")
+			m.abort(m.Name(i) + " " + m.whyGone(nameOf(i)))
 			return
 		}
 	}
+}
+
+// whyGone says how the connection of a client that has not left has ended.
+func (m *Meeting) whyGone(name string) string {
+	ended, err := m.server.Connz(&server.ConnzOptions{Limit: 1 << 16, State: server.ConnClosed})
+	if err != nil {
+		return "is gone"
+	}
+	for _, c := range ended.Conns {
+		if c.Name == name && c.Reason == server.StaleConnection.String() {
+			return fmt.Sprintf("does not answer for %s: it was stopped, or its machine has lost the network", Silence)
+		}
+	}
+	return "is gone: it was killed, or its machine is down"
 }
