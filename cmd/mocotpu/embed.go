@@ -7,9 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
+	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // embedOptions are the flags of `embed` that are not the engine's.
@@ -36,7 +40,7 @@ func newEmbed() *cobra.Command {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	o.data = addDataFlags(flags)
-	flags.StringVar(&o.split, "split", "test", "images to embed: train or test")
+	flags.StringVar(&o.split, "split", "test", "images to embed: train or test; all of a folder that has no held-out ones")
 	flags.IntVar(&o.images, "images", 0, "embed the first so many (0: all, or as many as the run has)")
 	flags.StringVar(&o.out, "out", "features.npy", "file to write")
 	flags.StringVar(&o.labels, "labels", "", "file for the labels, int32 [images] (default: none)")
@@ -75,6 +79,15 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 		c.TrainImages, c.TestImages = o.images, o.images
 	}
 	images, err := openSplit(cmd, c, o.split)
+	if errors.Is(err, data.ErrMissing) && c.Kind == "folder" && !cmd.Flags().Changed("split") {
+		if images, err = openSplit(cmd, c, "train"); err == nil {
+			o.split = "all"
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s has no held-out images: all of it is embedded, as --split=train does\n", c.Dir)
+		}
+	}
+	if errors.Is(err, data.ErrMissing) && o.split == "test" {
+		err = fmt.Errorf("%w; --split=train embeds the training images", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -83,7 +96,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	if o.labels != "" && set.Labels == nil {
 		return usageError{fmt.Errorf("--labels: %s has none", set.Name)}
 	}
-	opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
+	opened, err := machine.OpenEngine(choice, programs.Kept(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
@@ -93,8 +106,8 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 		return usageError{err}
 	}
 	defer e.Close()
-	watch := newStages(cmd.ErrOrStderr())
-	defer watch.close()
+	watch := terminal.NewStages(cmd.ErrOrStderr())
+	defer watch.Close()
 	progress := watch.Stage("embedding " + set.Name)
 	write := func(features, labels io.Writer) error {
 		return e.WriteNPY(cmd.Context(), images, o.projection, features, labels, progress)
@@ -105,7 +118,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 		}
 		return writeWhole(o.labels, func(labels io.Writer) error { return write(features, labels) })
 	})
-	watch.end()
+	watch.End()
 	if err != nil {
 		return err
 	}

@@ -4,15 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/peers"
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/train"
+	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/programs"
+	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
 func newTrain() *cobra.Command {
@@ -42,68 +47,86 @@ func newTrain() *cobra.Command {
 		if config.Run.Dir == "" {
 			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))
 		}
-		return processes.together(cmd, func(peers *peers) error {
-			return trainWith(cmd, config, peers, *asJSON, *withEvents)
+		others, several, err := processes.config(cmd.Flags())
+		if err != nil {
+			return err
+		}
+		if !several {
+			return trainWith(cmd, config, nil, *asJSON, *withEvents)
+		}
+		return peers.Together(cmd.Context(), others, cmd.ErrOrStderr(), func(p *peers.Peers) error {
+			return trainWith(cmd, config, p, *asJSON, *withEvents)
 		})
 	}
 	return cmd
 }
 
-// trainWith trains in this process and those that peers are.
-func trainWith(cmd *cobra.Command, config run.Config, peers *peers, asJSON, withEvents bool) error {
-	engine, err := openFor(config, keptPrograms(cmd.ErrOrStderr()), peers.engine())
+// trainWith trains in this process and those that others are; nil for this one alone.
+func trainWith(cmd *cobra.Command, config run.Config, others *peers.Peers, asJSON, withEvents bool) error {
+	engine, err := machine.Open(config, programs.Kept(cmd.ErrOrStderr()), others.Engine())
 	if err != nil {
 		return withoutTPU(err)
 	}
 	defer engine.Close()
 	if engine.EngineName() == "tpu" {
-		err := checkPlan(cmd.Context(), cmd.ErrOrStderr(), config, engine.PluginVersion(), engine.NumDevices())
+		err := machine.CheckPlan(cmd.Context(), cmd.ErrOrStderr(), config, engine.PluginVersion(), engine.NumDevices())
 		if err != nil {
 			return err
 		}
 	}
 	out, talk := cmd.OutOrStdout(), cmd.ErrOrStderr()
-	if peers.follows() {
+	if others.Follows() {
 		out, talk = io.Discard, io.Discard
 	}
-	report := newReporter(out, talk, asJSON)
+	report := terminal.NewTraining(out, talk, asJSON, &guard.Unsaved)
 	for _, skipped := range engine.Skipped() {
 		report.Note(fmt.Sprintf("engine not used: %v", skipped))
 	}
 	if engine.EngineName() == "go" && config.Engine.Backend == "auto" {
 		report.Note("the go engine is slow, and only it is installed: mocotpu setup cpu, or --preset=glyphs-go to see it learn")
 	}
-	if note := precisionNote(config, engine.EngineName()); note != "" {
+	if note := machine.PrecisionNote(config, engine.EngineName()); note != "" {
 		report.Note(note)
 	}
-	report.start(config, engine)
+	report.Begin(config, engineInWords(engine), engine.NumDevices())
+	events := &train.TensorBoard{Reporter: report, Dir: filepath.Join(config.Run.Dir, "tensorboard")}
 	var watcher train.Reporter = report
-	events := &eventReporter{reporter: report, dir: filepath.Join(config.Run.Dir, "tensorboard")}
 	switch {
-	case peers.follows():
+	case others.Follows():
 		watcher = follower{report, cmd.ErrOrStderr()}
 	case withEvents:
 		watcher = events
 	}
 	result, err := train.Train(cmd.Context(), config, train.Machine{
-		Backend: engine, Devices: engine.NumDevices(), Versions: versions(engine), Peers: peers.trainer(),
+		Backend: engine, Devices: engine.NumDevices(), Versions: versions(engine), Peers: others.Trainer(),
 	}, watcher)
-	report.end(config, result)
-	unsaved.Store(peers != nil) // the others are waited for
-	return errors.Join(explainMemory(cmd.ErrOrStderr(), engine, config, err), events.close())
+	report.End(config, result)
+	guard.Unsaved.Store(others != nil) // the others are waited for
+	return errors.Join(machine.ExplainMemory(cmd.ErrOrStderr(), engine, config, err), events.Close())
 }
 
 // follower shows of a run that another process shows what only this one knows.
 type follower struct {
-	*reporter
+	*terminal.Training
 	talk io.Writer
 }
 
 // Note implements [train.Reporter].
 func (f follower) Note(text string) { fmt.Fprintln(f.talk, text) }
 
-// isTerminal tells whether a person watches.
-func isTerminal(w io.Writer) bool {
-	f, ok := terminalOf(w).(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+// engineInWords is an engine with its plugin's version.
+func engineInWords(e *xla.Engine) string {
+	if v := e.PluginVersion(); v != "" {
+		return e.EngineName() + " (" + v + ")"
+	}
+	return e.EngineName()
+}
+
+// withoutTPU says what can be done where there is no TPU.
+func withoutTPU(err error) error {
+	if !errors.Is(err, setup.ErrNoDevice) {
+		return err
+	}
+	return usageError{fmt.Errorf("%w\nwithout one: mocotpu compile --topology=v3-8, with the same flags, compiles this very step for a TPU that is not "+
+		"there and reports what it needs; mocotpu train --backend=cpu --devices=8 computes the numbers of eight cores", err)}
 }

@@ -106,12 +106,14 @@ func TestStop(t *testing.T) {
 
 func TestSecret(t *testing.T) {
 	t.Setenv(SecretVariable, "")
-	dir := filepath.Join(t.TempDir(), "new")
-	first, err := Secret(dir)
+	home := filepath.Join(t.TempDir(), "new")
+	t.Setenv("XDG_CONFIG_HOME", home)
+	dir := filepath.Join(home, "mocotpu")
+	first, err := Secret()
 	if err != nil || len(first) < 20 {
 		t.Fatalf("got %q, %v", first, err)
 	}
-	if again, err := Secret(dir); err != nil || again != first {
+	if again, err := Secret(); err != nil || again != first {
 		t.Errorf("the second time %q, %v, want the same", again, err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
@@ -120,11 +122,11 @@ func TestSecret(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "secret"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Secret(dir); err == nil || !strings.Contains(err.Error(), "read by others") {
+	if _, err := Secret(); err == nil || !strings.Contains(err.Error(), "read by others") {
 		t.Errorf("error %v of a file that others read", err)
 	}
 	t.Setenv(SecretVariable, "words")
-	if s, err := Secret(dir); err != nil || s != "words" {
+	if s, err := Secret(); err != nil || s != "words" {
 		t.Errorf("got %q, %v, want the environment's", s, err)
 	}
 }

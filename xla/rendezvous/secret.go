@@ -16,18 +16,23 @@ import (
 const SecretVariable = "MOCOTPU_SECRET"
 
 // SecretAdvice says how processes come to the same secret.
-const SecretAdvice = "set " + SecretVariable + " to the same words on all hosts, or let them share mocotpu's folder"
+const SecretAdvice = "set " + SecretVariable + " to the same words on all hosts, or let them share the home folder"
 
 // maxSecret bounds the file of a secret.
 const maxSecret = 4096
 
-// Secret is that of [SecretVariable], else that of the file dir/secret, which is made when it is first asked for and which
-// only its owner can read: the processes of one user find the same where they share the folder.
-func Secret(dir string) (string, error) {
+// Secret is that of [SecretVariable], else that of the file mocotpu/secret in the user's folder of configuration, which is
+// made when it is first asked for and which only its owner can read: the processes of one user find the same where they
+// share the home folder.
+func Secret() (string, error) {
 	if s := os.Getenv(SecretVariable); s != "" {
 		return s, nil
 	}
-	path := filepath.Join(dir, "secret")
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("rendezvous: secret: %w; %s", err, SecretAdvice)
+	}
+	path := filepath.Join(dir, "mocotpu", "secret")
 	text, err := readSecret(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = makeSecret(path); err == nil || errors.Is(err, fs.ErrExist) {
@@ -61,7 +66,7 @@ func readSecret(path string) (string, error) {
 
 // makeSecret writes a new secret whole, unless another process was faster.
 func makeSecret(path string) (err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 600
