@@ -101,7 +101,7 @@ func (s *session) ownStart() (start, error) {
 // ofHost are the fields of a configuration that may differ from host to host.
 var ofHost = []string{"data.dir", "data.workers", "engine.plugin", "run.init"}
 
-// differs says in what this process's run is not process 0's. The error is [run.ErrIncompatible].
+// differs says in what this process's run is not process 0's. The error is [ErrOtherRun].
 func (own start) differs(led start) error {
 	var all []string
 	for _, line := range run.Diff(led.Record.Config, own.Record.Config) {
@@ -121,7 +121,7 @@ func (own start) differs(led start) error {
 	if len(all) == 0 {
 		return nil
 	}
-	return fmt.Errorf("train: %w: this process's run is not that of process 0: %s", run.ErrIncompatible, strings.Join(all, "; "))
+	return fmt.Errorf("train: %w: %s", ErrOtherRun, strings.Join(all, "; "))
 }
 
 // shareState copies process 0's state to the others, where it is not what every process draws for itself.

@@ -14,6 +14,8 @@ import (
 var (
 	// ErrInterrupted says that the context ended the run; its checkpoint is written.
 	ErrInterrupted = errors.New("interrupted")
+	// ErrOtherRun says that this process was asked for another run than process 0.
+	ErrOtherRun = errors.New("this process's run is not that of process 0")
 	// ErrDiverged says that the loss or the gradient became NaN or infinite.
 	ErrDiverged = errors.New("diverged")
 )

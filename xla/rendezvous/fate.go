@@ -109,30 +109,33 @@ func (m *Meeting) AskToStop(cause string) error {
 	return m.Put(askedKey, text)
 }
 
-// Stop returns how the run ends after the steps done, or nil where it goes on. Every process calls it before every step.
+// Stopped is how the run was stopped, nil where it was not.
+func (m *Meeting) Stopped() *Stop { return m.stopped.Load() }
+
+// Stop tells whether the run ends after the steps done. Every process calls it before every step.
 //
 // Process 0 decides, before the step that it begins next: nobody can finish that step without it, so that all see the
 // decision when they ask after it.
-func (m *Meeting) Stop(done int) (*Stop, error) {
+func (m *Meeting) Stop(done int) (bool, error) {
 	stop := m.stopping.Load()
 	switch {
 	case stop != nil:
 	case m.config.Index > 0:
 		text, err := m.Get(stopKey, 0)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
+			return false, nil
 		}
 		stop = &Stop{}
 		if err == nil {
 			err = json.Unmarshal(text, stop)
 		}
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 	default:
 		asked := m.asked.Load()
 		if asked == nil {
-			return nil, nil
+			return false, nil
 		}
 		decided := *asked
 		decided.After = done + 1
@@ -141,13 +144,14 @@ func (m *Meeting) Stop(done int) (*Stop, error) {
 			err = m.Put(stopKey, text)
 		}
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		stop = &decided
 	}
 	m.stopping.Store(stop)
 	if done < stop.After {
-		return nil, nil
+		return false, nil
 	}
-	return stop, nil
+	m.stopped.Store(stop)
+	return true, nil
 }

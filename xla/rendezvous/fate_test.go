@@ -75,10 +75,9 @@ func TestStop(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if stop != nil {
-					ended[i] = stop
-					if done != stop.After {
-						t.Errorf("process %d stops after %d steps, want %d", i, done, stop.After)
+				if stop {
+					if ended[i] = m.Stopped(); done != ended[i].After {
+						t.Errorf("process %d stops after %d steps, want %d", i, done, ended[i].After)
 					}
 					return
 				}

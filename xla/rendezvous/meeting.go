@@ -83,6 +83,7 @@ type Meeting struct {
 
 	asked    atomic.Pointer[Stop] // who wants the run to stop; of process 0
 	stopping atomic.Pointer[Stop] // what was decided
+	stopped  atomic.Pointer[Stop] // once it has come
 }
 
 // person is what a process says of itself.

@@ -22,7 +22,6 @@ const firstCause = 5 * time.Second
 // Peers are the processes of a run, this one among them. Nil is this one alone.
 type Peers struct {
 	*rendezvous.Meeting
-	stop *rendezvous.Stop // how the run was stopped
 }
 
 // Together joins the other processes, calls run, and ends as they do. The error is [rendezvous.ErrLost] where another
@@ -39,7 +38,7 @@ func Together(ctx context.Context, c rendezvous.Config, talk io.Writer, run func
 	done := make(chan struct{})
 	defer close(done)
 	go endWith(meeting, talk, done)
-	p := &Peers{Meeting: meeting}
+	p := &Peers{meeting}
 	return p.end(run(p))
 }
 
@@ -66,13 +65,14 @@ func lost(why error) error {
 
 // end leaves the others as the run ended: together, or with the news of what failed here.
 func (p *Peers) end(err error) error {
-	interrupted := errors.Is(err, train.ErrInterrupted) && p.stop != nil
+	stop := p.Stopped()
+	interrupted := errors.Is(err, train.ErrInterrupted) && stop != nil
 	if err == nil || interrupted {
 		if leaving := p.Leave(); leaving != nil {
 			return lost(leaving)
 		}
 		if interrupted {
-			return stopped{fmt.Errorf("%w (%s: %s)", err, p.Name(p.stop.By), p.stop.Cause), signalNamed(p.stop.Cause)}
+			return stopped{fmt.Errorf("%w (%s: %s)", err, p.Name(stop.By), stop.Cause), signalNamed(stop.Cause)}
 		}
 		return nil
 	}
@@ -105,15 +105,6 @@ func signalNamed(name string) guard.Signalled {
 		}
 	}
 	return guard.Signalled{Signal: syscall.SIGINT}
-}
-
-// Stop implements [train.Peers].
-func (p *Peers) Stop(done int) (bool, error) {
-	stop, err := p.Meeting.Stop(done)
-	if stop != nil {
-		p.stop = stop
-	}
-	return stop != nil, err
 }
 
 // Engine tells an engine of the processes.
