@@ -138,7 +138,7 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 	if err != nil {
 		return nil, asError("open "+name, err)
 	}
-	p.share(processes)
+	store := p.share(processes)
 	b, err := p.newClient(name, options)
 	if err != nil {
 		return nil, asError("create "+name+" client", err)
@@ -155,7 +155,7 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 	}
 	e.version = fmt.Sprintf("%s (PJRT API %d.%d)", strings.TrimSpace(found.Version+" "+p.platformVersion(e.client)), p.major, p.minor)
 	if processes != nil {
-		if err := e.join(processes); err != nil {
+		if err := e.join(processes, store); err != nil {
 			e.Close()
 			return nil, err
 		}

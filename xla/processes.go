@@ -2,10 +2,12 @@ package xla
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -38,6 +40,8 @@ type Processes struct {
 	Timeout time.Duration
 }
 
+const defaultTimeout = 30 * time.Minute
+
 // clientOptions tells the cpu engine's plugin of the processes, where there are several.
 func (p *Processes) clientOptions(options pjrt.NamedValuesMap) {
 	if p == nil {
@@ -59,16 +63,24 @@ func (p *Processes) clientOptions(options pjrt.NamedValuesMap) {
 type several struct {
 	first, local int     // this process's places are first to first+local-1
 	ids          []int64 // the plugin's numbers of all devices, by place
+
+	index    int
+	store    *engineStore
+	programs int           // over all processes, that were compiled; guarded by Engine.compile
+	patience time.Duration // with another process that compiles something else
 }
 
 // join makes the engine that of all processes.
-func (e *Engine) join(p *Processes) error {
+func (e *Engine) join(p *Processes, store *engineStore) error {
 	all, err := e.plugin.allDevices(e.client)
 	if err != nil {
 		return err
 	}
 	local := len(all) / p.Count
-	s := &several{first: p.Index * local, local: local, ids: make([]int64, len(all))}
+	s := &several{
+		first: p.Index * local, local: local, ids: make([]int64, len(all)),
+		index: p.Index, store: store, patience: cmp.Or(p.Timeout, defaultTimeout),
+	}
 	for place, d := range all {
 		if d.process != place/max(local, 1) || local != e.devices {
 			return fmt.Errorf("%w: xla: %s: process %d has %d of the %d devices of %d processes, want the same number in each: --devices",
@@ -195,6 +207,26 @@ var (
 func (s *several) spread(text string) string {
 	all := "${1}" + strconv.Itoa(len(s.ids))
 	return partitionsText.ReplaceAllString(meshText.ReplaceAllString(text, all), all)
+}
+
+// agree compares a program that is to be compiled with that which process 0 compiles in its place: processes that execute
+// different programs would wait for each other.
+func (s *several) agree(p *Program) error {
+	key := fmt.Sprintf("program/%d", s.programs)
+	s.programs++
+	own := fmt.Sprintf("%x", sha256.Sum256([]byte(withoutName(p.text))))
+	if s.index == 0 {
+		return s.store.Put(key, []byte(own+" "+p.Name))
+	}
+	text, err := s.store.Get(key, s.patience)
+	if err != nil {
+		return fmt.Errorf("%s: process 0 does not compile it: %w", p.Name, err)
+	}
+	if theirs, name, _ := strings.Cut(string(text), " "); theirs != own {
+		return fmt.Errorf("%s: process 0 compiles another program in its place, %s (%.12s, here %.12s): want the same command and version everywhere",
+			p.Name, name, theirs, own)
+	}
+	return nil
 }
 
 // around puts stand-ins for the results of the other processes around those of this one, which are the same in kind for

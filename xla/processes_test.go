@@ -8,8 +8,11 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/distributed"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/support/exceptions"
 	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/xla"
@@ -93,3 +96,26 @@ func testSpread(t *testing.T, processes, devices int) {
 func TestTwoProcesses(t *testing.T)             { testSpread(t, 2, 1) }
 func TestFourProcesses(t *testing.T)            { testSpread(t, 4, 1) }
 func TestTwoProcessesOfTwoDevices(t *testing.T) { testSpread(t, 2, 2) }
+
+// A process that compiles another program than process 0 is told so, and does not wait for it.
+func TestOtherProgramIsRefused(t *testing.T) {
+	xlatest.Processes(t, 2, 1, func(t *testing.T, e *xla.Engine, m *rendezvous.Meeting) {
+		mesh := must.M1(distributed.NewDeviceMesh([]int{2}, []string{"data"}))
+		split := must.M1(distributed.BuildSpec(mesh).S("data").Done())
+		x := graph.MustNewExec(e, func(x *graph.Node) *graph.Node {
+			return graph.ReduceAllSum(graph.MulScalar(x, float64(m.Index()+1)))
+		}).AutoSharding(mesh).WithInputShardingSpecs(split).WithOutputShardingSpecs(distributed.NewReplicatedShardingSpec(mesh)).
+			WithDeviceAssignment([]compute.DeviceNum{e.DeviceAt(0), e.DeviceAt(1)})
+		part := shapes.Make(dtypes.Float32, 1)
+		err := exceptions.TryCatch[error](func() { must.M1(x.Compile(part, part)) })
+		if m.Index() == 0 {
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		if err == nil || !strings.Contains(err.Error(), "process 0 compiles another program in its place") {
+			t.Errorf("error %v, want that process 0 compiles another program", err)
+		}
+	})
+}

@@ -169,6 +169,11 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 		}
 	}
 	p.text = text
+	if p.global {
+		if err := e.several.agree(p); err != nil {
+			return nil, "", err
+		}
+	}
 	if before != nil {
 		p.refused = before(p) // without the lock: it may ask the engine
 	}

@@ -26,21 +26,30 @@ type engineStore struct {
 // opened counts the engines over several processes that were opened by this one: all processes open them in one order.
 var opened atomic.Int64
 
-// share gives the plugin's next client the store that the processes share, or none. The caller holds opening.
-func (p *plugin) share(processes *Processes) {
-	var store C.uintptr_t
-	if processes != nil {
-		// The handle is kept for good: communicators ask for addresses as long as the client lives.
-		s := &engineStore{processes.Store, fmt.Sprintf("xla/%d/", opened.Add(1))}
-		store = C.uintptr_t(cgo.NewHandle(s))
+// share gives the plugin's next client the store that the processes share, and returns it; or none. The caller holds opening.
+func (p *plugin) share(processes *Processes) *engineStore {
+	if processes == nil {
+		C.mt_share(C.int(p.slot), 0)
+		return nil
 	}
-	C.mt_share(C.int(p.slot), store)
+	s := &engineStore{processes.Store, fmt.Sprintf("xla/%d/", opened.Add(1))}
+	// The handle is kept for good: communicators ask for addresses as long as the client lives.
+	C.mt_share(C.int(p.slot), C.uintptr_t(cgo.NewHandle(s)))
+	return s
 }
+
+// Get is the store's, of the engine's keys.
+func (s *engineStore) Get(key string, timeout time.Duration) ([]byte, error) {
+	return s.Store.Get(s.prefix+key, timeout)
+}
+
+// Put is the store's, of the engine's keys.
+func (s *engineStore) Put(key string, value []byte) error { return s.Store.Put(s.prefix+key, value) }
 
 //export mocotpuGet
 func mocotpuGet(store C.uintptr_t, key *C.char, keySize C.size_t, timeout C.int, value **C.char, valueSize *C.size_t, code *C.int) *C.char {
 	s := cgo.Handle(store).Value().(*engineStore)
-	v, err := s.Get(s.prefix+C.GoStringN(key, C.int(keySize)), time.Duration(timeout)*time.Millisecond)
+	v, err := s.Get(C.GoStringN(key, C.int(keySize)), time.Duration(timeout)*time.Millisecond)
 	switch {
 	case err == nil:
 		*value, *valueSize = (*C.char)(C.CBytes(v)), C.size_t(len(v))
@@ -58,7 +67,7 @@ func mocotpuGet(store C.uintptr_t, key *C.char, keySize C.size_t, timeout C.int,
 //export mocotpuPut
 func mocotpuPut(store C.uintptr_t, key *C.char, keySize C.size_t, value *C.char, valueSize C.size_t, code *C.int) *C.char {
 	s := cgo.Handle(store).Value().(*engineStore)
-	err := s.Put(s.prefix+C.GoStringN(key, C.int(keySize)), C.GoBytes(unsafe.Pointer(value), C.int(valueSize)))
+	err := s.Put(C.GoStringN(key, C.int(keySize)), C.GoBytes(unsafe.Pointer(value), C.int(valueSize)))
 	if err != nil {
 		*code = C.int(Unavailable)
 		return C.CString(err.Error())
