@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/rendezvous"
+	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
 // processFlags say that this process is one of several.
@@ -56,6 +58,18 @@ func (f *processFlags) config(flags *pflag.FlagSet) (c rendezvous.Config, severa
 		return c, false, usageError{err}
 	}
 	return c, true, nil
+}
+
+// writeProcesses says what runs over several processes, and whether this process would be one of them.
+func writeProcesses(w io.Writer) {
+	fmt.Fprintf(w, "several processes: %s\n", setup.SeveralProcesses())
+	found, several, err := rendezvous.Detect(os.Getenv)
+	switch {
+	case err != nil:
+		fmt.Fprintf(w, "  the environment is incomplete: %v\n", err)
+	case several:
+		fmt.Fprintf(w, "  %s says: process %d of %d, process 0 at %s\n", found.Launcher, found.Index, found.Count, found.Coordinator)
+	}
 }
 
 func newLaunch() *cobra.Command {

@@ -34,6 +34,18 @@ func (p Plugin) SeveralProcesses() bool {
 	return p.Engine == "cpu" && cpuplugin.SeveralProcesses(p.Version)
 }
 
+// SeveralProcesses says in a line which engines run programs over several processes, or how they come to it.
+func SeveralProcesses() string {
+	p, err := Find("cpu")
+	switch {
+	case err != nil:
+		return "the cpu engine, once it is installed"
+	case p.SeveralProcesses():
+		return "the cpu engine"
+	}
+	return "the cpu engine, after apt-get install libgloo-dev and mocotpu setup cpu"
+}
+
 // root returns the folder under which everything is installed: $MOCOTPU_HOME, else $XDG_DATA_HOME/mocotpu, else
 // ~/.local/share/mocotpu.
 func root() (string, error) {
