@@ -88,6 +88,12 @@ var rules = []rule{
 		nil,
 		"a library registers no flags and prints nothing",
 	},
+	{
+		[]string{"cmd/mocotpu/...", "notebooks/..."},
+		[]string{"github.com/schollz/...", "golang.org/x/term"},
+		nil,
+		"one package draws on terminals, where names from files are quoted",
+	},
 }
 
 // match tells whether an import path, or a folder of this module, is one of the patterns.

@@ -3,24 +3,18 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
-	"sync"
-	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/picture"
 )
-
-// brokenShown is how many broken images are named while packing; meta.json names them all.
-const brokenShown = 20
 
 func newDataPack() *cobra.Command {
 	var o packed.Options
@@ -40,11 +34,10 @@ func newDataPack() *cobra.Command {
 			"  mocotpu data pack --unlabeled --canvas=128 photos photos-packed",
 		Args: wantArguments("a folder of images and the folder to make"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			library, err := decoderOf(decoder)
-			if err != nil {
-				return err
+			var err error
+			if o.Library, err = picture.Choose(decoder); err != nil {
+				return usageError{fmt.Errorf("--decoder: %w", err)}
 			}
-			o.Library = library
 			if o.Canvas < 1 || o.Workers < 0 {
 				return usageError{fmt.Errorf("--canvas %d and --workers %d, want at least 1 and 0", o.Canvas, o.Workers)}
 			}
@@ -76,13 +69,18 @@ func newDataPack() *cobra.Command {
 
 func newDataVerify() *cobra.Command {
 	return &cobra.Command{
-		Use:   "verify SET",
-		Short: "Read a packed set and compare it with its checksums",
-		Args:  wantArguments("a packed set, such as OUT/train of data pack"),
+		Use:     "verify OUT",
+		Short:   "Read what data pack wrote and compare it with its checksums",
+		Long:    "Reads a packed set, or both splits of a folder that data pack wrote: headers, counts, labels, and every byte against\nthe checksums in meta.json. A damaged file is named, and the exit code is 2.",
+		Example: "  mocotpu data verify data/imagenet-mini-packed          # train and val\n  mocotpu data verify data/imagenet-mini-packed/val",
+		Args:    wantArguments("the folder that data pack wrote, or one split of it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := packed.Verify(cmd.Context(), args[0])
-			if err == nil {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s is whole: %s\n", args[0], counted(m))
+			splits, err := packed.Splits(args[0])
+			for _, split := range splits {
+				m, damage := packed.Verify(cmd.Context(), split)
+				if err = errors.Join(err, damage); damage == nil {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s is whole: %s\n", split, m)
+				}
 			}
 			return err
 		},
@@ -99,18 +97,6 @@ func wantArguments(words string) cobra.PositionalArgs {
 	}
 }
 
-func decoderOf(name string) (picture.Library, error) {
-	if name == "auto" {
-		return picture.Best(), nil
-	}
-	d, err := picture.NewDecoder(1, picture.Library(name))
-	if err != nil {
-		return "", usageError{fmt.Errorf("--decoder: %w", err)}
-	}
-	d.Close()
-	return picture.Library(name), nil
-}
-
 // packSplit packs one split, if it is there.
 func packSplit(cmd *cobra.Command, from, to, split string, unlabeled bool, o packed.Options) error {
 	list, err := files.Open(from, split, files.Options{Unlabeled: unlabeled})
@@ -121,85 +107,12 @@ func packSplit(cmd *cobra.Command, from, to, split string, unlabeled bool, o pac
 	out := filepath.Join(to, map[string]string{"train": "train", "test": "val"}[split])
 	talk := cmd.ErrOrStderr()
 	fmt.Fprintf(talk, "%s: %d images, canvas %d, decoder %s\n", list.Dir, list.Len(), o.Canvas, o.Library)
-	p := packProgress{talk: talk, watched: isTerminal(talk)}
-	o.Progress, o.Note, o.Broken = p.at, p.note, p.broken
+	end := terminal.Packing(talk, &o)
 	m, err := packed.Pack(cmd.Context(), list, out, o)
-	p.end()
+	end()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, counted(m))
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, m)
 	return nil
-}
-
-// counted is a packed set in words.
-func counted(m packed.Meta) string {
-	text := fmt.Sprintf("%d images of %d classes, canvas %d", m.Count, len(m.Classes), m.Canvas)
-	if len(m.Classes) == 0 {
-		text = fmt.Sprintf("%d images without classes, canvas %d", m.Count, m.Canvas)
-	}
-	if len(m.Broken) > 0 {
-		text += fmt.Sprintf("; %d broken ones left out (named in meta.json)", len(m.Broken))
-	}
-	return text
-}
-
-// packProgress shows packing to a person, or in a log a line now and then. Broken images come from any goroutine.
-type packProgress struct {
-	talk    io.Writer
-	watched bool
-	mu      sync.Mutex
-	bar     *progressbar.ProgressBar
-	last    time.Time
-	shown   int
-}
-
-func (p *packProgress) at(done, total int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.watched {
-		if now := time.Now(); now.Sub(p.last) > 10*time.Second {
-			p.last = now
-			fmt.Fprintf(p.talk, "packed %d of %d\n", done, total)
-		}
-		return
-	}
-	if p.bar == nil {
-		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(terminalOf(p.talk)), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("img"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(200*time.Millisecond),
-			progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("packing"))
-	}
-	_ = p.bar.Set(done)
-}
-
-func (p *packProgress) note(text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.line(text)
-}
-
-func (p *packProgress) broken(b files.Broken) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch p.shown++; {
-	case p.shown <= brokenShown:
-		p.line(fmt.Sprintf("broken image left out: %s: %s", b.Name, b.Problem))
-	case p.shown == brokenShown+1:
-		p.line("more broken images: meta.json will name them all")
-	}
-}
-
-func (p *packProgress) line(text string) {
-	if p.bar != nil {
-		_ = p.bar.Clear()
-	}
-	fmt.Fprintln(p.talk, text)
-}
-
-func (p *packProgress) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.bar != nil {
-		_ = p.bar.Clear()
-	}
 }

@@ -24,6 +24,17 @@ func TestPackAndTrain(t *testing.T) {
 	if code, out, talk := call(t, "data", "verify", "packed/train"); code != 0 || !strings.Contains(out, "packed/train is whole: 109 images") {
 		t.Errorf("exit code %d, stdout %s, stderr %s, want a whole set", code, out, talk)
 	}
+	if code, out, talk := call(t, "data", "verify", "packed"); code != 0 || strings.Count(out, "is whole") != 2 {
+		t.Errorf("exit code %d, stdout %s, stderr %s, want both splits whole", code, out, talk)
+	}
+	must.M(os.CopyFS("spoilt", os.DirFS("packed")))
+	images := must.M1(os.ReadFile("spoilt/val/images.npy"))
+	images[len(images)-1] ^= 1
+	must.M(os.WriteFile("spoilt/val/images.npy", images, 0o644))
+	code, out, talk = call(t, "data", "verify", "spoilt")
+	if code != exitUsage || !strings.Contains(out, "spoilt/train is whole") || !strings.Contains(talk, "spoilt/val/images.npy: ") || !strings.Contains(talk, "checksum mismatch") {
+		t.Errorf("exit code %d, stdout %s, stderr %s, want the damaged file named", code, out, talk)
+	}
 	run := strings.Fields("train --backend go --preset moco-v2 --data packed --canvas 20 --arch resnet10 --stem small --width 2 --dim 8 " +
 		"--batch 16 --bn-groups 2 --queue 32 --image-size 16 --steps 3 --knn-ks 1,5 --dir run")
 	code, out, talk = call(t, run...)

@@ -7,8 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/bank"
+	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/engine"
@@ -59,7 +62,7 @@ func newEmbed() *cobra.Command {
 	flags.SortFlags = false
 	addFileFlags(flags, &o.encoder, &o.decoder)
 	o.data = addDataFlags(flags)
-	flags.StringVar(&o.split, "split", "test", "images to embed: train or test")
+	flags.StringVar(&o.split, "split", "test", "images to embed: train or test; all of a folder that has no held-out ones")
 	flags.IntVar(&o.images, "images", 0, "embed the first so many (0: all, or as many as the run has)")
 	flags.StringVar(&o.out, "out", "features.npy", "file to write")
 	flags.StringVar(&o.labels, "labels", "", "file for the labels, int32 [images] (default: none)")
@@ -97,9 +100,9 @@ func embedFiles(cmd *cobra.Command, paths []string, o embedOptions, choice engin
 	if err := o.check(w, o.out, o.out+bank.Suffix); err != nil {
 		return err
 	}
-	library, err := decoderOf(o.decoder)
+	library, err := picture.Choose(o.decoder)
 	if err != nil {
-		return err
+		return usageError{fmt.Errorf("--decoder: %w", err)}
 	}
 	list, err := files.Paths(paths)
 	if err != nil {
@@ -111,12 +114,12 @@ func embedFiles(cmd *cobra.Command, paths []string, o embedOptions, choice engin
 	}
 	defer opened.Close()
 	defer e.Close()
-	watch := newStages(cmd.ErrOrStderr())
-	defer watch.close()
+	watch := terminal.NewStages(cmd.ErrOrStderr())
+	defer watch.Close()
 	m, dim, err := bank.Write(cmd.Context(), o.out, e, w, list, bank.Options{
 		Projection: o.projection, Library: library, Broken: tellBroken(cmd, "which is left out"), Progress: watch.Stage(fmt.Sprintf("embedding %d images", list.Len())),
 	})
-	watch.end()
+	watch.End()
 	if err == nil {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: float32 [%d, %d], and their names in %s\n", o.out, len(m.Names), dim, o.out+bank.Suffix)
 	}
@@ -143,6 +146,15 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 		c.TrainImages, c.TestImages = o.images, o.images
 	}
 	images, err := openSplit(cmd, c, o.split)
+	if errors.Is(err, data.ErrMissing) && c.Kind == "folder" && !cmd.Flags().Changed("split") {
+		if images, err = openSplit(cmd, c, "train"); err == nil {
+			o.split = "all"
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s has no held-out images: all of it is embedded, as --split=train does\n", c.Dir)
+		}
+	}
+	if errors.Is(err, data.ErrMissing) && o.split == "test" {
+		err = fmt.Errorf("%w; --split=train embeds the training images", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -157,8 +169,8 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	}
 	defer opened.Close()
 	defer e.Close()
-	watch := newStages(cmd.ErrOrStderr())
-	defer watch.close()
+	watch := terminal.NewStages(cmd.ErrOrStderr())
+	defer watch.Close()
 	progress := watch.Stage("embedding " + set.Name)
 	write := func(features, labels io.Writer) error {
 		return e.WriteNPY(cmd.Context(), images, o.projection, features, labels, progress)
@@ -169,7 +181,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 		}
 		return writeWhole(o.labels, func(labels io.Writer) error { return write(features, labels) })
 	})
-	watch.end()
+	watch.End()
 	if err != nil {
 		return err
 	}

@@ -150,7 +150,20 @@ func TestAnyFolderForAnyEncoder(t *testing.T) {
 				t.Errorf("%s: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
 			}
 		}
-		args := "eval " + encoder + " --backend go --data photos --protocols knn --baselines="
+		args := "embed " + encoder + " --backend go --data photos/val --force"
+		if code, stdout, stderr := call(t, strings.Fields(args)...); code != 0 || !strings.Contains(stdout, "features.npy: float32 [6, 16], all of photos/val") ||
+			!strings.Contains(stderr, "photos/val has no held-out images") {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want all six images", args, code, stdout, stderr)
+		}
+		args += " --split=test"
+		if code, _, stderr := call(t, strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, "no folder val") || !strings.Contains(stderr, "--split=train embeds") {
+			t.Errorf("%s: exit code %d, stderr %q, want 2: there are none, and what else to embed", args, code, stderr)
+		}
+		args = "eval " + encoder + " --backend go --data photos/val"
+		if code, _, stderr := call(t, strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, "--data=FOLDER takes one with train/ and val/") {
+			t.Errorf("%s: exit code %d, stderr %q, want 2 and what to give", args, code, stderr)
+		}
+		args = "eval " + encoder + " --backend go --data photos --protocols knn --baselines="
 		code, stdout, stderr := call(t, strings.Fields(args)...)
 		if code != 0 || !strings.Contains(stdout, "knn k=12, projection") || !strings.Contains(stderr, "the 12 training images searched") {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want k lowered to 12", args, code, stdout, stderr)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/models/convert"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
@@ -19,6 +20,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // addEngineFlags declares the flags that choose an engine.
@@ -93,7 +95,7 @@ func addFileFlags(flags *pflag.FlagSet, encoder, decoder *string) {
 
 // openEncoder opens an engine and puts an encoder on it. The caller closes both, the encoder first.
 func openEncoder(cmd *cobra.Command, w *encoder.Weights, o encoder.Options, choice engine.Config) (*xla.Engine, *encoder.Encoder, error) {
-	opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
+	opened, err := machine.OpenEngine(choice, programs.Kept(cmd.ErrOrStderr()))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -121,8 +123,13 @@ func loadEncoder(cmd *cobra.Command, path string) (*encoder.Weights, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
+	tellNotes(cmd, w)
+	return w, nil
+}
+
+// tellNotes prints what loading passed over.
+func tellNotes(cmd *cobra.Command, w *encoder.Weights) {
 	for _, note := range w.Notes {
 		fmt.Fprintln(cmd.ErrOrStderr(), note)
 	}
-	return w, nil
 }

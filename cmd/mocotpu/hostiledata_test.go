@@ -95,7 +95,7 @@ func hostileSets() []hostileInput {
 		"nothing": "", "null": "null", "many images": fmt.Sprintf(meta, "9223372036854775807", "16", ""), "a canvas that wraps": fmt.Sprintf(meta, "4", "4611686018427387904", ""),
 		"negative": fmt.Sprintf(meta, "-1", "-1", ""), "a file that leads out": fmt.Sprintf(meta, "4", "16", `"../../etc/passwd":{"bytes":1,"sha256":""}`), "deep": strings.Repeat("[", 1_000_000),
 	} {
-		for _, args := range []string{"data verify DIR/train", "train --preset=moco-v2 --backend=go --data=DIR --canvas=16"} {
+		for _, args := range []string{"data verify DIR/train", "data verify DIR", "train --preset=moco-v2 --backend=go --data=DIR --canvas=16"} {
 			all = append(all, fileInput("a packed set: "+name+": "+args, args, "train/meta.json", []byte(text)))
 		}
 	}

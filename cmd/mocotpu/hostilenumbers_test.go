@@ -40,10 +40,13 @@ func hostileNumbers(g good) []hostileInput {
 	} {
 		add("embed " + g.encoder + " --data=glyphs --backend=go --out=DIR/x.npy " + args)
 	}
+	for _, args := range []string{"--batch=1000000000", "--batch=9223372036854775807", "--knn-ks=0", "--lr=NaN", "--train-images=-1"} {
+		add("eval " + g.encoder + " --data=glyphs --backend=go --protocols=linear-fast --out=DIR/x.json " + args)
+	}
 	for _, args := range []string{"--canvas=1000000000", "--workers=-1", "--canvas=9223372036854775807"} {
 		add("data pack " + args + " DIR DIR/out")
 	}
-	for _, args := range []string{"--per-device=9223372036854775807", "--dim=4611686018427387904", "--queue=9223372036854775807", "--width=1000000"} {
+	for _, args := range []string{"--per-device=9223372036854775807", "--dim=4611686018427387904", "--queue=9223372036854775807", "--width=1000000", "--dim=1000000000", "--queue=30000000000"} {
 		add("compile --topology=v3-8 " + args)
 	}
 	return append(all, hostileConfigs(g)...)

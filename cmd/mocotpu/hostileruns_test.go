@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"testing"
 
 	"github.com/janpfeifer/must"
 )
@@ -83,4 +84,28 @@ func hostileRuns(g good) []hostileInput {
 		}
 	}
 	return all
+}
+
+// TestMessagesNameFlagAndField has a value of a run's config.json refused by its flag and its field, one of the command line
+// by its flag, and one of a command without such a flag by its field.
+func TestMessagesNameFlagAndField(t *testing.T) {
+	g := goodFiles(t)
+	config := must.M1(os.ReadFile(filepath.Join(g.run, "config.json")))
+	put(g.run, "config.json", withField(config, "moco.queue", "3"))
+	for args, want := range map[string]string{
+		"train --dir=" + g.run:                       "--queue (moco.queue in config.json) is 3, want at least ",
+		"train --dir=" + g.run + " --queue=5":        "--queue is 5, want at least ",
+		"train --queue=5 --dir=" + t.TempDir():       "--queue is 5, want at least ",
+		"eval " + g.encoder + " --knn-temperature=0": "--knn-temperature is 0, want a number above 0",
+		"eval " + g.encoder + " --batch=1000000000":  "--batch is 1000000000: so many images of 16 pixels a side take at least 2.8 TiB, and this process may use ",
+	} {
+		code, stdout, stderr := call(t, strings.Fields(args)...)
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want 2 and %q", args, code, stdout, stderr, want)
+		}
+	}
+	put(g.run, "config.json", withField(config, "moco.queue", "30000000000000"))
+	if code, _, stderr := call(t, "embed", g.run); code != exitUsage || strings.Contains(stderr, "--queue") || !strings.Contains(stderr, "moco.queue is 30000000000000") {
+		t.Errorf("embed: exit code %d, stderr %q, want the field alone: embed has no --queue", code, stderr)
+	}
 }

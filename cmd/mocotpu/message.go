@@ -2,35 +2,69 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
-// message is what the user reads of an error: settings are called by the flags that change them.
-func message(err error) string {
+// maxMessage bounds an error's text: a file can put anything into it.
+const maxMessage = 8 << 10
+
+// tell prints the error that ends cmd.
+func tell(w io.Writer, cmd *cobra.Command, err error) {
+	text := message(cmd, err)
+	if len(text) > maxMessage {
+		text = fmt.Sprintf("%s... (%d bytes more)", text[:maxMessage], len(text)-maxMessage)
+	}
+	fmt.Fprintln(w, "mocotpu:", text)
+}
+
+// message is what the user reads of an error: settings are called by the flags of the command that change them, and by their
+// fields as well where a run's config.json has their values, or no flag has them.
+func message(cmd *cobra.Command, err error) string {
 	text := err.Error()
 	var list *settings.Error
 	if !errors.As(err, &list) {
 		return text
 	}
-	flags := flagNames()
+	flags, resumed := flagNames(), goesOn(cmd)
 	named := list.Text(func(field string) string {
-		if flag, ok := flags[field]; ok {
-			return "--" + flag
-		}
 		if flag, ok := strings.CutPrefix(field, "bench."); ok {
 			return "--" + flag
 		}
-		return field
+		flag := flags[field]
+		name, _, _ := strings.Cut(flag, " ")
+		declared := cmd.Flags().Lookup(name)
+		switch {
+		case declared == nil:
+			return field
+		case resumed && !declared.Changed:
+			return fmt.Sprintf("--%s (%s in %s)", flag, field, run.ConfigFile)
+		}
+		return "--" + flag
 	})
 	if len(list.Problems) > 1 {
-		named = "\n" + named
+		named = fmt.Sprintf("%d problems:\n%s", len(list.Problems), named)
 	}
 	return strings.Replace(text, list.Error(), named, 1)
+}
+
+// goesOn tells whether the command's flags change the configuration of a run that is there: see [configFlags.resolve].
+func goesOn(cmd *cobra.Command) bool {
+	dir := cmd.Flags().Lookup("dir")
+	if dir == nil || dir.Annotations[groupOf] == nil || cmd.Flags().Changed("preset") {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(dir.Value.String(), run.ConfigFile))
+	return dir.Changed && err == nil
 }
 
 // didYouMeanFlag proposes the flag that a mistyped one was probably meant to be.

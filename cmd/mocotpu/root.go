@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -17,6 +19,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
@@ -43,7 +46,7 @@ func (usageError) Is(target error) bool { return target == errUsage }
 // usageErrors are the errors of exit code 2.
 var usageErrors = []error{
 	errUsage, data.ErrMissing, data.ErrCorrupt, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
-	packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace, run.ErrNotRun, xla.ErrOptions, regular.ErrIrregular, regular.ErrTooLong, checkpoint.ErrDamaged,
+	packed.ErrChecksum, packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace, run.ErrNotRun, xla.ErrOptions, regular.ErrIrregular, regular.ErrTooLong, checkpoint.ErrDamaged,
 	syscall.ELOOP, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, // of names that were given
 }
 
@@ -51,26 +54,37 @@ var usageErrors = []error{
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(newPlain(stdout))
-	root.SetErr(newPlain(stderr))
-	err := guarded(args, func() error { return root.ExecuteContext(ctx) })
+	root.SetOut(terminal.Plain(stdout))
+	root.SetErr(terminal.Plain(stderr))
+	cmd := root
+	err := guard.Explain(guard.Call(func() (err error) {
+		cmd, err = root.ExecuteContextC(ctx)
+		return err
+	}), args, writeVersions)
 	if err == nil {
 		return exitDone
 	}
-	var s signalled
+	var s guard.Signalled
 	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
-		return s.code() // nobody reads on
+		return s.Code() // nobody reads on
 	}
-	tell(newPlain(stderr), err)
+	tell(terminal.Plain(stderr), cmd, err)
 	return exitCode(ctx, err)
 }
 
 // exitCode tells wrong input from failure.
 func exitCode(ctx context.Context, err error) int {
-	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {
-		return interruptedCode(ctx)
+	var s guard.Signalled
+	if errors.As(err, &s) {
+		return s.Code()
 	}
-	if errors.Is(err, errTooBig) {
+	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {
+		if errors.As(context.Cause(ctx), &s) {
+			return s.Code()
+		}
+		return exitInterrupted
+	}
+	if errors.Is(err, machine.ErrTooBig) {
 		return exitTooBig
 	}
 	if slices.ContainsFunc(usageErrors, func(usage error) bool { return errors.Is(err, usage) }) {
@@ -102,7 +116,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w%s; see %s --help", err, didYouMeanFlag(cmd, err), cmd.CommandPath())}
 	})
-	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newSearch(), newExport(), newImport(), newEval(), newReport())
+	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newSearch(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport())
 	completeFlags(root)
 	groupHelp(root)
 	return root

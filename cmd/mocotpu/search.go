@@ -7,9 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/bank"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/models/report"
@@ -64,9 +66,9 @@ func (f searchFlags) search(cmd *cobra.Command, paths []string) error {
 			return err
 		}
 	}
-	library, err := decoderOf(f.decoder)
+	library, err := picture.Choose(f.decoder)
 	if err != nil {
-		return err
+		return usageError{fmt.Errorf("--decoder: %w", err)}
 	}
 	b, err := bank.Open(f.bank)
 	if err != nil {
@@ -96,12 +98,12 @@ func (f searchFlags) search(cmd *cobra.Command, paths []string) error {
 		return err
 	}
 	defer s.Close()
-	watch := newStages(cmd.ErrOrStderr())
-	defer watch.close()
+	watch := terminal.NewStages(cmd.ErrOrStderr())
+	defer watch.Close()
 	found, err := b.Search(cmd.Context(), s, e, w, list, f.neighbours, bank.Options{
 		Library: library, Broken: tellBroken(cmd, "which is not looked for"), Progress: watch.Stage(fmt.Sprintf("embedding %d images", list.Len())),
 	})
-	watch.end()
+	watch.End()
 	switch {
 	case errors.Is(err, bank.ErrOther):
 		return usageError{fmt.Errorf("%w: name the bank's by --encoder", err)}

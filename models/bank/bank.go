@@ -25,7 +25,6 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/picture"
-	"github.com/mocotpu/mocotpu/models/data/stream"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/format/npy"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
@@ -85,9 +84,9 @@ type Options struct {
 
 // images is the list as the encoder reads it: each squeezed to the encoder's size, a broken one without a row. The broken
 // ones are gathered in found.
-func images(w *encoder.Weights, list *files.List, o Options, found *[]files.Broken) (*stream.Stream, error) {
+func images(w *encoder.Weights, list *files.List, o Options, found *[]files.Broken) (*files.Stream, error) {
 	var mu sync.Mutex
-	return stream.New(list, stream.Options{
+	return files.NewStream(list, files.StreamOptions{
 		Size: w.Manifest.Input.ImageSize, Library: o.Library, Blank: true,
 		Report: func(b files.Broken) {
 			mu.Lock()

@@ -50,7 +50,7 @@ func (b *Bank) Search(ctx context.Context, s *judge.Search, e *encoder.Encoder, 
 	if len(asked.Names) == 0 {
 		return nil, nil
 	}
-	rows, err := s.Neighbours(b.Rows, queries, min(k, b.Rows.Len()))
+	rows, err := s.Neighbours(ctx, b.Rows, queries, min(k, b.Rows.Len()))
 	if err != nil {
 		return nil, err
 	}

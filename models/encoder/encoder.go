@@ -70,10 +70,9 @@ func New(b compute.Backend, w *Weights, o Options) (*Encoder, error) {
 	if o.Batch < 1 || o.Batch%o.Devices != 0 {
 		return nil, fmt.Errorf("encoder: batch %d, want a multiple of the %d devices", o.Batch, o.Devices)
 	}
-	side := int64(max(1, w.Manifest.Input.ImageSize))
-	if bytes := limits.Product(int64(o.Batch), side, side, 3, 4); bytes > limits.Memory() {
+	if bytes := w.BatchBytes(o.Batch); bytes > limits.Memory() {
 		return nil, fmt.Errorf("encoder: a batch (--batch) of %d images of %d pixels a side takes at least %s, and this process may use %s",
-			o.Batch, side, limits.Text(bytes), limits.Text(limits.Memory()))
+			o.Batch, w.Manifest.Input.ImageSize, limits.Text(bytes), limits.Text(limits.Memory()))
 	}
 	network := w.Manifest.Network.Config()
 	if o.Precision != "" {

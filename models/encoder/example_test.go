@@ -29,7 +29,7 @@ func Example() {
 	bank := must.M1(e.EmbedAll(ctx, images, nil))
 	queries := must.M1(e.Embed(images.Pixels[:10*images.ImageLen()], 10))
 	search := must.M1(judge.NewSearch(engine))
-	results := must.M1(search.KNN(bank.Trunk, bank.Labels, queries.Trunk, bank.Labels[:10], len(images.Classes),
+	results := must.M1(search.KNN(ctx, bank.Trunk, bank.Labels, queries.Trunk, bank.Labels[:10], len(images.Classes),
 		judge.KNNOptions{Ks: []int{1}, Temperature: 0.1}))
 	fmt.Printf("%d features of %d images; k=%d: %v\n", bank.Trunk.Dim, bank.Trunk.Len(), results[0].K, results[0].Tally)
 	// Output: 16 features of 70 images; k=1: top-1 100.0 % (72.2 to 100.0), top-5 100.0 % of 10

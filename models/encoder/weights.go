@@ -12,6 +12,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
 // Weights are a trained encoder in the host's memory.
@@ -68,6 +69,13 @@ func (w *Weights) Checksum() (string, error) {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// BatchBytes is the least that a batch of so many images takes in memory, as float32 [batch, size, size, 3] of the encoder's
+// size; math.MaxInt64 for more than that.
+func (w *Weights) BatchBytes(batch int) int64 {
+	side := int64(max(1, w.Manifest.Input.ImageSize))
+	return limits.Product(int64(max(0, batch)), side, side, 3, 4)
 }
 
 // Trunk returns the weights without their head. The values are shared.

@@ -150,11 +150,8 @@ func (e *evaluation) neighbours(s subject, train, test encoder.Embedding) error 
 		if of.train.Dim == 0 {
 			continue
 		}
-		if err := e.ctx.Err(); err != nil {
-			return err
-		}
 		start := time.Now()
-		results, err := e.search.KNN(of.train, train.Labels, of.test, test.Labels, len(e.report.Classes), e.knn)
+		results, err := e.search.KNN(e.ctx, of.train, train.Labels, of.test, test.Labels, len(e.report.Classes), e.knn)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -56,18 +57,18 @@ func (s *Search) Close() { s.exec.Finalize() }
 // The similarities are computed by the backend, in float32; the search and the
 // vote on the host, on all cores. Memory beyond the arguments: their normalised
 // copies and 8 bytes for each query and neighbour. A row of zeros has the
-// similarity 0 to all.
-func (s *Search) KNN(bank encoder.Features, bankLabels []int32, queries encoder.Features, queryLabels []int32,
+// similarity 0 to all. It gives up with the context, within a block of the bank.
+func (s *Search) KNN(ctx context.Context, bank encoder.Features, bankLabels []int32, queries encoder.Features, queryLabels []int32,
 	classes int, options KNNOptions,
 ) ([]KNNResult, error) {
-	results, err := s.knn(bank, bankLabels, queries, queryLabels, classes, options)
+	results, err := s.knn(ctx, bank, bankLabels, queries, queryLabels, classes, options)
 	if err != nil {
 		return nil, fmt.Errorf("judge: knn: %w", err)
 	}
 	return results, nil
 }
 
-func (s *Search) knn(bank encoder.Features, bankLabels []int32, queries encoder.Features, queryLabels []int32,
+func (s *Search) knn(ctx context.Context, bank encoder.Features, bankLabels []int32, queries encoder.Features, queryLabels []int32,
 	classes int, options KNNOptions,
 ) ([]KNNResult, error) {
 	if err := bank.Check(bankLabels, classes); err != nil {
@@ -89,7 +90,7 @@ func (s *Search) knn(bank encoder.Features, bankLabels []int32, queries encoder.
 	if queries, err = normalized(queries); err != nil {
 		return nil, fmt.Errorf("queries: %w", err)
 	}
-	found, err := s.nearest(bank, queries, options.Ks[len(options.Ks)-1])
+	found, err := s.nearest(ctx, bank, queries, options.Ks[len(options.Ks)-1])
 	if err != nil {
 		return nil, err
 	}

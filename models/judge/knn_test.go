@@ -58,7 +58,7 @@ func TestPublishedRankings(t *testing.T) {
 			if err := errors.Join(errBank, errQueries); err != nil {
 				t.Fatal(err)
 			}
-			found, err := search(t, b).nearest(bank, queries, tt.k)
+			found, err := search(t, b).nearest(t.Context(), bank, queries, tt.k)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,7 +144,7 @@ func TestKNNOracle(t *testing.T) {
 	} {
 		bank, bankLabels := cloud(2, size.bank, dim, classes, 2)
 		queries, labels := cloud(3, size.queries, dim, classes, 2)
-		got, err := search(t, b).KNN(bank, bankLabels, queries, labels, classes, options)
+		got, err := search(t, b).KNN(t.Context(), bank, bankLabels, queries, labels, classes, options)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +174,7 @@ func TestKNNOracle(t *testing.T) {
 func TestNeighbours(t *testing.T) {
 	b := engines.Go(t)
 	bank := encoder.Features{Dim: 2, Data: []float32{0, 2, 3, 3, -1, 0, 5, 0}}
-	got, err := search(t, b).Neighbours(bank, encoder.Features{Dim: 2, Data: []float32{1, 0}}, 3)
+	got, err := search(t, b).Neighbours(t.Context(), bank, encoder.Features{Dim: 2, Data: []float32{1, 0}}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,11 +185,11 @@ func TestNeighbours(t *testing.T) {
 		}
 	}
 	for _, k := range []int{0, 5} {
-		if _, err := search(t, b).Neighbours(bank, bank, k); err == nil {
+		if _, err := search(t, b).Neighbours(t.Context(), bank, bank, k); err == nil {
 			t.Errorf("%d of 4 rows: no error", k)
 		}
 	}
-	if _, err := search(t, b).Neighbours(bank, encoder.Features{Dim: 1, Data: []float32{1}}, 1); err == nil {
+	if _, err := search(t, b).Neighbours(t.Context(), bank, encoder.Features{Dim: 1, Data: []float32{1}}, 1); err == nil {
 		t.Error("rows of other lengths: no error")
 	}
 }
@@ -219,7 +219,7 @@ func TestKNNTies(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			options := KNNOptions{Ks: []int{tt.k}, Temperature: 0.1}
 			for label := range int32(3) {
-				got, err := search(t, b).KNN(same(len(tt.labels)), tt.labels, same(1), []int32{label}, 3, options)
+				got, err := search(t, b).KNN(t.Context(), same(len(tt.labels)), tt.labels, same(1), []int32{label}, 3, options)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -241,7 +241,7 @@ func TestKNNWeights(t *testing.T) {
 		temperature float64
 		want        int32
 	}{{0.1, 0}, {1e-9, 0}, {10, 1}, {1e9, 1}} {
-		got, err := search(t, engines.Go(t)).KNN(bank, labels, query, []int32{tt.want}, 2, KNNOptions{Ks: []int{3}, Temperature: tt.temperature})
+		got, err := search(t, engines.Go(t)).KNN(t.Context(), bank, labels, query, []int32{tt.want}, 2, KNNOptions{Ks: []int{3}, Temperature: tt.temperature})
 		if err != nil || got[0].Correct != 1 {
 			t.Errorf("temperature %g: %+v, error %v, want class %d", tt.temperature, got, err, tt.want)
 		}
@@ -250,7 +250,7 @@ func TestKNNWeights(t *testing.T) {
 
 func TestKNNZeroRow(t *testing.T) {
 	bank := encoder.Features{Dim: 2, Data: []float32{0, 0, -1, 0}}
-	got, err := search(t, engines.Go(t)).KNN(bank, []int32{1, 0}, encoder.Features{Dim: 2, Data: []float32{1, 0}}, []int32{1}, 2, KNNOptions{Ks: []int{1}, Temperature: 0.1})
+	got, err := search(t, engines.Go(t)).KNN(t.Context(), bank, []int32{1, 0}, encoder.Features{Dim: 2, Data: []float32{1, 0}}, []int32{1}, 2, KNNOptions{Ks: []int{1}, Temperature: 0.1})
 	if err != nil || got[0].Correct != 1 {
 		t.Errorf("%+v, error %v: a row of zeros has similarity 0, nearer than the opposite", got, err)
 	}
@@ -295,7 +295,7 @@ func TestKNNErrors(t *testing.T) {
 	b := engines.Go(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := search(t, b).KNN(tt.bank, tt.bankLabels, tt.queries, tt.queryLabels, tt.classes, tt.options)
+			_, err := search(t, b).KNN(t.Context(), tt.bank, tt.bankLabels, tt.queries, tt.queryLabels, tt.classes, tt.options)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error %v, want %q", err, tt.want)
 			}
@@ -309,7 +309,7 @@ func TestKNNErrors(t *testing.T) {
 // TestKNNLeavesFeatures: normalising is done on a copy.
 func TestKNNLeavesFeatures(t *testing.T) {
 	bank, queries := lightlyBank(), lightlyQueries()
-	if _, err := search(t, engines.Go(t)).KNN(bank, []int32{0, 1, 0, 1}, queries, []int32{0, 1}, 2, KNNOptions{Ks: []int{1}, Temperature: 0.1}); err != nil {
+	if _, err := search(t, engines.Go(t)).KNN(t.Context(), bank, []int32{0, 1, 0, 1}, queries, []int32{0, 1}, 2, KNNOptions{Ks: []int{1}, Temperature: 0.1}); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(bank.Data, lightlyBank().Data) || !slices.Equal(queries.Data, lightlyQueries().Data) {
@@ -357,6 +357,30 @@ func TestClip(t *testing.T) {
 	}
 }
 
+// endsAfter is a context that ends when it was looked at so many times.
+type endsAfter struct {
+	context.Context
+	looks, most int
+}
+
+func (c *endsAfter) Err() error {
+	if c.looks++; c.looks > c.most {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestKNNGivesUp has a search of four pairs of blocks stop after the second of them.
+func TestKNNGivesUp(t *testing.T) {
+	bank, bankLabels := cloud(2, 2*bankBlock, 3, 2, 1)
+	queries, labels := cloud(3, 2*queryBlock, 3, 2, 1)
+	ctx := &endsAfter{Context: t.Context(), most: 2}
+	_, err := search(t, engines.Go(t)).KNN(ctx, bank, bankLabels, queries, labels, 2, KNNOptions{Ks: []int{1}, Temperature: 0.1})
+	if !errors.Is(err, context.Canceled) || ctx.looks != 3 {
+		t.Errorf("error %v after %d looks at the context, want context.Canceled after 3", err, ctx.looks)
+	}
+}
+
 // BenchmarkKNN has the size of an evaluation in the default run.
 func BenchmarkKNN(b *testing.B) {
 	engine := engines.Go(b)
@@ -365,7 +389,7 @@ func BenchmarkKNN(b *testing.B) {
 	options := KNNOptions{Ks: []int{1, 5, 20, 200}, Temperature: 0.1}
 	s := search(b, engine)
 	for b.Loop() {
-		if _, err := s.KNN(bank, bankLabels, queries, labels, 62, options); err != nil {
+		if _, err := s.KNN(b.Context(), bank, bankLabels, queries, labels, 62, options); err != nil {
 			b.Fatal(err)
 		}
 	}

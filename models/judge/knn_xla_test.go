@@ -17,10 +17,10 @@ func TestSearchCompilesOnce(t *testing.T) {
 			dim, queries := 4+2*(i/2), 30
 			bank, bankLabels := cloud(uint64(i), 50, dim, 3, 1)
 			q, labels := cloud(uint64(i)+10, queries, dim, 3, 1)
-			if _, err := s.KNN(bank, bankLabels, q, labels, 3, KNNOptions{Ks: []int{1, 5}, Temperature: 0.1}); err != nil {
+			if _, err := s.KNN(t.Context(), bank, bankLabels, q, labels, 3, KNNOptions{Ks: []int{1, 5}, Temperature: 0.1}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.Neighbours(bank, q, 3); err != nil {
+			if _, err := s.Neighbours(t.Context(), bank, q, 3); err != nil {
 				t.Fatal(err)
 			}
 			if got := e.Compiled() - before; got != want {

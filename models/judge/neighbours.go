@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"runtime"
@@ -27,8 +28,9 @@ type Neighbour struct {
 	Similarity float32
 }
 
-// Neighbours returns, for each query, its k most similar rows of the bank, the nearest first, as KNN asks them.
-func (s *Search) Neighbours(bank, queries encoder.Features, k int) ([][]Neighbour, error) {
+// Neighbours returns, for each query, its k most similar rows of the bank, the nearest first, as KNN asks them. It gives up
+// with the context.
+func (s *Search) Neighbours(ctx context.Context, bank, queries encoder.Features, k int) ([][]Neighbour, error) {
 	if bank.Dim != queries.Dim || k < 1 || k > bank.Len() {
 		return nil, fmt.Errorf("judge: neighbours: %d of %d rows of %d for queries of %d, want as long rows and so many",
 			k, bank.Len(), bank.Dim, queries.Dim)
@@ -40,7 +42,7 @@ func (s *Search) Neighbours(bank, queries encoder.Features, k int) ([][]Neighbou
 	if queries, err = normalized(queries); err != nil {
 		return nil, fmt.Errorf("judge: neighbours: queries: %w", err)
 	}
-	found, err := s.nearest(bank, queries, k)
+	found, err := s.nearest(ctx, bank, queries, k)
 	if err != nil {
 		return nil, fmt.Errorf("judge: neighbours: %w", err)
 	}
@@ -77,7 +79,8 @@ func byNearness(a, b neighbour) int {
 
 // nearest returns, for each query, its k most similar rows of the bank, the
 // nearest first. Both have unit rows of one length, and k is at most the bank's.
-func (s *Search) nearest(bank, queries encoder.Features, k int) ([][]neighbour, error) {
+// It looks at the context before every pair of blocks, which takes milliseconds.
+func (s *Search) nearest(ctx context.Context, bank, queries encoder.Features, k int) ([][]neighbour, error) {
 	queryBlocks := blocks(queries, queryBlock)
 	defer finalize(queryBlocks)
 	heaps := make([][]neighbour, queries.Len())
@@ -86,6 +89,10 @@ func (s *Search) nearest(bank, queries encoder.Features, k int) ([][]neighbour, 
 		count := min(width, bank.Len()-start)
 		bankRows := block(bank, start, width)
 		for i, queryRows := range queryBlocks {
+			if err := ctx.Err(); err != nil {
+				finalize([]*tensors.Tensor{bankRows})
+				return nil, err
+			}
 			height := queryRows.Shape().Dimensions[0]
 			first := i * height
 			mine := heaps[first:min(first+height, len(heaps))]

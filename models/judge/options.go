@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
@@ -73,6 +74,10 @@ func (o Options) Validate(w *encoder.Weights) error {
 	}
 	p.That(o.Epochs >= 0, "--epochs", "is %d, want 0 (the protocol's own) or more", o.Epochs)
 	p.That(o.Batch >= 0, "--batch", "is %d, want 0 (the protocol's own) or more", o.Batch)
+	if bytes := w.BatchBytes(o.Batch); bytes > limits.Memory() {
+		p.That(false, "--batch", "is %d: so many images of %d pixels a side take at least %s, and this process may use %s",
+			o.Batch, w.Manifest.Input.ImageSize, limits.Text(bytes), limits.Text(limits.Memory()))
+	}
 	p.That(o.LR >= 0 && !math.IsInf(o.LR, 1), "--lr", "is %g, want 0 (the protocol's own) or a number above", o.LR)
 	return p.Err()
 }

@@ -9,8 +9,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/bank"
 	"github.com/mocotpu/mocotpu/models/data/files"
-	"github.com/mocotpu/mocotpu/models/data/picture"
-	"github.com/mocotpu/mocotpu/models/data/stream"
+	decoding "github.com/mocotpu/mocotpu/models/data/picture"
 )
 
 //go:embed search.html
@@ -34,11 +33,11 @@ type shown struct {
 // WriteSearch writes what a bank has for images as one HTML page without scripts: each image and its matches, the nearest
 // first, with their names and similarities. Pictures are read from the images' files; where one cannot be, its name stands
 // alone. source names the bank.
-func WriteSearch(w io.Writer, source string, found []bank.Found, l picture.Library) error {
+func WriteSearch(w io.Writer, source string, found []bank.Found, l decoding.Library) error {
 	if l == "" {
-		l = picture.Best()
+		l = decoding.Best()
 	}
-	reader, err := stream.NewWorker(mostPixels, l)
+	reader, err := files.NewWorker(mostPixels, l)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -61,7 +60,7 @@ func WriteSearch(w io.Writer, source string, found []bank.Found, l picture.Libra
 }
 
 // show reads an image's file, with a text to stand below it.
-func show(reader *stream.Worker, name, text string) shown {
+func show(reader *files.Worker, name, text string) shown {
 	alone := shown{Picture: Picture{Text: text}}
 	if strings.HasPrefix(name, "//") || strings.HasPrefix(name, `\\`) {
 		return alone // of another machine: a bank's word is not enough to ask there

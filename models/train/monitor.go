@@ -88,10 +88,10 @@ func (m *monitor) current(ctx context.Context) (run.KNNRow, error) {
 	if err != nil {
 		return row, err
 	}
-	if row.Backbone, err = m.judge(bank.Trunk, bank.Labels, queries.Trunk, queries.Labels); err != nil {
+	if row.Backbone, err = m.judge(ctx, bank.Trunk, bank.Labels, queries.Trunk, queries.Labels); err != nil {
 		return row, err
 	}
-	if row.Projection, err = m.judge(bank.Head, bank.Labels, queries.Head, queries.Labels); err != nil {
+	if row.Projection, err = m.judge(ctx, bank.Head, bank.Labels, queries.Head, queries.Labels); err != nil {
 		return row, err
 	}
 	row.Seconds = run.Float(time.Since(start).Seconds())
@@ -100,7 +100,7 @@ func (m *monitor) current(ctx context.Context) (run.KNNRow, error) {
 
 // untrained judges the encoder before training, its BatchNorm statistics those of real images, and the raw pixels.
 func (m *monitor) untrained(ctx context.Context) (row run.KNNRow, err error) {
-	some := dataset.Part(m.bank, m.config.Batch*recalibrationBatches)
+	some := dataset.Part(m.session.train, m.config.Batch*recalibrationBatches)
 	err = encoder.Recalibrated(ctx, m.mesh, m.session.step.Store(), moco.QueryScope, m.config, some, recalibrationBatches,
 		func() (err error) {
 			row, err = m.current(ctx)
@@ -127,15 +127,18 @@ func (m *monitor) judgePixels(ctx context.Context, row *run.KNNRow) error {
 	if err != nil {
 		return err
 	}
-	row.Pixels, err = m.judge(bank.Features, bank.Labels, queries.Features, queries.Labels)
+	row.Pixels, err = m.judge(ctx, bank.Features, bank.Labels, queries.Features, queries.Labels)
 	return err
 }
 
 // judge is the accuracy in percent for each k.
-func (m *monitor) judge(bank encoder.Features, bankLabels []int32, queries encoder.Features, labels []int32) ([]run.Float, error) {
-	results, err := m.search.KNN(bank, bankLabels, queries, labels, len(m.bank.Info().Classes), m.knn)
+func (m *monitor) judge(ctx context.Context, bank encoder.Features, bankLabels []int32, queries encoder.Features, labels []int32) ([]run.Float, error) {
+	results, err := m.search.KNN(ctx, bank, bankLabels, queries, labels, len(m.bank.Info().Classes), m.knn)
 	if errors.Is(err, judge.ErrNotFinite) {
 		return nil, m.session.diverged("a feature")
+	}
+	if err != nil && ctx.Err() != nil {
+		return nil, err
 	}
 	if err != nil {
 		return nil, deviceError{err}

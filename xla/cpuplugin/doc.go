@@ -20,8 +20,10 @@
 // # Memory
 //
 // Arrays of 4 MB and more are in huge pages where Linux gives them, and their memory is kept for later ones of the same
-// size, up to an eighth of the machine's (src/memory): otherwise the system clears the pages of all temporaries at every
-// step.
+// size (src/memory): otherwise the system clears the pages of all temporaries at every step. At most an eighth of what
+// the process may use is kept, and none of it when a program or a client is destroyed. MOCOTPU_MEMORY says, in bytes, what the
+// process may use; package xla sets it to the container's limit, and without it the machine's memory counts. Programs of
+// convolutions are kept as well, 2048 at most.
 //
 // # Errors
 //

@@ -1,12 +1,17 @@
 package cpuplugin_test
 
 import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"unsafe"
 
+	"github.com/gomlx/go-xla/pjrt"
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
@@ -56,4 +61,90 @@ func minorFaults(t *testing.T) int64 {
 		t.Fatal(err)
 	}
 	return usage.Minflt
+}
+
+const (
+	// smallMemory is the environment of the child in which little memory may be kept.
+	smallMemory = "MOCOTPU_MEMORY=67108864"
+	// keptVariable has TestKeptMemory print, in the child, what it measures.
+	keptVariable = "MOCOTPU_TEST_KEPT"
+)
+
+// TestKeptMemory has blocks kept for the next execution, no more of them than MOCOTPU_MEMORY allows, and none once the
+// client is destroyed. The process is a child: the variable is read once, and other tests hold memory.
+func TestKeptMemory(t *testing.T) {
+	if os.Getenv(keptVariable) != "" {
+		fmt.Printf("kept %d %d\n", keptMemory(t)...)
+		return
+	}
+	newClient(t, 1) // skips where there is none
+	for _, test := range []struct {
+		name   string
+		env    []string
+		bounds [3]int64 // the least and the most kept after an execution, the most after the client is destroyed, in MB
+	}{
+		{"as the machine has", nil, [3]int64{80, 1000, 16}},
+		{"as the environment says", []string{smallMemory}, [3]int64{-1000, 64, 16}},
+	} {
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKeptMemory$", "-test.v")
+		child.Env = append(append(os.Environ(), keptVariable+"=1"), test.env...)
+		out, err := child.CombinedOutput()
+		at := bytes.Index(out, []byte("kept "))
+		var executed, destroyed int64
+		if err == nil && at >= 0 {
+			_, err = fmt.Sscanf(string(out[at:]), "kept %d %d", &executed, &destroyed)
+		}
+		b := test.bounds
+		if err != nil || at < 0 || executed < b[0] || executed > b[1] || destroyed > b[2] {
+			t.Errorf("%s: %d MB kept after an execution, %d MB after the client is gone, want %v (error %v, output %s)", test.name, executed, destroyed, b, err, out)
+		}
+	}
+}
+
+// keptMemory is how many MB more the process holds after an execution whose arrays, 96 MB, are destroyed, and after the
+// client is. The arrays are freed when the client's threads let go of them, one perhaps a little later.
+func keptMemory(t *testing.T) []any {
+	const elements = 12 << 20
+	client := newClient(t, 1)
+	exe := compile(t, client, 0, strings.ReplaceAll(double, "4xf32", "12582912xf32"))
+	in := make([]float32, elements)
+	for i := range in {
+		in[i] = 1
+	}
+	before := residentMB(t)
+	x := fromHost(t, client, 0, in, elements)
+	y, err := exe.Execute(x).OnDeviceByNum(0).Done()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := y[0].ToHost(unsafe.Slice((*byte)(unsafe.Pointer(&in[0])), 4*elements)); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []*pjrt.Buffer{x, y[0]} {
+		if err := b.Destroy(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	executed := residentMB(t) - before
+	if err := client.Destroy(); err != nil {
+		t.Fatal(err)
+	}
+	return []any{executed, residentMB(t) - before}
+}
+
+// residentMB is what the process holds in memory.
+func residentMB(t *testing.T) int64 {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		var kib int64
+		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); err == nil {
+			return kib / 1000
+		}
+	}
+	t.Fatalf("no VmRSS in %s", status)
+	return 0
 }

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/host/child"
@@ -96,10 +95,6 @@ func newComparison(ctx context.Context, c run.Config, engine engineInfo, o Optio
 	if err != nil {
 		return nil, err
 	}
-	views, err := augment.Preset(c.Views.Preset)
-	if err != nil {
-		return nil, err
-	}
 	p := &comparison{options: o, temp: temp, engine: engine, report: newReport(o.Built)}
 	p.report.noteEngine(engine)
 	p.report.describe(c)
@@ -115,7 +110,7 @@ func newComparison(ctx context.Context, c run.Config, engine engineInfo, o Optio
 	if device == "go" {
 		device = "cpu"
 	}
-	p.base = newPeerCase(c, step, views, device)
+	p.base = newPeerCase(c, step, device)
 	p.base.Start = filepath.Join(temp, "start.safetensors")
 	// The budget of the timed steps leaves the process time to end before it is killed.
 	p.base.pace = pace{Repeat: o.Repeat, Seconds: 0.8 * o.Limit.Seconds()}

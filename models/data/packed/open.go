@@ -31,7 +31,7 @@ type Set struct {
 // Open maps the packed set in a folder. It checks sizes and headers, not the checksums.
 func Open(dir string) (s *Set, err error) {
 	if !Is(dir) {
-		return nil, fmt.Errorf("packed: %s: no %s: %w: mocotpu data pack makes a packed set", dir, metaFile, data.ErrMissing)
+		return nil, notThere(dir)
 	}
 	s = &Set{}
 	defer func() {
@@ -172,6 +172,10 @@ func (s *Set) Close() error {
 	}
 	s.maps, s.pixels, s.aspect, s.info.Labels = nil, nil, nil, nil
 	return first
+}
+
+func notThere(dir string) error {
+	return fmt.Errorf("packed: %s: no %s: %w: mocotpu data pack makes a packed set", dir, metaFile, data.ErrMissing)
 }
 
 func corrupt(name, format string, args ...any) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,38 @@ func TestVerifyFindsAChangedByte(t *testing.T) {
 		must.M(os.WriteFile(at, b, 0o644))
 		if _, err := Verify(t.Context(), dir); !errors.Is(err, ErrChecksum) || !strings.Contains(err.Error(), name) {
 			t.Errorf("error %v, want ErrChecksum for %s", err, name)
+		}
+	}
+}
+
+// TestSplits has Verify be told of what pack wrote, however it ended.
+func TestSplits(t *testing.T) {
+	one := packedSet(t, 8)
+	out := t.TempDir()
+	if _, err := Splits(out); !errors.Is(err, data.ErrMissing) {
+		t.Errorf("of an empty folder: error %v, want data.ErrMissing", err)
+	}
+	must.M(os.CopyFS(filepath.Join(out, "train"), os.DirFS(one)))
+	must.M(os.Mkdir(filepath.Join(out, "val"), 0o755)) // its files are lost
+	for dir, want := range map[string][]string{one: {one}, out: {filepath.Join(out, "train"), filepath.Join(out, "val")}} {
+		if got, err := Splits(dir); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%v, error %v, want %v", got, err, want)
+		}
+	}
+	must.M(os.Mkdir(filepath.Join(out, "val.part"), 0o755))
+	if _, err := Splits(out); !errors.Is(err, data.ErrMissing) || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("beside an unfinished split: error %v, want data.ErrMissing", err)
+	}
+}
+
+// TestVerifyWantsEveryChecksum has no array pass because meta.json does not speak of it.
+func TestVerifyWantsEveryChecksum(t *testing.T) {
+	for _, name := range []string{imagesFile, aspectFile, labelsFile} {
+		dir := packedSet(t, 8)
+		at := filepath.Join(dir, metaFile)
+		must.M(os.WriteFile(at, []byte(strings.Replace(string(must.M1(os.ReadFile(at))), name, "other.npy", 1)), 0o644))
+		if _, err := Verify(t.Context(), dir); !errors.Is(err, data.ErrCorrupt) || !strings.Contains(err.Error(), "no checksum of "+name) {
+			t.Errorf("error %v, want data.ErrCorrupt that names %s", err, name)
 		}
 	}
 }

@@ -9,9 +9,11 @@ import (
 	"hash"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/format/npy"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
@@ -19,7 +21,31 @@ import (
 // ErrChecksum is wrapped by the error for bytes that are not those that were packed.
 var ErrChecksum = errors.New("checksum mismatch")
 
-// Verify reads a packed set and compares it with the checksums in its meta.json. The error wraps [ErrChecksum], data.ErrCorrupt or data.ErrMissing, or is the context's.
+// Splits are the packed sets in a folder that [Pack] or `mocotpu data pack` wrote: the folder itself, or its train and val.
+// A split whose set is damaged or not complete is among them; [Verify] says so. The error wraps data.ErrMissing where there is
+// none.
+func Splits(dir string) ([]string, error) {
+	if Is(dir) {
+		return []string{dir}, nil
+	}
+	var splits []string
+	for _, name := range []string{"train", "val"} {
+		split := filepath.Join(dir, name)
+		if _, err := os.Stat(split + partSuffix); err == nil {
+			return nil, fmt.Errorf("packed: %s: packing was interrupted: %w: the same mocotpu data pack goes on from there", split, data.ErrMissing)
+		}
+		if info, err := os.Stat(split); err == nil && info.IsDir() {
+			splits = append(splits, split)
+		}
+	}
+	if len(splits) == 0 {
+		return nil, notThere(dir)
+	}
+	return splits, nil
+}
+
+// Verify reads a packed set and compares it with the checksums in its meta.json, which must have one of
+// each of its arrays. The error wraps [ErrChecksum], data.ErrCorrupt or data.ErrMissing, or is the context's.
 func Verify(ctx context.Context, dir string) (Meta, error) {
 	s, err := Open(dir)
 	if err != nil {
@@ -27,6 +53,15 @@ func Verify(ctx context.Context, dir string) (Meta, error) {
 	}
 	if err := s.Close(); err != nil {
 		return s.Meta, err
+	}
+	arrays := []string{imagesFile, aspectFile}
+	if len(s.Meta.Classes) > 0 {
+		arrays = append(arrays, labelsFile)
+	}
+	for _, base := range arrays {
+		if _, ok := s.Meta.Files[base]; !ok {
+			return s.Meta, corrupt(filepath.Join(dir, metaFile), "it has no checksum of %s", base)
+		}
 	}
 	for _, base := range slices.Sorted(maps.Keys(s.Meta.Files)) {
 		if base != filepath.Base(base) {

@@ -81,6 +81,8 @@ FN(PJRT_Client_Destroy) {
   buffers.clear();
   executables.clear();
   client->xla.reset();
+  mocotpu::ReleaseIdleMemory();
+  mocotpu::ReleaseConvolutionMemory();
   return absl::OkStatus();
 }
 

@@ -9,8 +9,11 @@ FN(PJRT_Executable_Destroy) {
   return absl::OkStatus();
 }
 
+// The blocks kept for its temporaries are of sizes that the next program has no use for.
 FN(PJRT_LoadedExecutable_Destroy) {
   delete args->executable;
+  mocotpu::ReleaseIdleMemory();
+  mocotpu::ReleaseConvolutionMemory();
   return absl::OkStatus();
 }
 

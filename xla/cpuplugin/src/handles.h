@@ -6,6 +6,7 @@
 #pragma once
 
 #include "launch.h"
+#include "memory.h"
 #include "status.h"
 
 struct PJRT_Event {

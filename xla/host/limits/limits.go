@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 )
 
@@ -31,4 +32,11 @@ func memoryOf(root fs.FS) int64 {
 		most = min(most, limit)
 	}
 	return most
+}
+
+// Apply has Go collect garbage rather than grow beyond what the container has, unless the user says otherwise.
+func Apply() {
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
+		debug.SetMemoryLimit(Memory() / 10 * 9)
+	}
 }

@@ -4,16 +4,19 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <new>
 
+#include "../memory.h"
+
 namespace {
 
 constexpr size_t kAlignment = 64;  // a cache line, and the widest register
 
-// Blocks by size that nobody uses. As many are kept as were in use at a time.
+// Blocks by size that nobody uses. As many are kept as were in use at a time, up to a thirty-second of the memory.
 class Pool {
  public:
   float* Take(size_t bytes) {
@@ -22,6 +25,7 @@ class Pool {
       if (auto at = free_.find(bytes); at != free_.end()) {
         float* block = at->second;
         free_.erase(at);
+        idle_bytes_ -= bytes;
         return block;
       }
     }
@@ -33,11 +37,28 @@ class Pool {
   void Give(size_t bytes, float* block) {
     std::lock_guard<std::mutex> lock(mu_);
     free_.emplace(bytes, block);
+    idle_bytes_ += bytes;
+    while (idle_bytes_ > most_idle_) Drop(std::prev(free_.end()));  // the largest
+  }
+
+  void Clear() {
+    std::lock_guard<std::mutex> lock(mu_);
+    while (!free_.empty()) Drop(free_.begin());
   }
 
  private:
+  using Free = std::multimap<size_t, float*>;
+
+  void Drop(Free::iterator at) {
+    idle_bytes_ -= at->first;
+    std::free(at->second);
+    free_.erase(at);
+  }
+
   std::mutex mu_;
-  std::multimap<size_t, float*> free_;
+  Free free_;
+  size_t idle_bytes_ = 0;
+  const size_t most_idle_ = mocotpu::MemoryOfProcess() / 32;
 };
 
 Pool& ThePool() {
@@ -58,3 +79,5 @@ Floats Allocate(size_t bytes) {
 }
 
 }  // namespace
+
+void mocotpu::ReleaseConvolutionMemory() { ThePool().Clear(); }

@@ -31,12 +31,12 @@ class Job {
     for (int64_t i = 0; i < pieces_; ++i) {
       Sizes piece = sizes;
       piece.n = End(i) - End(i - 1);
-      const Plan* plan = FindPlan(piece);
+      const auto plan = FindPlan(piece);
       if (plan == nullptr) throw dnnl::error(dnnl_unimplemented, "no program for a piece of the batch");
       plans_.push_back(plan);
     }
     if (sizes.pass == Pass::kKernelGradient) {
-      for (const Plan* plan : plans_) gradients_.push_back(Allocate(plan->kernel.get_size()));
+      for (const auto& plan : plans_) gradients_.push_back(Allocate(plan->kernel.get_size()));
     } else {
       reordered_ = Allocate(plans_[0]->kernel.get_size());
       ReorderKernel(swapped);
@@ -142,7 +142,7 @@ class Job {
   char* const output_;
   int64_t pieces_;
   std::atomic<int64_t> left_;
-  std::vector<const Plan*> plans_;  // of each piece
+  std::vector<std::shared_ptr<const Plan>> plans_;  // of each piece
   Floats reordered_;                // the kernel as oneDNN wants it
   std::vector<Floats> gradients_;   // of each piece, the same
   std::mutex mu_;

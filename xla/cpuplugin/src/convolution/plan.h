@@ -92,15 +92,19 @@ std::unique_ptr<Plan> MakePlan(const Sizes& s) {
   return plan;
 }
 
-// The plan for these sizes, made once per process, or null where oneDNN has none. Throws nothing: XLA asks through it, and
-// an exception that crosses its frames ends the process.
-const Plan* FindPlan(const Sizes& sizes) noexcept {
+// How many plans are kept, each tens of kilobytes of code: a ResNet-50's step has about 150. Where there are more they are
+// made anew; those at work stay.
+constexpr size_t kMostPlans = 2048;
+
+// The plan for these sizes, or null where oneDNN has none. Throws nothing: XLA asks through it, and an exception that
+// crosses its frames ends the process.
+std::shared_ptr<const Plan> FindPlan(const Sizes& sizes) noexcept {
   static std::mutex mu;
   try {
-    static auto* plans = new std::map<Sizes, std::unique_ptr<Plan>>;  // never freed: XLA's threads may outlive statics
+    static auto* plans = new std::map<Sizes, std::shared_ptr<const Plan>>;  // never freed: XLA's threads may outlive statics
     std::lock_guard<std::mutex> lock(mu);
-    if (const auto at = plans->find(sizes); at != plans->end()) return at->second.get();
-    std::unique_ptr<Plan> plan;
+    if (const auto at = plans->find(sizes); at != plans->end()) return at->second;
+    std::shared_ptr<const Plan> plan;
     if (IsFast(sizes.type)) {
       try {
         plan = MakePlan(sizes);
@@ -108,7 +112,8 @@ const Plan* FindPlan(const Sizes& sizes) noexcept {
         // stays null
       }
     }
-    return plans->emplace(sizes, std::move(plan)).first->second.get();
+    if (plans->size() >= kMostPlans) plans->clear();
+    return plans->emplace(sizes, std::move(plan)).first->second;
   } catch (const std::exception&) {
     return nullptr;  // out of memory: not remembered
   }

@@ -16,6 +16,8 @@
 #include <new>
 #include <unordered_map>
 
+#include "../memory.h"
+
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
@@ -58,6 +60,11 @@ class LargeBlocks {
     return true;
   }
 
+  void ReleaseIdle() {
+    std::lock_guard<std::mutex> lock(mu_);
+    ReleaseDownTo(0);
+  }
+
  private:
   struct Block {
     void* start;
@@ -76,8 +83,7 @@ class LargeBlocks {
   std::unordered_map<void*, size_t> used_;
   std::list<Block> idle_;  // the last one freed first
   size_t idle_bytes_ = 0;
-  // An eighth of the machine's memory.
-  const size_t most_idle_ = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) / 8 * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t most_idle_ = mocotpu::MemoryOfProcess() / 8;
 };
 
 LargeBlocks& Large() {
@@ -86,6 +92,21 @@ LargeBlocks& Large() {
 }
 
 }  // namespace
+
+namespace mocotpu {
+
+size_t MemoryOfProcess() {
+  const size_t machine = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const char* text = std::getenv("MOCOTPU_MEMORY");
+  if (text == nullptr) return machine;
+  char* end = nullptr;
+  const unsigned long long bytes = std::strtoull(text, &end, 10);
+  return end == text || *end != '\0' ? machine : static_cast<size_t>(std::min<unsigned long long>(bytes, machine));
+}
+
+void ReleaseIdleMemory() { Large().ReleaseIdle(); }
+
+}  // namespace mocotpu
 
 namespace tsl::port {
 
