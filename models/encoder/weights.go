@@ -52,6 +52,13 @@ func (w *Weights) check() error {
 	return nil
 }
 
+// BatchBytes is the least that a batch of so many images takes in memory, as float32 [batch, size, size, 3] of the encoder's
+// size; math.MaxInt64 for more than that.
+func (w *Weights) BatchBytes(batch int) int64 {
+	side := int64(max(1, w.Manifest.Input.ImageSize))
+	return limits.Product(int64(max(0, batch)), side, side, 3, 4)
+}
+
 // Checksum is a SHA-256, in hex, of the network, its input and all values: that of the same encoder is the same, from
 // whatever file or run it was read.
 func (w *Weights) Checksum() (string, error) {
@@ -69,13 +76,6 @@ func (w *Weights) Checksum() (string, error) {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// BatchBytes is the least that a batch of so many images takes in memory, as float32 [batch, size, size, 3] of the encoder's
-// size; math.MaxInt64 for more than that.
-func (w *Weights) BatchBytes(batch int) int64 {
-	side := int64(max(1, w.Manifest.Input.ImageSize))
-	return limits.Product(int64(max(0, batch)), side, side, 3, 4)
 }
 
 // Trunk returns the weights without their head. The values are shared.

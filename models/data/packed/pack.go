@@ -34,7 +34,7 @@ type Options struct {
 	Workers int
 	// Progress, where it is not nil, receives the number of images done and of all images, from the goroutine that called Pack.
 	Progress func(done, total int)
-	// Note, where it is not nil, receives a sentence for the user when Pack goes on with earlier work, from the same goroutine.
+	// Note, where it is not nil, receives sentences for the user, from the same goroutine: what PackSplit packs, and that Pack goes on with earlier work.
 	Note func(string)
 	// Broken, where it is not nil, is called once for each broken image, from any goroutine.
 	Broken func(files.Broken)
