@@ -195,7 +195,7 @@ func TestImportHubRefuses(t *testing.T) {
 		"a deviation of 0": {func(dir string) {
 			plain(dir)
 			putFile(dir, "config.json", `{"architecture":"resnet18","pretrained_cfg":{"std":[0,1,1]}}`)
-		}, "deviation of channel 0 is 0"},
+		}, "of channel 0 is 0"},
 	} {
 		dir := filepath.Join(t.TempDir(), "model")
 		must.M1(Export(dir, "timm", Source{Encoder: w}, Options{}))
