@@ -68,7 +68,7 @@ func timmFormat(s Source, o Options, m *Manifest) ([]artifact, error) {
 		o.License = unknownLicense
 	}
 	if !license.MatchString(o.License) {
-		return nil, fmt.Errorf("%w: license %q, want one by the Hub's name: apache-2.0, mit, cc-by-4.0, other, ...", ErrUnsupported, o.License)
+		return nil, fmt.Errorf("%w: license %q, want one by the Hub's name, such as apache-2.0, mit, cc-by-4.0 or other", ErrUnsupported, o.License)
 	}
 	if n.Stem != resnet.StemImageNet {
 		m.Notes = append(m.Notes, "timm's "+n.Arch+" has another stem: see the lines in "+hubCard+" that make it fit")
