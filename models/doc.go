@@ -38,6 +38,7 @@
 //	xla/host/guard             what ends a process: panics, of any goroutine, and signals
 //	xla/host/durable           files that survive a crash, and the file system that a test breaks
 //	xla/setup                  installs and finds PJRT plugins
+//	xla/rendezvous             brings the processes of a run together
 //	xla/cpuplugin              our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
 //	tpu                        Cloud TPUs by name, and a compiler for those that are not there
 //	tpu/nvidia                 GPUs by name and NVIDIA's figures, and a compiler for those that are not there

@@ -24,7 +24,8 @@ type Engine struct {
 	exact           bool // float32 is multiplied as such: Options.TF32
 	kept            int  // keptPrograms but in a test
 	skipped         []error
-	stored          *stored // nil: programs are compiled
+	stored          *stored  // nil: programs are compiled
+	several         *several // nil: of this process alone
 
 	use     use
 	compile sync.Mutex // one compilation at a time
@@ -69,7 +70,8 @@ func (e *Engine) PluginVersion() string { return e.version }
 // Skipped returns why Open("auto") took none of the engines it prefers, in their order. It is empty otherwise.
 func (e *Engine) Skipped() []error { return e.skipped }
 
-// NumDevices returns the number of devices that programs may use: Options.Devices if given, else all of the engine's.
+// NumDevices returns the number of devices that programs may use: Options.Devices if given, else all of the engine's; of
+// all processes together where there are several.
 func (e *Engine) NumDevices() int { return e.devices }
 
 // Donate says which outputs of the next program that this engine compiles take over the memory of which parameters

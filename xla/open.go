@@ -28,6 +28,9 @@ type Options struct {
 	Programs *programs.Store
 	// GPU is for the cuda engine alone.
 	GPU engine.GPU
+	// Processes makes the engine that of the devices of all of them, Devices of each; nil is for this process alone. Open
+	// waits for the others.
+	Processes *Processes
 }
 
 // maxDevices is that of the largest TPU pods; on the CPU each takes memory and threads.
@@ -46,6 +49,9 @@ func Open(name string, o Options) (*Engine, error) {
 	}
 	if name != "cuda" && !o.GPU.IsZero() {
 		return nil, fmt.Errorf("xla: options of GPUs are for the cuda engine, got %q", name)
+	}
+	if o.Processes != nil && name != "cpu" {
+		return nil, fmt.Errorf("%w: the %s engine computes in one process, several need cpu: --backend=cpu", ErrOptions, name)
 	}
 	switch name {
 	case "go":

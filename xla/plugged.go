@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
@@ -26,7 +27,7 @@ func openPlugged(name string, o Options) (*Engine, error) {
 	if found.CompileOnly {
 		return nil, fmt.Errorf("%w for %s: it is installed to compile only, run `mocotpu setup %s`", ErrNoPlugin, name, name)
 	}
-	e, err := found.open(name, false, clientOptions(name, o), o.Devices)
+	e, err := found.open(name, false, clientOptions(name, o), o.Devices, o.Processes)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +37,7 @@ func openPlugged(name string, o Options) (*Engine, error) {
 }
 
 // open makes an engine of a client of the plugin; devices is 0 for all of them.
-func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedValuesMap, devices int) (*Engine, error) {
+func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedValuesMap, devices int, processes *Processes) (*Engine, error) {
 	opening.Lock()
 	defer opening.Unlock()
 	if err := quietLogs(name); err != nil {
@@ -51,6 +52,7 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 	if err != nil {
 		return nil, asError("open "+name, err)
 	}
+	store := p.share(processes)
 	b, err := p.newClient(name, options)
 	if err != nil {
 		return nil, asError("create "+name+" client", err)
@@ -66,6 +68,12 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 		e.devices = devices
 	}
 	e.version = fmt.Sprintf("%s (PJRT API %d.%d)", strings.TrimSpace(found.Version+" "+p.platformVersion(e.client)), p.major, p.minor)
+	if processes != nil {
+		if err := e.join(processes, store); err != nil {
+			e.Close()
+			return nil, err
+		}
+	}
 	clients.Store(e.client, e)
 	return e, nil
 }
@@ -108,6 +116,7 @@ func clientOptions(name string, o Options) pjrt.NamedValuesMap {
 	switch name {
 	case "cpu":
 		options[deviceCount] = int64(max(1, o.Devices))
+		o.Processes.clientOptions(options)
 	case "cuda":
 		if o.Devices > 0 {
 			visible := make([]int64, o.Devices)
@@ -119,4 +128,18 @@ func clientOptions(name string, o Options) pjrt.NamedValuesMap {
 		gpuOptions(o.GPU, options)
 	}
 	return options
+}
+
+// clientOptions tells the cpu engine's plugin of the processes, where there are several.
+func (p *Processes) clientOptions(options pjrt.NamedValuesMap) {
+	if p == nil {
+		return
+	}
+	options["num_nodes"], options["node_id"] = int64(p.Count), int64(p.Index)
+	if p.Host != "" {
+		options["gloo_host"] = p.Host
+	}
+	if p.Timeout > 0 {
+		options["gloo_timeout_seconds"] = int64(max(1, p.Timeout/time.Second))
+	}
 }

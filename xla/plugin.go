@@ -7,6 +7,8 @@ type plugin interface {
 	environment() string
 	// devices describes a client's devices, a line each.
 	devices(client uintptr) []string
+	// allDevices lists a client's devices, those of other processes included, in the order of their places.
+	allDevices(client uintptr) ([]known, error)
 	// stragglers is how many devices of a client still run a program whose execution has failed.
 	stragglers(client uintptr) int
 	// executing is what was executed so far by all clients.

@@ -16,6 +16,8 @@ import (
 	"unsafe"
 
 	"github.com/gomlx/go-xla/pjrt"
+
+	"github.com/mocotpu/mocotpu/xla/hlo"
 )
 
 // opening serialises everything that is not safe to do twice at once: registering a plugin with go-xla (which takes no
@@ -122,6 +124,13 @@ func mocotpuProgram(client unsafe.Pointer, format *C.char, formatSize C.size_t, 
 	d.token = C.uintptr_t(tokens.last)
 	tokens.Unlock()
 	compilations.Store(uintptr(d.token), program)
+	if program.global {
+		if compileOptions, err = hlo.Spread(compileOptions, e.(*Engine).several.ids); err != nil {
+			d.refusal = C.CString(err.Error())
+			return
+		}
+		d.options, d.options_size = (*C.char)(C.CBytes(compileOptions)), C.size_t(len(compileOptions))
+	}
 	if found := program.find(string(compileOptions)); found != nil {
 		d.stored, d.stored_size = (*C.char)(C.CBytes(found)), C.size_t(len(found))
 	}

@@ -45,6 +45,33 @@ func (p *Program) EmbedAll(ctx context.Context, images data.Source, progress Pro
 	return all, err
 }
 
+// Accompany runs what another process's EmbedAll of the same images runs, on the devices that are this process's: a mesh
+// over several processes needs all of them. It reads the images that these devices take, and keeps nothing.
+func (p *Program) Accompany(ctx context.Context, images data.Source) error {
+	if err := p.config.check(images); err != nil {
+		return err
+	}
+	first, local := p.mesh.Local()
+	each := p.config.Batch / p.mesh.Devices()
+	for start := 0; start < images.Info().N; start += p.config.Batch {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		batch, _, err := p.config.rows(images, start, first*each, (first+local)*each)
+		if err != nil {
+			return err
+		}
+		out, err := p.compiled.Run(batch)
+		if err != nil {
+			return fmt.Errorf("encoder: %w: %w", ErrEngine, err)
+		}
+		for _, t := range out {
+			t.FinalizeAll()
+		}
+	}
+	return nil
+}
+
 // each embeds the images batch by batch, and lends the result of each to use.
 func (p *Program) each(ctx context.Context, images data.Source, progress Progress, use func(Embedding) error) error {
 	n := images.Info().N
@@ -118,20 +145,19 @@ func (c ProgramConfig) check(images data.Source) error {
 // batch reads the images from start on, at most a batch, into a tensor of a whole batch, the rest of it black, and has
 // those after them read ahead.
 func (c ProgramConfig) batch(images data.Source, start int) (*tensors.Tensor, []data.Row, error) {
+	return c.rows(images, start, 0, c.Batch)
+}
+
+// rows is batch, of its rows from first to last-1 alone.
+func (c ProgramConfig) rows(images data.Source, start, first, last int) (*tensors.Tensor, []data.Row, error) {
 	info := images.Info()
-	indices := make([]int, min(c.Batch, info.N-start))
-	next := make([]int, min(c.Batch, info.N-start-len(indices)))
-	for i := range indices {
-		indices[i] = start + i
-	}
-	for i := range next {
-		next[i] = start + len(indices) + i
-	}
-	images.Prefetch(next)
+	indices := numbers(start+first, min(start+last, info.N))
+	images.Prefetch(numbers(start+c.Batch+first, min(start+c.Batch+last, info.N)))
 	rows := make([]data.Row, len(indices))
 	t := tensors.FromShape(shapes.Make(dtypes.Uint8, c.Batch, c.Size, c.Size, c.Channels))
 	var reading error
 	err := tensors.MutableFlatData(t, func(flat []uint8) {
+		flat = flat[first*info.ImageLen():]
 		reading = images.Fill(flat[:len(indices)*info.ImageLen()], rows, indices)
 	})
 	if err := errors.Join(err, reading); err != nil {
@@ -139,6 +165,15 @@ func (c ProgramConfig) batch(images data.Source, start int) (*tensors.Tensor, []
 		return nil, nil, fmt.Errorf("encoder: reading images: %w", err)
 	}
 	return t, rows, nil
+}
+
+// numbers are those from first to last-1; none where there is nothing between.
+func numbers(first, last int) []int {
+	all := make([]int, max(0, last-first))
+	for i := range all {
+		all[i] = first + i
+	}
+	return all
 }
 
 // writeNPY writes what each gives; see [Encoder.WriteNPY].

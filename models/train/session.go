@@ -23,17 +23,20 @@ type session struct {
 	config  run.Config
 	machine Machine
 	report  Reporter
+	talk    Reporter // what this process alone knows, such as an image that it cannot read
 
 	train, test data.Source // test is nil where nothing can be judged
 	broken      brokenLog
 	views       augment.Config
 	definition  moco.Step
 
-	dir     *run.RunDir
-	metrics *run.Metrics
+	dir     *run.RunDir            // nil where another process owns it
+	metrics *run.Metrics           // nil with it
 	resumed *checkpoint.Checkpoint // nil in a fresh run
 
-	beginning *beginning // nil where the weights are fresh
+	beginning *beginning   // nil where the weights are fresh
+	takeOver  bool         // the state is one that all processes take over from process 0
+	askToStop func() error // see agreed
 
 	step    *step.Step
 	monitor *monitor // nil when the run is never evaluated
@@ -89,6 +92,20 @@ func (s *session) openData() (err error) {
 	return nil
 }
 
+// open opens the run's directory, where this process owns it, and finds out where the run stands.
+func (s *session) open(ctx context.Context, disk durable.FileSystem) error {
+	s.saved, s.reloadedAt = -1, -1
+	if s.leads() {
+		if err := s.openDir(disk); err != nil {
+			return err
+		}
+	}
+	if err := s.meet(ctx); err != nil {
+		return errors.Join(err, s.closeDir())
+	}
+	return nil
+}
+
 // openDir locks the directory and finds out whether the run begins or goes on.
 func (s *session) openDir(disk durable.FileSystem) (err error) {
 	if s.dir, err = run.OpenDir(disk, s.config.Run.Dir); err != nil {
@@ -117,7 +134,6 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 	if err := s.dir.SaveRecord(record); err != nil {
 		return err
 	}
-	s.saved, s.reloadedAt = -1, -1
 	if s.resumed == nil {
 		s.done = s.first
 		return s.openMetrics()
@@ -190,6 +206,9 @@ func (s *session) build(ctx context.Context) error {
 	if err := s.step.Compile(info.Size, info.Channels); err != nil || ctx.Err() != nil {
 		return err
 	}
+	if err := s.shareState(ctx); err != nil {
+		return err
+	}
 	if s.test != nil {
 		s.report.Stage("compiling the encoder")
 		s.monitor, err = newMonitor(s, m)
@@ -240,9 +259,15 @@ func (s *session) close() error {
 	if s.monitor != nil {
 		s.monitor.close()
 	}
-	err := s.saver.wait()
+	return errors.Join(s.saver.wait(), s.closeData(), s.closeDir())
+}
+
+func (s *session) closeDir() (err error) {
 	if s.metrics != nil { // a reload may have failed to open it again
-		err = errors.Join(err, s.metrics.Close())
+		err = s.metrics.Close()
 	}
-	return errors.Join(err, s.closeData(), s.dir.Close())
+	if s.dir != nil {
+		err = errors.Join(err, s.dir.Close())
+	}
+	return err
 }

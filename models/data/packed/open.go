@@ -116,7 +116,35 @@ func (s *Set) checkRows(dir string) error {
 func (s *Set) Info() data.Info { return s.info }
 
 // Fill copies images. A file that was cut short after it was opened, or a disk that cannot be read, is an error.
-func (s *Set) Fill(dst []uint8, rows []data.Row, indices []int) (err error) {
+func (s *Set) Fill(dst []uint8, rows []data.Row, indices []int) error {
+	n := s.info.ImageLen()
+	if len(dst) != len(indices)*n {
+		panic(fmt.Sprintf("packed: Fill: dst has %d bytes, want %d (%d images of %d)", len(dst), len(indices)*n, len(indices), n))
+	}
+	return s.mapped(func() {
+		for at, i := range indices {
+			copy(dst[at*n:(at+1)*n], s.pixels[i*n:(i+1)*n])
+		}
+		s.rows(rows, indices)
+	})
+}
+
+// FillRows is [Set.Fill] without the images.
+func (s *Set) FillRows(rows []data.Row, indices []int) error {
+	return s.mapped(func() { s.rows(rows, indices) })
+}
+
+func (s *Set) rows(rows []data.Row, indices []int) {
+	for at, i := range indices {
+		rows[at] = data.Row{Aspect: s.aspect[i], Label: -1}
+		if s.info.Labels != nil {
+			rows[at].Label = s.info.Labels[i]
+		}
+	}
+}
+
+// mapped makes an error of what goes wrong when f reads the mapped files.
+func (s *Set) mapped(f func()) (err error) {
 	before := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(before)
@@ -127,17 +155,7 @@ func (s *Set) Fill(dst []uint8, rows []data.Row, indices []int) (err error) {
 			err = fmt.Errorf("packed: %s: reading the mapped files: %v: was one cut or replaced, or does the disk fail?", s.info.Name, fault)
 		}
 	}()
-	n := s.info.ImageLen()
-	if len(dst) != len(indices)*n {
-		panic(fmt.Sprintf("packed: Fill: dst has %d bytes, want %d (%d images of %d)", len(dst), len(indices)*n, len(indices), n))
-	}
-	for at, i := range indices {
-		copy(dst[at*n:(at+1)*n], s.pixels[i*n:(i+1)*n])
-		rows[at] = data.Row{Aspect: s.aspect[i], Label: -1}
-		if s.info.Labels != nil {
-			rows[at].Label = s.info.Labels[i]
-		}
-	}
+	f()
 	return nil
 }
 
