@@ -35,6 +35,9 @@ func Together(ctx context.Context, c rendezvous.Config, talk io.Writer, run func
 		fmt.Fprintf(talk, "waiting for %d other process(es) at %s ...\n", c.Count-1, c.Coordinator)
 	}
 	meeting, err := rendezvous.Join(ctx, c)
+	if errors.Is(err, rendezvous.ErrLost) {
+		return lost(err)
+	}
 	if err != nil {
 		return err
 	}
