@@ -11,6 +11,7 @@
 //	models/run       a run: configuration and presets, its directory, metrics, learning rate
 //	models/train     trains one: the loop, its feed, evaluation, diagnosis, checkpoints
 //	models/encoder   opens a trained encoder, and turns images into features
+//	models/bank      keeps the features of image files under their names, and finds the most similar ones
 //	models/judge     what the features are worth: nearest neighbours, linear probes, finetuning, intervals
 //	models/report    one HTML page of runs: curves, views, neighbours, a map of the features
 //	models/convert   writes encoders as other software reads them, and reads those of other software
@@ -33,6 +34,7 @@
 //	xla/host/child             other programs, and parts of this one, as child processes
 //	xla/host/regular           opens regular files only, without waiting for what is none
 //	xla/host/limits            the memory and the CPUs that the container leaves the process
+//	xla/host/lock              a file's lock, which one process at a time holds
 //	xla/host/guard             what ends a process: panics, of any goroutine, and signals
 //	xla/host/durable           files that survive a crash, and the file system that a test breaks
 //	xla/setup                  installs and finds PJRT plugins

@@ -18,7 +18,7 @@ type Engine struct {
 	compute.Backend         // the backend behind it
 	name            string  // "go", "cpu", "cuda", "tpu"
 	version         string  // of the plugin
-	plugin          *plugin // nil for "go"
+	plugin          plugin  // nil for "go"
 	client          uintptr // PJRT_Client, 0 for "go"
 	devices         int
 	exact           bool // float32 is multiplied as such: Options.TF32
@@ -45,8 +45,11 @@ type Engine struct {
 // finalizer releases one buffer or executable of the backend.
 type finalizer func() error
 
-// engines holds the open engines, see Engine.
-var engines sync.Map // *Engine -> true
+// engines holds the open engines, see Engine; clients are those of plugins by PJRT client.
+var (
+	engines sync.Map // *Engine -> true
+	clients sync.Map // uintptr -> *Engine
+)
 
 func newEngine(name string, b compute.Backend) *Engine {
 	e := &Engine{Backend: b, name: name, devices: b.NumDevices(), kept: keptPrograms, owned: map[uint64]finalizer{}}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/go-xla/pjrt"
 )
 
 // A Store is seen by all processes of a run. Its methods may be called from several goroutines.
@@ -43,19 +42,19 @@ type Processes struct {
 
 const defaultTimeout = 30 * time.Minute
 
-// clientOptions tells the cpu engine's plugin of the processes, where there are several.
-func (p *Processes) clientOptions(options pjrt.NamedValuesMap) {
-	if p == nil {
-		return
-	}
-	options["num_nodes"], options["node_id"] = int64(p.Count), int64(p.Index)
-	if p.Host != "" {
-		options["gloo_host"] = p.Host
-	}
-	if p.Timeout > 0 {
-		options["gloo_timeout_seconds"] = int64(max(1, p.Timeout/time.Second))
-	}
+// engineStore is the part of a run's store that is one engine's.
+type engineStore struct {
+	Store
+	prefix string
 }
+
+// Get is the store's, of the engine's keys.
+func (s *engineStore) Get(key string, timeout time.Duration) ([]byte, error) {
+	return s.Store.Get(s.prefix+key, timeout)
+}
+
+// Put is the store's, of the engine's keys.
+func (s *engineStore) Put(key string, value []byte) error { return s.Store.Put(s.prefix+key, value) }
 
 // several is what an engine over several processes knows of their devices.
 //

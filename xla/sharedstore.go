@@ -17,17 +17,11 @@ import (
 	"unsafe"
 )
 
-// engineStore is the part of a run's store that is one engine's.
-type engineStore struct {
-	Store
-	prefix string
-}
-
 // opened counts the engines over several processes that were opened by this one: all processes open them in one order.
 var opened atomic.Int64
 
 // share gives the plugin's next client the store that the processes share, and returns it; or none. The caller holds opening.
-func (p *plugin) share(processes *Processes) *engineStore {
+func (p *table) share(processes *Processes) *engineStore {
 	if processes == nil {
 		C.mt_share(C.int(p.slot), 0)
 		return nil
@@ -37,14 +31,6 @@ func (p *plugin) share(processes *Processes) *engineStore {
 	C.mt_share(C.int(p.slot), C.uintptr_t(cgo.NewHandle(s)))
 	return s
 }
-
-// Get is the store's, of the engine's keys.
-func (s *engineStore) Get(key string, timeout time.Duration) ([]byte, error) {
-	return s.Store.Get(s.prefix+key, timeout)
-}
-
-// Put is the store's, of the engine's keys.
-func (s *engineStore) Put(key string, value []byte) error { return s.Store.Put(s.prefix+key, value) }
 
 //export mocotpuGet
 func mocotpuGet(store C.uintptr_t, key *C.char, keySize C.size_t, timeout C.int, value **C.char, valueSize *C.size_t, code *C.int) *C.char {
@@ -76,7 +62,7 @@ func mocotpuPut(store C.uintptr_t, key *C.char, keySize C.size_t, value *C.char,
 }
 
 // allDevices lists a client's devices, those of other processes included, in the order of their places.
-func (p *plugin) allDevices(client uintptr) ([]known, error) {
+func (p *table) allDevices(client uintptr) ([]known, error) {
 	var n C.size_t
 	if err := check("devices", C.mt_devices_of(C.int(p.slot), handle(client), nil, 0, &n)); err != nil {
 		return nil, err

@@ -57,7 +57,8 @@ func (i Info) ImageLen() int { return i.Size * i.Size * i.Channels }
 
 // Row is what belongs to an image beside its pixels.
 type Row struct {
-	// Aspect is the original's width over its height, before it was squeezed to a square; above 0.
+	// Aspect is the original's width over its height, before it was squeezed to a square; above 0. It is 0 for an image that
+	// cannot be read, where the source does not let another one stand in for it.
 	Aspect float32
 	// Label is the number of the class, or -1.
 	Label int32

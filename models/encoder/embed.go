@@ -21,7 +21,7 @@ var ErrEngine = errors.New("the engine failed")
 type Embedding struct {
 	// Trunk holds the trunk's features, and Head the head's projections, of unit length. Without a head Head.Dim is 0.
 	Trunk, Head Features
-	// Labels are the images' classes, -1 for an image without one.
+	// Labels are the images' classes, -1 for an image without one. Images that cannot be read have no row: see data.Row.
 	Labels []int32
 }
 
@@ -90,10 +90,7 @@ func (p *Program) each(ctx context.Context, images data.Source, progress Progres
 		if err != nil {
 			return fmt.Errorf("encoder: %w: %w", ErrEngine, err)
 		}
-		for _, row := range rows {
-			result.Labels = append(result.Labels, row.Label)
-		}
-		if err := use(result); err != nil {
+		if err := use(result.of(rows)); err != nil {
 			return err
 		}
 		if progress != nil {
@@ -101,6 +98,25 @@ func (p *Program) each(ctx context.Context, images data.Source, progress Progres
 		}
 	}
 	return nil
+}
+
+// of is the embedding of a batch's rows, with their labels and without the images that could not be read.
+func (e Embedding) of(rows []data.Row) Embedding {
+	kept := 0
+	for i, row := range rows {
+		if row.Aspect == 0 {
+			continue
+		}
+		e.Labels = append(e.Labels, row.Label)
+		for _, f := range []Features{e.Trunk, e.Head} {
+			if len(f.Data) > 0 {
+				copy(f.Data[kept*f.Dim:(kept+1)*f.Dim], f.Data[i*f.Dim:])
+			}
+		}
+		kept++
+	}
+	e.Trunk.Data, e.Head.Data = e.Trunk.Data[:kept*e.Trunk.Dim], e.Head.Data[:kept*e.Head.Dim]
+	return e
 }
 
 // run runs the program once and copies the first n rows of what comes out.
@@ -176,7 +192,9 @@ func (p *Program) writeNPY(ctx context.Context, images data.Source, head bool, f
 			return err
 		}
 	}
+	written := 0
 	err = p.each(ctx, images, progress, func(batch Embedding) error {
+		written += len(batch.Labels)
 		part := batch.Trunk
 		if head {
 			part = batch.Head
@@ -189,8 +207,26 @@ func (p *Program) writeNPY(ctx context.Context, images data.Source, head bool, f
 	if err != nil {
 		return err
 	}
-	if labels != nil {
-		err = classes.Close()
+	if written == n {
+		if labels != nil {
+			err = classes.Close()
+		}
+		return errors.Join(err, rows.Close())
 	}
-	return errors.Join(err, rows.Close())
+	if written == 0 {
+		return fmt.Errorf("encoder: %w: none of the %d images can be read", data.ErrCorrupt, n)
+	}
+	return errors.Join(cut(features, rows), cut(labels, classes))
+}
+
+// cut ends an array that has got fewer rows than images, of which some could not be read.
+func cut[T npy.Element](w io.Writer, array *npy.Writer[T]) error {
+	if w == nil {
+		return nil
+	}
+	f, ok := w.(io.WriterAt)
+	if !ok {
+		return fmt.Errorf("encoder: images that cannot be read have no row, and a %T cannot change how many rows there are: want a file", w)
+	}
+	return array.CloseAt(f)
 }

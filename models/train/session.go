@@ -55,6 +55,7 @@ type session struct {
 	scores              checkpoint.Scores // of the evaluations
 	perEpoch            int               // steps
 	epochs, total, done int               // epochs the schedule spans, steps of the run, steps done
+	first               int               // steps done where the run began: those of the checkpoint it goes on from
 }
 
 // openData reads both splits and checks the configuration against them.
@@ -134,6 +135,7 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 	}
 	s.saved, s.reloadedAt = -1, -1
 	if s.resumed == nil {
+		s.done = s.first
 		return s.openMetrics()
 	}
 	if err := s.goOnFrom(s.resumed); err != nil {
@@ -216,21 +218,25 @@ func (s *session) build(ctx context.Context) error {
 
 // readBeginning reads what a run that begins starts from.
 func (s *session) readBeginning() (err error) {
-	path := s.config.Run.Init
-	if path == "" || s.resumed != nil {
+	weights, state := s.config.Run.Init, s.config.Run.ResumeFrom
+	if s.resumed != nil || weights == "" && state == "" {
 		return nil
 	}
-	s.report.Stage("reading " + path)
-	if s.beginning, err = readBeginning(path, s.config.Encoder); err != nil {
+	s.report.Stage("reading " + weights + state)
+	if state != "" {
+		s.beginning, err = readState(state, s.config, s.perEpoch, s.epochs)
+	} else {
+		s.beginning, err = readBeginning(weights, s.config.Encoder)
+	}
+	if err != nil {
 		return err
 	}
-	for _, n := range s.beginning.notes() {
-		s.report.Note(n)
-	}
+	s.first = s.beginning.epochs * s.perEpoch
+	s.notes(s.beginning.said)
 	return nil
 }
 
-// begin sets the state of a run that has done no step yet.
+// begin sets the state of a run that has done no step of its own yet.
 func (s *session) begin() error {
 	if s.beginning == nil {
 		return nil

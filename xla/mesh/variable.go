@@ -45,8 +45,8 @@ func (m *Mesh) firstCopy(v *model.Variable) (*tensors.Tensor, error) {
 		return v.Value()
 	}
 	d, err := v.DistributedValue()
-	if err != nil {
-		return nil, err
+	if err != nil { // no program is compiled, which would say how to split it: it is on the host
+		return v.Value()
 	}
 	return d.Shards()[m.first], nil
 }

@@ -14,8 +14,6 @@ import (
 	"slices"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/format/npy"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
@@ -91,7 +89,7 @@ func (s *Set) load(dir, base, kind string, shape ...int) ([]uint8, error) {
 	if h.Bytes() != size-h.Offset || h.Offset%64 != 0 || h.Bytes() == 0 {
 		return nil, corrupt(name, "%d bytes of elements from %d on, want %d at a multiple of 64", size-h.Offset, h.Offset, h.Bytes())
 	}
-	mapped, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	mapped, err := mapFile(f, size)
 	if err != nil {
 		return nil, fmt.Errorf("packed: %s: mapping %d bytes: %w", name, size, err)
 	}
@@ -178,8 +176,7 @@ func (s *Set) Prefetch(indices []int) {
 	n := s.info.ImageLen()
 	for _, i := range indices {
 		from := (start + i*n) / page * page
-		// The call is a hint: where it fails, the image is read when it is copied.
-		_ = unix.Madvise(whole[from:start+(i+1)*n], unix.MADV_WILLNEED)
+		readAhead(whole[from : start+(i+1)*n])
 	}
 }
 
@@ -187,7 +184,7 @@ func (s *Set) Prefetch(indices []int) {
 func (s *Set) Close() error {
 	var first error
 	for _, m := range s.maps {
-		if err := unix.Munmap(m); err != nil && first == nil {
+		if err := unmap(m); err != nil && first == nil {
 			first = fmt.Errorf("packed: %w", err)
 		}
 	}
