@@ -109,7 +109,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w%s; see %s --help", err, didYouMeanFlag(cmd, err), cmd.CommandPath())}
 	})
-	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newReport())
+	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newReport(), newSelftest())
 	completeFlags(root)
 	groupHelp(root)
 	return root
