@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,23 +72,23 @@ func selfTest(cmd *cobra.Command, choice engine.Config, out, python string) erro
 		}
 	}
 	watch.end()
-	if err := r.WriteTable(cmd.OutOrStdout()); err != nil {
-		return err
-	}
-	if out != "" {
+	return conclude(cmd, r, out)
+}
+
+// conclude prints the report and writes it to out, unless that is "". The error names the checks that failed.
+func conclude(cmd *cobra.Command, r *selftest.Report, out string) error {
+	err := r.WriteTable(cmd.OutOrStdout())
+	if err == nil && out != "" {
 		err = writeWhole(out, func(w io.Writer) error {
 			e := json.NewEncoder(w)
 			e.SetIndent("", "  ")
 			return e.Encode(r)
 		})
 	}
-	if err == nil && cmd.Context().Err() != nil {
-		return cmd.Context().Err()
+	if failed := r.Failed(); len(failed) > 0 {
+		err = errors.Join(err, fmt.Errorf("selftest: failed: %s", strings.Join(failed, "; ")))
 	}
-	if !r.Passed() {
-		err = errors.Join(err, errors.New("selftest: a check failed"))
-	}
-	return err
+	return errors.Join(err, cmd.Context().Err())
 }
 
 // machineUnderTest is this machine with the engine that was chosen.

@@ -73,14 +73,14 @@ type Report struct {
 	Peers any `json:"peers,omitempty"`
 }
 
-// Passed tells whether no check failed.
-func (r *Report) Passed() bool {
+// Failed names the checks that failed.
+func (r *Report) Failed() (names []string) {
 	for _, result := range r.Results {
 		if result.Verdict == Fail {
-			return false
+			names = append(names, result.Name)
 		}
 	}
-	return true
+	return names
 }
 
 //go:embed testdata/*.json testdata/*.bin
