@@ -2,7 +2,7 @@
 // docs/architecture.md follows an image through them phase by phase, and docs/rationale.md says why they are as they are.
 //
 //	models/data      reads data sets: images uint8 [N, size, size, channels], labels int32 [N]
-//	models/data/...  files lists image files, picture decodes them, stream does so on the way, packed keeps them as
+//	models/data/...  files lists image files and reads them on the way, picture decodes them, packed keeps them as
 //	                 arrays mapped into memory; dataset opens any of these by its settings
 //	models/augment   draws two random views per image on the host, and makes them inside the compiled step
 //	models/resnet    the encoder: ResNet, BatchNorm over groups of the batch, projection head
@@ -13,6 +13,7 @@
 //	models/encoder   opens a trained encoder, and turns images into features
 //	models/judge     what the features are worth: nearest neighbours, linear probes, finetuning, intervals
 //	models/report    one HTML page of runs: curves, views, neighbours, a map of the features
+//	models/selftest  holds an engine to recorded numbers, to other engines and to itself
 //	models/convert   writes encoders as other software reads them, and reads those of other software
 //
 // Beside them stand
@@ -33,7 +34,7 @@
 //	xla/host/child             other programs, and parts of this one, as child processes
 //	xla/host/regular           opens regular files only, without waiting for what is none
 //	xla/host/limits            the memory and the CPUs that the container leaves the process
-//	xla/host/guard             goroutines whose panics reach those who wait for them
+//	xla/host/guard             what ends a process: panics, of any goroutine, and signals
 //	xla/host/durable           files that survive a crash, and the file system that a test breaks
 //	xla/setup                  installs and finds PJRT plugins
 //	xla/cpuplugin              our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
@@ -41,6 +42,8 @@
 //	tpu/nvidia                 GPUs by name and NVIDIA's figures, and a compiler for those that are not there
 //	tpu/plan                   compiles a program ahead of time, and reports what it needs and takes
 //	cmd/mocotpu                the command
+//	cmd/internal/machine       a run's configuration on an engine, or compiled for one that is not there
+//	cmd/internal/terminal      shows what the command does: bars for a person, lines for a log
 //	cmd/mocotpu/bench          times training and reading here, beside PyTorch and JAX; benchstat reads its reports
 //	notebooks/show             pictures, charts and tables in a GoNB notebook
 //	docs/results               recorded measurements, and the program that writes them into README and docs

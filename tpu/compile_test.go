@@ -12,7 +12,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/moco"
@@ -40,11 +39,7 @@ func TestMain(m *testing.M) {
 func smallStep() (run.Config, moco.Step) {
 	c := run.GlyphsGo()
 	c.MoCo.Batch = 192
-	step, err := c.Step()
-	if err != nil {
-		panic(err)
-	}
-	return c, step
+	return c, c.Step()
 }
 
 // buildSmall compiles the small step.
@@ -192,13 +187,5 @@ func TestNoHardware(t *testing.T) {
 	if err != nil || !small.Fits() || small.Memory.Arguments < 16*65536*4 {
 		t.Errorf("after the failure: %+v, %v", small, err)
 	}
-	x := tensors.FromValue([]float32{1, 2})
-	_, err = NewExec(e, func(x *Node) *Node { return Add(x, x) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = x.ToDevice(e, 0)
-	if err == nil || !strings.Contains(err.Error(), "devices that are not there") {
-		t.Errorf("a buffer on no device: %v", err)
-	}
+	xlatest.NoDevice(t, e)
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
 // ErrNoPlugin says that the plugin of an engine is not installed (setup.ErrNotInstalled) or not where Options.Plugin has
@@ -30,10 +32,20 @@ type Error struct {
 	Program *Program
 }
 
-// Is makes [ErrOptions] of a client that could not be made because of what it was asked for, and of wrong XLA_FLAGS.
+// Is makes [ErrOptions] of a client that could not be made because of what it was asked for, and of wrong XLA_FLAGS, and
+// [setup.ErrNoDevice] of a TPU's that could not be opened because there is none.
 func (e *Error) Is(target error) bool {
-	return target == ErrOptions && e.Code == InvalidArgument && (strings.HasPrefix(e.Op, "create ") || e.Op == "XLA_FLAGS")
+	switch target {
+	case ErrOptions:
+		return e.Code == InvalidArgument && (strings.HasPrefix(e.Op, "create ") || e.Op == "XLA_FLAGS")
+	case setup.ErrNoDevice:
+		return e.Code == NotFound && e.Op == openTPU
+	}
+	return false
 }
+
+// openTPU is the operation that fails where there is no TPU.
+const openTPU = "open tpu"
 
 func (e *Error) Error() string { return fmt.Sprintf("xla: %s: %s: %s", e.Op, e.Code, e.Msg) }
 
@@ -42,15 +54,12 @@ type Code int
 
 // Codes that a caller may act on.
 const (
-	Unknown            Code = 2
-	InvalidArgument    Code = 3
-	DeadlineExceeded   Code = 4 // a device made no progress for too long
-	NotFound           Code = 5
-	ResourceExhausted  Code = 8 // usually out of device memory
-	FailedPrecondition Code = 9
-	Unimplemented      Code = 12
-	Internal           Code = 13
-	Unavailable        Code = 14
+	InvalidArgument   Code = 3
+	DeadlineExceeded  Code = 4 // a device made no progress for too long
+	NotFound          Code = 5
+	ResourceExhausted Code = 8 // usually out of device memory
+	Unimplemented     Code = 12
+	Internal          Code = 13
 )
 
 var codeNames = [...]string{

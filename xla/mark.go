@@ -3,7 +3,10 @@ package xla
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 	"github.com/mocotpu/mocotpu/xla/internal/stablehlo"
 )
 
@@ -63,4 +66,38 @@ func unfit(a, r stablehlo.Value) string {
 
 func sharding(v stablehlo.Value) string {
 	return v.Attributes["sdy.sharding"] + v.Attributes["mhlo.sharding"]
+}
+
+// Donated is what the donated arguments of a program take, in bytes, by its text in StableHLO: the sizes of whole arrays, of
+// which each device has a copy where they are replicated, as state is. It is 0 for a text without @main.
+func Donated(program string) (bytes int64) {
+	main, err := stablehlo.Main(program)
+	if err != nil {
+		return 0
+	}
+	for _, arg := range main.Args {
+		if arg.Attributes[aliasAttribute] != "" {
+			bytes = limits.Sum(bytes, tensorBytes(arg.Type))
+		}
+	}
+	return bytes
+}
+
+// tensorBytes is the size of a type such as tensor<2x3xbf16>; 0 for one whose elements have no number of bits.
+func tensorBytes(typ string) int64 {
+	typ, _, _ = strings.Cut(strings.TrimPrefix(typ, "tensor<"), ">")
+	dims := strings.Split(typ, "x")
+	element := dims[len(dims)-1]
+	bits, err := strconv.ParseInt(strings.TrimLeft(element, "abcdefghijklmnopqrstuvwxyz"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	for _, d := range dims[:len(dims)-1] {
+		n, err := strconv.ParseInt(d, 10, 64)
+		if err != nil {
+			return 0
+		}
+		bits = limits.Product(bits, n)
+	}
+	return bits/8 + min(bits%8, 1)
 }

@@ -2,6 +2,7 @@ package xla
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -181,4 +182,20 @@ func operations(text string) ([]stablehlo.Operation, error) {
 		return nil, err
 	}
 	return main.Operations()
+}
+
+// What is donated is counted by its type.
+func TestDonated(t *testing.T) {
+	for typ, want := range map[string]int64{
+		"tensor<2x3xf32>": 24, "tensor<5xbf16>": 10, "tensor<i32>": 4, "tensor<9xi1>": 2, "tensor<4xcomplex<f32>>": 0, "tensor<?xf32>": 0,
+		"tensor<4611686018427387904x4611686018427387904xf32>": math.MaxInt64/8 + 1,
+	} {
+		program := "func.func @main(%a: tensor<7xf32>, %b: " + typ + " {tf.aliasing_output = 0 : i32}) -> " + typ
+		if got := Donated(program); got != want {
+			t.Errorf("%s: %d bytes, want %d", typ, got, want)
+		}
+	}
+	if got := Donated("no program"); got != 0 {
+		t.Errorf("no program: %d bytes", got)
+	}
 }

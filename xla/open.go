@@ -101,7 +101,7 @@ func openPlugged(name string, o Options) (*Engine, error) {
 	}
 	if name == "tpu" {
 		if err := findTPU("/dev"); err != nil {
-			return nil, &Error{Op: "open tpu", Code: NotFound, Msg: err.Error()}
+			return nil, &Error{Op: openTPU, Code: NotFound, Msg: err.Error()}
 		}
 	}
 	if found.CompileOnly {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/mocotpu/bench"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -31,9 +32,9 @@ func newBench() *cobra.Command {
 
 // benchEngines opens engines as train does.
 var benchEngines = bench.Engines{
-	Open:    func(c run.Config) (*xla.Engine, error) { return openFor(c, nil) },
-	Explain: explainMemory,
-	Errors:  append([]error{errTooBig}, usageErrors...),
+	Open:    func(c run.Config) (*xla.Engine, error) { return machine.Open(c, nil) },
+	Explain: machine.ExplainMemory,
+	Errors:  append([]error{machine.ErrTooBig}, usageErrors...),
 }
 
 // printsBench makes cmd print what measure reports.
@@ -63,7 +64,7 @@ func benchesConfig(cmd *cobra.Command, o *bench.Options, measure func(c run.Conf
 		if err != nil {
 			return nil, err
 		}
-		o.Engines, o.Built, o.Talk = benchEngines, built(), talk
+		o.Engines, o.Built, o.Talk = benchEngines, run.Built(), talk
 		return measure(config, *o)
 	})
 }
@@ -158,7 +159,7 @@ func newBenchData() *cobra.Command {
 	cmd.Flags().IntVar(&o.Workers, "workers", runtime.NumCPU(), "images decoded at a time, and workers of PyTorch's loader")
 	cmd.Flags().StringVar(&o.Python, "python", "python3", "Python to look for PyTorch in; empty leaves the comparison out")
 	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
-		o.Built, o.Talk = built(), talk
+		o.Built, o.Talk = run.Built(), talk
 		return bench.Data(cmd.Context(), o)
 	})
 }

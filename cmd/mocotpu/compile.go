@@ -13,9 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu/plan"
-	"github.com/mocotpu/mocotpu/xla/hlo"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // compileFlags are those of compile that train does not have.
@@ -31,7 +33,7 @@ type compileFlags struct {
 }
 
 // emits are the values of --emit.
-var emits = []string{"report", "stablehlo", "hlo"}
+var emits = []string{"report", plan.StableHLO, plan.HLO}
 
 func newCompile() *cobra.Command {
 	cmd := &cobra.Command{
@@ -76,9 +78,9 @@ func newCompile() *cobra.Command {
 				return err
 			}
 		}
-		c := compiler{limit: f.limit, talk: newTicker(cmd.ErrOrStderr())}
+		c := machine.Compiler{Limit: f.limit, Talk: cmd.ErrOrStderr()}
 		if !f.fresh {
-			c.store = keptPrograms(cmd.ErrOrStderr())
+			c.Store = programs.Kept(cmd.ErrOrStderr())
 		}
 		targets, err := f.targets(config, cmd.Flags().Changed("backend"))
 		if err != nil {
@@ -86,11 +88,13 @@ func newCompile() *cobra.Command {
 		}
 		var b bytes.Buffer
 		tooBig, err := f.run(cmd.Context(), &b, &c, targets)
-		if err == nil {
-			err = f.put(cmd.OutOrStdout(), b.Bytes())
+		if err == nil && f.out != "" {
+			err = durable.Replace(durable.Disk{}, f.out, b.Bytes())
+		} else if err == nil {
+			_, err = b.WriteTo(cmd.OutOrStdout())
 		}
 		if err == nil && tooBig != "" {
-			err = fmt.Errorf("compile: %w: %s", errTooBig, tooBig)
+			err = fmt.Errorf("compile: %w: %s", machine.ErrTooBig, tooBig)
 		}
 		return err
 	}
@@ -179,10 +183,10 @@ func (f compileFlags) split(t *compileTarget) error {
 }
 
 // run compiles what was asked for, writes about it and names what does not fit.
-func (f compileFlags) run(ctx context.Context, w io.Writer, c *compiler, targets []compileTarget) (tooBig string, err error) {
+func (f compileFlags) run(ctx context.Context, w io.Writer, c *machine.Compiler, targets []compileTarget) (tooBig string, err error) {
 	if f.fit {
 		return f.fitOne(w, targets[0], func(config run.Config) (*plan.Plan, error) {
-			_, p, err := c.compile(ctx, config, targets[0].topology)
+			_, p, err := c.Compile(ctx, config, targets[0].topology)
 			return p, err
 		})
 	}
@@ -190,7 +194,7 @@ func (f compileFlags) run(ctx context.Context, w io.Writer, c *compiler, targets
 	var last *plan.Compilation
 	var names []string
 	for _, t := range targets {
-		compilation, p, err := c.compile(ctx, t.config, t.topology)
+		compilation, p, err := c.Compile(ctx, t.config, t.topology)
 		if err != nil {
 			return "", err
 		}
@@ -207,7 +211,7 @@ func (f compileFlags) fitOne(w io.Writer, t compileTarget, compile func(run.Conf
 	if t.Usable == 0 {
 		return "", usageError{fmt.Errorf("compile: --fit for %s, whose memory is not known here: it is for --topology", t.Name)}
 	}
-	found, err := fit(t.config, compile)
+	found, err := machine.Fit(t.config, compile)
 	if err != nil {
 		return "", err
 	}
@@ -217,7 +221,7 @@ func (f compileFlags) fitOne(w io.Writer, t compileTarget, compile func(run.Conf
 	if f.json {
 		return tooBig, writeJSON(w, found)
 	}
-	return tooBig, found.WriteText(w, flagOf)
+	return tooBig, found.WriteText(w, machine.FlagOf)
 }
 
 // write writes what --emit says.
@@ -225,27 +229,14 @@ func (f compileFlags) write(w io.Writer, plans []*plan.Plan, last *plan.Compilat
 	switch {
 	case f.json:
 		return writeJSON(w, plans...)
-	case f.emit == "stablehlo":
-		_, err := io.WriteString(w, last.Program)
-		return err
-	case f.emit == "hlo" && !last.Compiled():
-		return nil // there is no program after XLA
-	case f.emit == "hlo" && strings.HasSuffix(f.out, ".pb"):
-		proto, err := hlo.Proto(last.Format, last.Optimized)
-		if err == nil {
-			_, err = w.Write(proto)
-		}
-		return err
-	case f.emit == "hlo":
-		m, err := last.Module()
-		if err != nil {
-			return err
-		}
-		return m.WriteText(w)
+	case f.emit == plan.HLO && strings.HasSuffix(f.out, ".pb"):
+		return last.WriteProgram(w, plan.HLOProto)
+	case f.emit != emits[0]:
+		return last.WriteProgram(w, f.emit)
 	case len(plans) > 1:
 		return plan.WriteTable(w, plans)
 	}
-	return plans[0].WriteText(w, flagOf)
+	return plans[0].WriteText(w, machine.FlagOf)
 }
 
 // writeJSON writes values as JSON, an object each.
@@ -258,16 +249,4 @@ func writeJSON[T any](w io.Writer, values ...T) error {
 		}
 	}
 	return nil
-}
-
-// put writes to the file that was asked for, or to w.
-func (f compileFlags) put(w io.Writer, text []byte) error {
-	write := func(w io.Writer) error {
-		_, err := w.Write(text)
-		return err
-	}
-	if f.out == "" {
-		return write(w)
-	}
-	return writeWhole(f.out, write)
 }

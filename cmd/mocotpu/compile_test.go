@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
@@ -83,7 +84,7 @@ func TestCompileReports(t *testing.T) {
 		t.Errorf("%d files kept after asking again, want the same 3", len(kept))
 	}
 	var told strings.Builder
-	if err := tellPrograms(&told, true); err != nil || !strings.HasPrefix(told.String(), "3 compiled program(s) removed") {
+	if err := programs.WriteStatus(&told, true); err != nil || !strings.HasPrefix(told.String(), "3 compiled program(s) removed") {
 		t.Errorf("doctor --clear-programs: %q, error %v, want the compilations gone, too", told.String(), err)
 	}
 }
@@ -136,15 +137,15 @@ func TestCheckPlan(t *testing.T) {
 	var talk bytes.Buffer
 	c := run.GlyphsGo()
 	c.MoCo.Batch, c.MoCo.Queue = 524288, 524288
-	err := checkPlan(t.Context(), &talk, c, v2, 8)
-	if !errors.Is(err, errTooBig) || exitCode(t.Context(), err) != exitTooBig || !strings.Contains(talk.String(), "what would make it fit") {
+	err := machine.CheckPlan(t.Context(), &talk, c, v2, 8)
+	if !errors.Is(err, machine.ErrTooBig) || exitCode(t.Context(), err) != exitTooBig || !strings.Contains(talk.String(), "what would make it fit") {
 		t.Errorf("got %v, talk %q, want the run refused with a report", err, talk.String())
 	}
 	talk.Reset()
-	if err := checkPlan(t.Context(), &talk, run.GlyphsGo(), v2, 8); err != nil || !strings.Contains(talk.String(), "fits") {
+	if err := machine.CheckPlan(t.Context(), &talk, run.GlyphsGo(), v2, 8); err != nil || !strings.Contains(talk.String(), "fits") {
 		t.Errorf("got %v, talk %q, want that it fits", err, talk.String())
 	}
-	if err := checkPlan(t.Context(), &talk, c, "TPU v99", 8); err != nil || !strings.Contains(talk.String(), "is not checked") {
+	if err := machine.CheckPlan(t.Context(), &talk, c, "TPU v99", 8); err != nil || !strings.Contains(talk.String(), "is not checked") {
 		t.Errorf("got %v, talk %q, want a note", err, talk.String())
 	}
 }

@@ -19,7 +19,14 @@ func otherValue(f *pflag.Flag) string {
 		return "3,4"
 	case "list":
 		return "last=77"
+	case "min,max":
+		return "0.1,0.7"
+	case "b,c,s,h":
+		return "0.7,0,0,0"
 	case "string":
+		if f.Name == viewsFlag {
+			return "v2"
+		}
 		return "other"
 	}
 	return "77"
@@ -40,7 +47,8 @@ func TestFlagsChangeTheirFields(t *testing.T) {
 		}
 		field := f.Annotations[fieldOf][0]
 		for _, line := range run.Diff(before, after) {
-			if !strings.HasPrefix(line, field) {
+			views := strings.HasPrefix(field, "views.") && strings.HasPrefix(line, "views.") // an operation comes with its place
+			if !strings.HasPrefix(line, field) && !views {
 				t.Errorf("--%s changes %q, want a change of %s alone", f.Name, line, field)
 			}
 		}

@@ -5,11 +5,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 )
 
@@ -36,18 +35,9 @@ func newData() *cobra.Command {
 				dir = filepath.Join("data", args[0])
 			}
 			talk := cmd.ErrOrStderr()
-			var bar *progressbar.ProgressBar
-			progress := func(done, total int64) {
-				if !isTerminal(talk) {
-					return
-				}
-				if bar == nil || bar.GetMax64() != total {
-					bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(terminalOf(talk)), progressbar.OptionShowBytes(true),
-						progressbar.OptionSetDescription(args[0]), progressbar.OptionThrottle(200*time.Millisecond))
-				}
-				_ = bar.Set64(done)
-			}
-			if err := data.Get(cmd.Context(), args[0], dir, data.GetOptions{Progress: progress, Note: func(text string) { fmt.Fprintln(talk, text) }}); err != nil {
+			if err := data.Get(cmd.Context(), args[0], dir, data.GetOptions{
+				Progress: terminal.Download(talk, args[0]), Note: func(text string) { fmt.Fprintln(talk, text) },
+			}); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is in %s\n", args[0], dir)

@@ -5,19 +5,16 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/picture"
 )
-
-// brokenShown is how many broken images are named while packing; meta.json names them all.
-const brokenShown = 20
 
 func newDataPack() *cobra.Command {
 	var o packed.Options
@@ -37,11 +34,10 @@ func newDataPack() *cobra.Command {
 			"  mocotpu data pack --unlabeled --canvas=128 photos photos-packed",
 		Args: wantArguments("a folder of images and the folder to make"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			library, err := decoderOf(decoder)
-			if err != nil {
-				return err
+			var err error
+			if o.Library, err = picture.Choose(decoder); err != nil {
+				return usageError{fmt.Errorf("--decoder: %w", err)}
 			}
-			o.Library = library
 			if o.Canvas < 1 || o.Workers < 0 {
 				return usageError{fmt.Errorf("--canvas %d and --workers %d, want at least 1 and 0", o.Canvas, o.Workers)}
 			}
@@ -83,7 +79,7 @@ func newDataVerify() *cobra.Command {
 			for _, split := range splits {
 				m, damage := packed.Verify(cmd.Context(), split)
 				if err = errors.Join(err, damage); damage == nil {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s is whole: %s\n", split, counted(m))
+					fmt.Fprintf(cmd.OutOrStdout(), "%s is whole: %s\n", split, m)
 				}
 			}
 			return err
@@ -101,18 +97,6 @@ func wantArguments(words string) cobra.PositionalArgs {
 	}
 }
 
-func decoderOf(name string) (picture.Library, error) {
-	if name == "auto" {
-		return picture.Best(), nil
-	}
-	d, err := picture.NewDecoder(1, picture.Library(name))
-	if err != nil {
-		return "", usageError{fmt.Errorf("--decoder: %w", err)}
-	}
-	d.Close()
-	return picture.Library(name), nil
-}
-
 // packSplit packs one split, if it is there.
 func packSplit(cmd *cobra.Command, from, to, split string, unlabeled bool, o packed.Options) error {
 	list, err := files.Open(from, split, files.Options{Unlabeled: unlabeled})
@@ -123,55 +107,12 @@ func packSplit(cmd *cobra.Command, from, to, split string, unlabeled bool, o pac
 	out := filepath.Join(to, map[string]string{"train": "train", "test": "val"}[split])
 	talk := cmd.ErrOrStderr()
 	fmt.Fprintf(talk, "%s: %d images, canvas %d, decoder %s\n", list.Dir, list.Len(), o.Canvas, o.Library)
-	p := packProgress{stages: newStages(talk)}
-	packing := p.stages.Stage("packing " + out)
-	o.Note, o.Broken = p.line, p.leftOut
-	o.Progress = func(done, total int) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		packing(done, total)
-	}
+	end := terminal.Packing(talk, &o)
 	m, err := packed.Pack(cmd.Context(), list, out, o)
-	p.stages.close()
+	end()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, counted(m))
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, m)
 	return nil
-}
-
-// counted is a packed set in words.
-func counted(m packed.Meta) string {
-	text := fmt.Sprintf("%d images of %d classes, canvas %d", m.Count, len(m.Classes), m.Canvas)
-	if len(m.Classes) == 0 {
-		text = fmt.Sprintf("%d images without classes, canvas %d", m.Count, m.Canvas)
-	}
-	if len(m.Broken) > 0 {
-		text += fmt.Sprintf("; %d broken ones left out (named in meta.json)", len(m.Broken))
-	}
-	return text
-}
-
-// packProgress shows packing. What it is told comes from any goroutine.
-type packProgress struct {
-	mu     sync.Mutex
-	stages *stages
-	broken int
-}
-
-func (p *packProgress) line(text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stages.Note(text)
-}
-
-func (p *packProgress) leftOut(b files.Broken) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch p.broken++; {
-	case p.broken <= brokenShown:
-		p.stages.Note(fmt.Sprintf("broken image left out: %s: %s", b.Name, b.Problem))
-	case p.broken == brokenShown+1:
-		p.stages.Note("more broken images: meta.json will name them all")
-	}
 }

@@ -7,10 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // embedOptions are the flags of `embed` that are not the engine's.
@@ -82,6 +85,9 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s has no held-out images: all of it is embedded, as --split=train does\n", c.Dir)
 		}
 	}
+	if errors.Is(err, data.ErrMissing) && o.split == "test" {
+		err = fmt.Errorf("%w; --split=train embeds the training images", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -90,7 +96,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	if o.labels != "" && set.Labels == nil {
 		return usageError{fmt.Errorf("--labels: %s has none", set.Name)}
 	}
-	opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
+	opened, err := machine.OpenEngine(choice, programs.Kept(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
@@ -100,8 +106,8 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 		return usageError{err}
 	}
 	defer e.Close()
-	watch := newStages(cmd.ErrOrStderr())
-	defer watch.close()
+	watch := terminal.NewStages(cmd.ErrOrStderr())
+	defer watch.Close()
 	progress := watch.Stage("embedding " + set.Name)
 	write := func(features, labels io.Writer) error {
 		return e.WriteNPY(cmd.Context(), images, o.projection, features, labels, progress)
@@ -112,7 +118,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 		}
 		return writeWhole(o.labels, func(labels io.Writer) error { return write(features, labels) })
 	})
-	watch.end()
+	watch.End()
 	if err != nil {
 		return err
 	}

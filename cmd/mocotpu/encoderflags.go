@@ -83,8 +83,13 @@ func loadEncoder(cmd *cobra.Command, path string) (*encoder.Weights, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
+	tellNotes(cmd, w)
+	return w, nil
+}
+
+// tellNotes prints what loading passed over.
+func tellNotes(cmd *cobra.Command, w *encoder.Weights) {
 	for _, note := range w.Notes {
 		fmt.Fprintln(cmd.ErrOrStderr(), note)
 	}
-	return w, nil
 }

@@ -6,38 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
-
-// Only float32 is exact on a GPU.
-func TestStepOptions(t *testing.T) {
-	for precision, tf32 := range map[string]bool{"float32": false, "tf32": true, "bfloat16": true} {
-		c := run.Glyphs()
-		c.Encoder.Precision = precision
-		if got := stepOptions(c).TF32; got != tf32 {
-			t.Errorf("%s: TF32 is %t, want %t", precision, got, tf32)
-		}
-		if engineOptions(c.Engine).TF32 {
-			t.Errorf("%s: an engine for something else than the step has TF32", precision)
-		}
-	}
-}
-
-// Who trains in float32 on a GPU is told what else there is, and nobody else.
-func TestPrecisionNote(t *testing.T) {
-	for _, test := range []struct {
-		engine, precision string
-		told              bool
-	}{{"cuda", "float32", true}, {"cuda", "tf32", false}, {"cuda", "bfloat16", false}, {"cpu", "float32", false}} {
-		c := run.Glyphs()
-		c.Encoder.Precision = test.precision
-		if note := precisionNote(c, test.engine); (note != "") != test.told || test.told && !strings.Contains(note, "--precision=tf32") {
-			t.Errorf("%s on %s: note %q, want one: %t", test.precision, test.engine, note, test.told)
-		}
-	}
-}
 
 // tf32 is refused where it is not, by name and after auto has chosen.
 func TestTF32ElsewhereIsRefused(t *testing.T) {
@@ -50,7 +23,7 @@ func TestTF32ElsewhereIsRefused(t *testing.T) {
 	}
 	c := run.GlyphsGo()
 	c.Encoder.Precision = "tf32"
-	e, err := openFor(c, nil)
+	e, err := machine.Open(c, nil)
 	if err == nil {
 		defer e.Close()
 		if e.EngineName() == "cuda" {
@@ -63,12 +36,12 @@ func TestTF32ElsewhereIsRefused(t *testing.T) {
 	}
 }
 
-// Flags of GPUs reach the engine's options, and are refused where there is no such engine.
+// Flags of GPUs reach the engine's settings, and are refused where there is no such engine.
 func TestGPUFlags(t *testing.T) {
 	c := resolved(t, "--backend=cuda", "--gpus=0,2", "--gpu-memory-fraction=0.9", "--gpu-preallocate", "--gpu-allocator=bfc", "--gpu-collective-memory=64")
 	want := engine.GPU{Devices: []int{0, 2}, MemoryFraction: 0.9, Preallocate: true, Allocator: "bfc", CollectiveMemory: 64}
-	if got := stepOptions(c).GPU; !reflect.DeepEqual(got, want) {
-		t.Errorf("options %+v, want %+v", got, want)
+	if got := c.Engine.GPU; !reflect.DeepEqual(got, want) {
+		t.Errorf("settings %+v, want %+v", got, want)
 	}
 	for _, test := range []struct{ flags, want string }{
 		{"--backend=cpu --gpus=1", "--backend is cpu, want cuda"},

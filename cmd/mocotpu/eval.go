@@ -3,16 +3,19 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/mesh"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // evalFlags are what the user asks eval for.
@@ -80,15 +83,15 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 	if err := refuseExisting(f.force, f.out); err != nil {
 		return err
 	}
-	watch := newStages(cmd.ErrOrStderr())
-	defer watch.close()
+	watch := terminal.NewStages(cmd.ErrOrStderr())
+	defer watch.Close()
 	train, test, err := f.open(cmd, w, watch)
 	if err != nil {
 		return err
 	}
 	defer train.Close()
 	defer test.Close()
-	opened, err := openEngine(*f.engine, keptPrograms(cmd.ErrOrStderr()))
+	opened, err := machine.OpenEngine(*f.engine, programs.Kept(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
@@ -98,7 +101,7 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 		return err
 	}
 	report, err := judge.Evaluate(cmd.Context(), m, w, train, test, f.Options, watch)
-	watch.end()
+	watch.End()
 	if err != nil {
 		return err
 	}
@@ -107,11 +110,7 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 	if err != nil {
 		return err
 	}
-	err = writeWhole(f.out, func(w io.Writer) error {
-		_, err := w.Write(text)
-		return err
-	})
-	if err != nil {
+	if err := durable.Replace(durable.Disk{}, f.out, text); err != nil {
 		return err
 	}
 	if f.json {
@@ -124,7 +123,7 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 }
 
 // open opens both splits.
-func (f evalFlags) open(cmd *cobra.Command, w *encoder.Weights, watch *stages) (train, test data.Source, err error) {
+func (f evalFlags) open(cmd *cobra.Command, w *encoder.Weights, watch *terminal.Stages) (train, test data.Source, err error) {
 	c, err := f.data.of(w)
 	if err != nil {
 		return nil, nil, err

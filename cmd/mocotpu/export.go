@@ -3,23 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/models/convert"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
-
-// exportNames are the files written where --out names none; %s is the run's last epoch in moco's counting, from 0.
-var exportNames = map[string]string{
-	"safetensors": "encoder.safetensors",
-	"moco":        "checkpoint_%04d.pth.tar",
-	"detectron2":  "encoder.pkl",
-	"onnx":        "encoder.onnx",
-	"stablehlo":   "encoder.mlir",
-}
 
 // exportTypes are the words of --dtype in those of safetensors.
 var exportTypes = map[string]string{"float32": "F32", "bfloat16": "BF16"}
@@ -53,28 +45,26 @@ func newExport() *cobra.Command {
 	flags.BoolVar(&force, "force", false, "write over files that are there")
 	engine := addEngineFlags(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if _, ok := exportNames[format]; !ok {
+		if !slices.Contains(convert.Formats(), format) {
 			return usageError{fmt.Errorf("--format %s: want one of %s", format, strings.Join(convert.Formats(), ", "))}
 		}
 		var ok bool
 		if o.DType, ok = exportTypes[dtype]; !ok {
 			return usageError{fmt.Errorf("--dtype %s: want float32 or bfloat16", dtype)}
 		}
-		source, err := openExport(cmd.ErrOrStderr(), args[0])
+		source, err := convert.LoadSource(args[0])
 		if err != nil {
 			return usageError{err}
 		}
+		tellNotes(cmd, source.Encoder)
 		if out == "" {
-			out = exportNames[format]
-			if strings.Contains(out, "%") {
-				out = fmt.Sprintf(out, max(source.Encoder.Manifest.Source.Epoch-1, 0))
-			}
+			out = source.DefaultPath(format)
 		}
 		if err := refuseExisting(force, convert.Paths(out, format)...); err != nil {
 			return err
 		}
 		if format == "stablehlo" {
-			xla, err := openEngine(*engine, keptPrograms(cmd.ErrOrStderr()))
+			xla, err := machine.OpenEngine(*engine, programs.Kept(cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}
@@ -101,20 +91,4 @@ func newExport() *cobra.Command {
 		return nil
 	}
 	return cmd
-}
-
-// openExport reads the encoder; what it passed over is told.
-func openExport(talk io.Writer, path string) (convert.Source, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return convert.Source{}, err
-	}
-	source, err := convert.LoadSource(path, info.IsDir())
-	if err != nil {
-		return source, err
-	}
-	for _, note := range source.Encoder.Notes {
-		fmt.Fprintln(talk, note)
-	}
-	return source, nil
 }

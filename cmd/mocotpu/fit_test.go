@@ -8,6 +8,7 @@ import (
 
 	"github.com/janpfeifer/must"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
@@ -27,7 +28,7 @@ func fitOf(t *testing.T, batch int, asJSON bool) (text, tooBig string) {
 		if c.Encoder.Remat == "block" {
 			perImage, seconds = perImage/2, seconds*4/3
 		}
-		p := &plan.Plan{Program: planProgram(c), Target: target, Time: plan.Time{Step: seconds, Bound: plan.BoundMemory}}
+		p := &plan.Plan{Program: machine.ProgramOf(c), Target: target, Time: plan.Time{Step: seconds, Bound: plan.BoundMemory}}
 		p.Memory = xla.Memory{Arguments: 1 << 30, Peak: 1<<30 + perImage*int64(c.MoCo.Batch/target.Devices)}
 		if p.Fits = p.Memory.Peak <= target.Usable; !p.Fits {
 			p.Failure = &plan.Failure{Needed: p.Memory.Peak, Available: target.Usable, State: 1 << 30}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // groupOf is the annotation of a flag that names its group in help.
@@ -37,8 +39,9 @@ func setGroup(flags *pflag.FlagSet, group string, names ...string) {
 	}
 }
 
-// groupedUsages is the list of a command's flags, by group where it has any.
+// groupedUsages is the list of a command's flags, by group where it has any, with the defaults of the preset that was given.
 func groupedUsages(flags *pflag.FlagSet) string {
+	showPreset(flags)
 	sets := map[string]*pflag.FlagSet{}
 	flags.VisitAll(func(f *pflag.Flag) {
 		group := groupOutput
@@ -61,6 +64,21 @@ func groupedUsages(flags *pflag.FlagSet) string {
 		}
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+// showPreset makes what help shows as defaults those of the preset that was given.
+func showPreset(flags *pflag.FlagSet) {
+	preset := flags.Lookup("preset")
+	if preset == nil || !preset.Changed {
+		return
+	}
+	c, err := run.Preset(preset.Value.String())
+	if err != nil {
+		return // help is asked for, and what is wrong is said without it
+	}
+	bound := pflag.NewFlagSet("", pflag.ContinueOnError)
+	bindConfig(bound, &c)
+	bound.VisitAll(func(f *pflag.Flag) { flags.Lookup(f.Name).DefValue = f.DefValue })
 }
 
 // groupHelp makes help show the flags of all commands in groups.

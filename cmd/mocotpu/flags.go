@@ -49,9 +49,12 @@ func (f *configFlags) resolve(flags *pflag.FlagSet) (run.Config, error) {
 	}
 	onto := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bindConfig(onto, &c)
+	if err := setViews(onto, flags); err != nil {
+		return c, usageError{err}
+	}
 	flags.Visit(func(given *pflag.Flag) {
 		target := onto.Lookup(given.Name)
-		if target == nil {
+		if target == nil || given.Name == viewsFlag {
 			return
 		}
 		if from, ok := given.Value.(pflag.SliceValue); ok {

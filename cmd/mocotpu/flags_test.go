@@ -1,27 +1,29 @@
 package main
 
 import (
-	"bytes"
-	"io"
 	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
 
 	"github.com/mocotpu/mocotpu/models/run"
-	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
+
+// resolve makes the configuration of the flags, as a command does.
+func resolve(args ...string) (run.Config, error) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	f := addConfigFlags(flags)
+	if err := flags.Parse(args); err != nil {
+		return run.Config{}, err
+	}
+	return f.resolve(flags)
+}
 
 // resolved is the configuration that the flags make.
 func resolved(t *testing.T, args ...string) run.Config {
 	t.Helper()
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	f := addConfigFlags(flags)
-	if err := flags.Parse(args); err != nil {
-		t.Fatal(err)
-	}
-	c, err := f.resolve(flags)
+	c, err := resolve(args...)
 	if err != nil {
 		t.Fatalf("%v: %v", args, err)
 	}
@@ -66,33 +68,6 @@ func TestAnotherEngineHasItsOwnDevices(t *testing.T) {
 	}
 }
 
-// What a part of a run was not told it does not print.
-func TestReporterInTheMiddle(t *testing.T) {
-	var out bytes.Buffer
-	r := newReporter(&out, io.Discard, false)
-	at := func(step, k int, percent run.Float) run.KNNRow {
-		return run.KNNRow{Step: step, Epoch: step / 4, K: []int{k}, Backbone: []run.Float{percent}, Queries: 62}
-	}
-	r.KNN(at(4, 5, 20))
-	if text := out.String(); strings.Contains(text, "loss") || !strings.Contains(text, "k=5 20.0%") {
-		t.Errorf("before the first row it prints %q, want the accuracies alone", text)
-	}
-	for _, test := range []struct {
-		first run.KNNRow
-		want  string
-	}{
-		{at(0, 5, 10), "k=5): untrained 10.0%, after 2 epochs 30.0%"},
-		{at(0, 20, 10), "k=5): after 2 epochs 30.0%"}, // not comparable
-		{at(4, 5, 10), "k=5): after 2 epochs 30.0%"},  // not untrained
-	} {
-		out.Reset()
-		r.end(run.Config{}, train.Result{KNN: []run.KNNRow{test.first, at(8, 5, 30)}})
-		if text := out.String(); !strings.Contains(text, test.want) {
-			t.Errorf("it sums up %q, want %q", text, test.want)
-		}
-	}
-}
-
 // TestNoPluginFromARun has a run that was trained with a plugin go on without opening it: a plugin is code. One that is
 // given is taken.
 func TestNoPluginFromARun(t *testing.T) {
@@ -114,5 +89,19 @@ func TestNoPluginFromARun(t *testing.T) {
 	}
 	if c := resolved(t, "--dir="+dir, "--plugin=/other.so"); c.Engine.Plugin != "/other.so" {
 		t.Errorf("plugin %q, want the one that was given", c.Engine.Plugin)
+	}
+}
+
+// Help shows the defaults of the preset that it is asked for.
+func TestHelpOfPreset(t *testing.T) {
+	for _, test := range []struct{ args, batch string }{
+		{"train --help", "global batch (default 128)"},
+		{"train --preset=moco-v2 --help", "global batch (default 256)"},
+		{"compile --help --preset moco-v2", "global batch (default 256)"},
+		{"train --preset=nope --help", "global batch (default 128)"},
+	} {
+		if code, stdout, _ := call(t, strings.Fields(test.args)...); code != 0 || !strings.Contains(stdout, test.batch) {
+			t.Errorf("%s: exit code %d, no %q in\n%s", test.args, code, test.batch, stdout)
+		}
 	}
 }

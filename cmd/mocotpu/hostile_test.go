@@ -17,6 +17,9 @@ import (
 	"time"
 
 	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
 // A hostile input is a command with what a stranger, or a slip, made of its files and numbers.
@@ -122,8 +125,8 @@ func (in hostileInput) run(t *testing.T) (took time.Duration, resident int64) {
 // commandOf is the child: main, which leaves the most memory that the process had in a file. What the system says of a child
 // that has ended counts the memory of this process, too, with which it began.
 func commandOf(peak string) {
-	quietFaults()
-	limitMemory()
+	guard.Quiet()
+	limits.Apply()
 	code := command()
 	status := must.M1(os.ReadFile("/proc/self/status"))
 	must.M(os.WriteFile(peak, status, 0o644))

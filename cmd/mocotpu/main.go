@@ -8,11 +8,14 @@ package main
 import (
 	"context"
 	"os"
+
+	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
 func main() {
-	quietFaults()
-	limitMemory()
+	guard.Quiet()
+	limits.Apply()
 	if serveJobs() {
 		return
 	}
@@ -21,7 +24,7 @@ func main() {
 
 // command runs the process's arguments under its signals.
 func command() int {
-	ctx, stop := withSignals(context.Background(), os.Stderr)
+	ctx, stop := guard.Signals(context.Background(), os.Stderr)
 	defer stop()
 	return execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,18 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
+
+// maxMessage bounds an error's text: a file can put anything into it.
+const maxMessage = 8 << 10
+
+// tell prints the error that ends cmd.
+func tell(w io.Writer, cmd *cobra.Command, err error) {
+	text := message(cmd, err)
+	if len(text) > maxMessage {
+		text = fmt.Sprintf("%s... (%d bytes more)", text[:maxMessage], len(text)-maxMessage)
+	}
+	fmt.Fprintln(w, "mocotpu:", text)
+}
 
 // message is what the user reads of an error: settings are called by the flags of the command that change them, and by their
 // fields as well where a run's config.json has their values, or no flag has them.
@@ -39,7 +52,7 @@ func message(cmd *cobra.Command, err error) string {
 		return "--" + flag
 	})
 	if len(list.Problems) > 1 {
-		named = "\n" + named
+		named = fmt.Sprintf("%d problems:\n%s", len(list.Problems), named)
 	}
 	return strings.Replace(text, list.Error(), named, 1)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/janpfeifer/must"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/xla"
@@ -36,7 +37,7 @@ func TestOutOfMemoryInRunning(t *testing.T) {
 	defer e.Close()
 	c := run.Glyphs()
 	var talk bytes.Buffer
-	err := explainMemory(&talk, e, c, exhausted(t, e))
+	err := machine.ExplainMemory(&talk, e, c, exhausted(t, e))
 	if exitCode(t.Context(), err) != exitTooBig {
 		t.Errorf("exit code %d, want %d: %v", exitCode(t.Context(), err), exitTooBig, err)
 	}
@@ -62,14 +63,14 @@ func TestOutOfMemoryElsewhere(t *testing.T) {
 	c := run.Glyphs()
 	failed := &xla.Error{Op: "copy from host", Code: xla.ResourceExhausted, Msg: "Out of memory allocating 12 bytes"}
 	var talk bytes.Buffer
-	if err := explainMemory(&talk, e, c, failed); exitCode(t.Context(), err) != exitTooBig || talk.Len() > 0 {
+	if err := machine.ExplainMemory(&talk, e, c, failed); exitCode(t.Context(), err) != exitTooBig || talk.Len() > 0 {
 		t.Errorf("before a program: error %v, report %q, want exit code 3 and none", err, talk.String())
 	}
 	must.M1(must.M1(graph.NewExec(e, func(x *graph.Node) *graph.Node { return graph.Neg(x) })).Call(tensors.FromValue([]float32{1})))
 	failed.Program = e.Programs()[0]
 	e.Release() // as if it had not been compiled
-	err := explainMemory(&talk, e, c, failed)
-	if !errors.Is(err, errTooBig) || !strings.Contains(talk.String(), "the compiler found no way") || !strings.Contains(talk.String(), "allocating 12 bytes") {
+	err := machine.ExplainMemory(&talk, e, c, failed)
+	if !errors.Is(err, machine.ErrTooBig) || !strings.Contains(talk.String(), "the compiler found no way") || !strings.Contains(talk.String(), "allocating 12 bytes") {
 		t.Errorf("error %v, report\n%s\nwant the compiler's words", err, talk.String())
 	}
 }
@@ -78,7 +79,7 @@ func TestOutOfMemoryElsewhere(t *testing.T) {
 func TestExplainMemoryLeavesOthers(t *testing.T) {
 	for _, err := range []error{nil, io.EOF, train.ErrInterrupted, &xla.Error{Op: "execute", Code: xla.Internal}} {
 		var talk bytes.Buffer
-		if got := explainMemory(&talk, nil, run.Glyphs(), err); got != err || talk.Len() > 0 {
+		if got := machine.ExplainMemory(&talk, nil, run.Glyphs(), err); got != err || talk.Len() > 0 {
 			t.Errorf("%v became %v with %q", err, got, talk.String())
 		}
 	}

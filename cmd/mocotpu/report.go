@@ -10,9 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/report"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 func newReport() *cobra.Command {
@@ -51,11 +54,11 @@ func newReport() *cobra.Command {
 			if err := refuseExisting(force, out); err != nil {
 				return err
 			}
-			watch := newStages(cmd.ErrOrStderr())
-			defer watch.close()
+			watch := terminal.NewStages(cmd.ErrOrStderr())
+			defer watch.Close()
 			o := report.Options{Stage: func(what string) { watch.Stage(what) }}
 			if !noLook {
-				opened, err := openEngine(choice, keptPrograms(cmd.ErrOrStderr()))
+				opened, err := machine.OpenEngine(choice, programs.Kept(cmd.ErrOrStderr()))
 				if err != nil {
 					return err
 				}

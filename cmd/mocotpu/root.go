@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -17,6 +19,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
@@ -51,33 +54,37 @@ var usageErrors = []error{
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(newPlain(stdout))
-	root.SetErr(newPlain(stderr))
+	root.SetOut(terminal.Plain(stdout))
+	root.SetErr(terminal.Plain(stderr))
 	cmd := root
-	err := guarded(args, func() (err error) {
+	err := guard.Explain(guard.Call(func() (err error) {
 		cmd, err = root.ExecuteContextC(ctx)
 		return err
-	})
+	}), args, writeVersions)
 	if err == nil {
 		return exitDone
 	}
-	var s signalled
+	var s guard.Signalled
 	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
-		return s.code() // nobody reads on
+		return s.Code() // nobody reads on
 	}
-	tell(newPlain(stderr), cmd, err)
+	tell(terminal.Plain(stderr), cmd, err)
 	return exitCode(ctx, err)
 }
 
 // exitCode tells wrong input from failure.
 func exitCode(ctx context.Context, err error) int {
-	if s := (signalled{}); errors.As(err, &s) {
-		return s.code()
+	var s guard.Signalled
+	if errors.As(err, &s) {
+		return s.Code()
 	}
 	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {
-		return interruptedCode(ctx)
+		if errors.As(context.Cause(ctx), &s) {
+			return s.Code()
+		}
+		return exitInterrupted
 	}
-	if errors.Is(err, errTooBig) {
+	if errors.Is(err, machine.ErrTooBig) {
 		return exitTooBig
 	}
 	if slices.ContainsFunc(usageErrors, func(usage error) bool { return errors.Is(err, usage) }) {
@@ -109,7 +116,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w%s; see %s --help", err, didYouMeanFlag(cmd, err), cmd.CommandPath())}
 	})
-	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newReport(), newSelftest())
+	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport(), newSelftest())
 	completeFlags(root)
 	groupHelp(root)
 	return root

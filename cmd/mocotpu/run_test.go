@@ -180,7 +180,7 @@ func TestDoctor(t *testing.T) {
 func TestOpeningIsQuiet(t *testing.T) {
 	xlatest.CPU(t, 1)
 	opening := exec.CommandContext(t.Context(), os.Args[0])
-	opening.Env = append(os.Environ(), child.Variable+"="+probing.Name)
+	opening.Env = append(os.Environ(), child.Variable+"=probe")
 	opening.Stdin = strings.NewReader(`"cpu"`)
 	var talk bytes.Buffer
 	opening.Stderr = &talk

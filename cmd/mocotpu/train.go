@@ -3,15 +3,18 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/train"
+	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/programs"
+	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
 func newTrain() *cobra.Command {
@@ -40,44 +43,55 @@ func newTrain() *cobra.Command {
 		if config.Run.Dir == "" {
 			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))
 		}
-		engine, err := openFor(config, keptPrograms(cmd.ErrOrStderr()))
+		engine, err := machine.Open(config, programs.Kept(cmd.ErrOrStderr()))
 		if err != nil {
 			return withoutTPU(err)
 		}
 		defer engine.Close()
 		if engine.EngineName() == "tpu" {
-			err := checkPlan(cmd.Context(), cmd.ErrOrStderr(), config, engine.PluginVersion(), engine.NumDevices())
+			err := machine.CheckPlan(cmd.Context(), cmd.ErrOrStderr(), config, engine.PluginVersion(), engine.NumDevices())
 			if err != nil {
 				return err
 			}
 		}
-		report := newReporter(cmd.OutOrStdout(), cmd.ErrOrStderr(), *asJSON)
+		report := terminal.NewTraining(cmd.OutOrStdout(), cmd.ErrOrStderr(), *asJSON, &guard.Unsaved)
 		for _, skipped := range engine.Skipped() {
 			report.Note(fmt.Sprintf("engine not used: %v", skipped))
 		}
 		if engine.EngineName() == "go" && config.Engine.Backend == "auto" {
 			report.Note("the go engine is slow, and only it is installed: mocotpu setup cpu, or --preset=glyphs-go to see it learn")
 		}
-		if note := precisionNote(config, engine.EngineName()); note != "" {
+		if note := machine.PrecisionNote(config, engine.EngineName()); note != "" {
 			report.Note(note)
 		}
-		report.start(config, engine)
+		report.Begin(config, engineInWords(engine), engine.NumDevices())
+		events := &train.TensorBoard{Reporter: report, Dir: filepath.Join(config.Run.Dir, "tensorboard")}
 		var watcher train.Reporter = report
-		events := &eventReporter{reporter: report, dir: filepath.Join(config.Run.Dir, "tensorboard")}
 		if *withEvents {
 			watcher = events
 		}
 		result, err := train.Train(cmd.Context(), config, train.Machine{
 			Backend: engine, Devices: engine.NumDevices(), Versions: versions(engine),
 		}, watcher)
-		report.end(config, result)
-		return errors.Join(explainMemory(cmd.ErrOrStderr(), engine, config, err), events.close())
+		report.End(config, result)
+		return errors.Join(machine.ExplainMemory(cmd.ErrOrStderr(), engine, config, err), events.Close())
 	}
 	return cmd
 }
 
-// isTerminal tells whether a person watches.
-func isTerminal(w io.Writer) bool {
-	f, ok := terminalOf(w).(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+// engineInWords is an engine with its plugin's version.
+func engineInWords(e *xla.Engine) string {
+	if v := e.PluginVersion(); v != "" {
+		return e.EngineName() + " (" + v + ")"
+	}
+	return e.EngineName()
+}
+
+// withoutTPU says what can be done where there is no TPU.
+func withoutTPU(err error) error {
+	if !errors.Is(err, setup.ErrNoDevice) {
+		return err
+	}
+	return usageError{fmt.Errorf("%w\nwithout one: mocotpu compile --topology=v3-8, with the same flags, compiles this very step for a TPU that is not "+
+		"there and reports what it needs; mocotpu train --backend=cpu --devices=8 computes the numbers of eight cores", err)}
 }

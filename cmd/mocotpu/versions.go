@@ -4,55 +4,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
-	"strings"
 	"text/tabwriter"
 
-	"github.com/mocotpu/mocotpu/models/data/picture"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
 // versions names what a run was made with.
 func versions(e *xla.Engine) map[string]string {
-	v := built()
+	v := run.Built()
 	v["engine"], v["plugin"] = e.EngineName(), e.PluginVersion()
-	return v
-}
-
-// built names what this program was built from.
-func built() map[string]string {
-	v := map[string]string{"go": runtime.Version(), "jpeg": string(picture.Best())}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return v
-	}
-	v["mocotpu"] = info.Main.Version
-	for _, dep := range info.Deps {
-		if name, found := strings.CutPrefix(dep.Path, "github.com/gomlx/"); found {
-			v[name] = dep.Version
-		}
-	}
-	changed := ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			v["revision"] = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			changed = "+changes"
-		}
-	}
-	if v["revision"] != "" {
-		v["revision"] += changed
-	}
 	return v
 }
 
 // writeVersions prints the versions of the program, of what it is built on, and of the plugins installed, which it does
 // not load.
 func writeVersions(out io.Writer) error {
-	v := built()
+	v := run.Built()
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, name := range []string{"mocotpu", "revision", "gomlx", "compute", "go-xla", "go", "jpeg"} {
 		version := v[name]

@@ -222,7 +222,7 @@ func TestBadShapes(t *testing.T) {
 		"few rows":      {good, shapes.Make(dtypes.Uint8, 2, 8, 8, 3), shapes.Make(dtypes.Float32, 1, p), 8, "NumParams"},
 		"double params": {good, shapes.Make(dtypes.Uint8, 2, 8, 8, 3), shapes.Make(dtypes.Float64, 2, p), 8, "NumParams"},
 		"size":          {good, shapes.Make(dtypes.Uint8, 2, 8, 8, 3), shapes.Make(dtypes.Float32, 2, p), 0, "size 0"},
-		"configuration": {bad, shapes.Make(dtypes.Uint8, 2, 8, 8, 3), shapes.Make(dtypes.Float32, 2, p), 8, "flip 2"},
+		"configuration": {bad, shapes.Make(dtypes.Uint8, 2, 8, 8, 3), shapes.Make(dtypes.Float32, 2, p), 8, "flip is 2"},
 	} {
 		backend := engines.Go(t)
 		_, err := CallOnce(backend, func(images, params *Node) *Node {

@@ -40,11 +40,11 @@ func TestValidate(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"area zero":        {func(c *Config) { c.Area.Min = 0 }, "crop area"},
-		"area above one":   {func(c *Config) { c.Area.Max = 1.1 }, "crop area"},
-		"area swapped":     {func(c *Config) { c.Area = Range{0.9, 0.5} }, "crop area"},
-		"ratio negative":   {func(c *Config) { c.Ratio.Min = -1 }, "crop ratio"},
-		"ratio infinite":   {func(c *Config) { c.Ratio.Max = math.Inf(1) }, "crop ratio"},
+		"area zero":        {func(c *Config) { c.Area.Min = 0 }, "area is"},
+		"area above one":   {func(c *Config) { c.Area.Max = 1.1 }, "area is"},
+		"area swapped":     {func(c *Config) { c.Area = Range{0.9, 0.5} }, "area is"},
+		"ratio negative":   {func(c *Config) { c.Ratio.Min = -1 }, "ratio is"},
+		"ratio infinite":   {func(c *Config) { c.Ratio.Max = math.Inf(1) }, "ratio is"},
 		"flip NaN":         {func(c *Config) { c.Flip = nan }, "flip"},
 		"unknown op":       {func(c *Config) { c.Ops = append(c.Ops, "solarize") }, `"solarize"`},
 		"op twice":         {func(c *Config) { c.Ops = append(c.Ops, OpGray) }, "twice"},
@@ -55,14 +55,14 @@ func TestValidate(t *testing.T) {
 		"saturation":       {func(c *Config) { c.Jitter.Saturation = math.Inf(1) }, "saturation"},
 		"hue":              {func(c *Config) { c.Jitter.Hue = 0.51 }, "hue"},
 		"gray":             {func(c *Config) { c.Gray = -0.1 }, "gray"},
-		"mix p":            {func(c *Config) { c.Mix.P = -1 }, "mix -1"},
-		"mix gain":         {func(c *Config) { c.Mix.P = 1 }, "mix gain"},
-		"blur p":           {func(c *Config) { c.Blur.P = 1.5 }, "blur 1.5"},
-		"blur sigma":       {func(c *Config) { c.Blur.Sigma.Min = 0 }, "blur sigma"},
-		"blur kernel":      {func(c *Config) { c.Blur.Kernel = 0 }, "blur kernel"},
+		"mix p":            {func(c *Config) { c.Mix.P = -1 }, "mix.p is -1"},
+		"mix gain":         {func(c *Config) { c.Mix.P = 1 }, "mix.gain is"},
+		"blur p":           {func(c *Config) { c.Blur.P = 1.5 }, "blur.p is 1.5"},
+		"blur sigma":       {func(c *Config) { c.Blur.Sigma.Min = 0 }, "blur.sigma is"},
+		"blur kernel":      {func(c *Config) { c.Blur.Kernel = 0 }, "blur.kernel is"},
 		"mean NaN":         {func(c *Config) { c.Mean[1] = nan }, "mean of channel 1"},
-		"zero deviation":   {func(c *Config) { c.Std[2] = 0 }, "deviation of channel 2"},
-		"infinite, though": {func(c *Config) { c.Std[0] = math.Inf(1) }, "deviation of channel 0"},
+		"zero deviation":   {func(c *Config) { c.Std[2] = 0 }, "std of channel 2"},
+		"infinite, though": {func(c *Config) { c.Std[0] = math.Inf(1) }, "std of channel 0"},
 	} {
 		c := must.M1(Preset("v2"))
 		test.change(&c)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,8 +30,12 @@ type Source struct {
 }
 
 // LoadSource reads a run directory or an encoder's file.
-func LoadSource(path string, isRun bool) (Source, error) {
-	if !isRun {
+func LoadSource(path string) (Source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Source{}, err
+	}
+	if !info.IsDir() {
 		w, err := encoder.Load(path)
 		return Source{Encoder: w}, err
 	}
@@ -72,12 +78,21 @@ var writers = map[string]func(s Source, o Options, m *Manifest) ([]artifact, err
 
 // Formats lists the names of the formats.
 func Formats() []string {
-	names := make([]string, 0, len(writers))
-	for name := range writers {
-		names = append(names, name)
+	return slices.Sorted(maps.Keys(writers))
+}
+
+// DefaultPath is what an export to a format is called where nobody says: the name that the format's readers look for. MoCo
+// counts epochs from 0.
+func (s Source) DefaultPath(format string) string {
+	switch format {
+	case "moco":
+		return fmt.Sprintf("checkpoint_%04d.pth.tar", max(s.Encoder.Manifest.Source.Epoch-1, 0))
+	case "detectron2":
+		return "encoder.pkl"
+	case "stablehlo":
+		return "encoder.mlir"
 	}
-	slices.Sort(names)
-	return names
+	return "encoder." + format
 }
 
 // Paths are the files that an export to path writes, the manifest last.

@@ -24,8 +24,8 @@ type Options struct {
 	Hard bool
 }
 
-// Names returns what [Open] takes for a name.
-func Names() []string {
+// names returns what [Open] takes for a name.
+func names() []string {
 	names := []string{"glyphs", "mnist", "emnist", "cifar10", "cifar100"}
 	for _, split := range emnistSplits {
 		names = append(names, "emnist/"+split.name)
@@ -67,7 +67,7 @@ func openFiles(name, dir, split string) (*Set, error) {
 	case name == "cifar100":
 		return cifar100.open(dir, split)
 	}
-	return nil, unknown(name, Names())
+	return nil, unknown(name, names())
 }
 
 func unknown(name string, want []string) error {

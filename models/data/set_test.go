@@ -102,7 +102,7 @@ func TestOpenRefusesNames(t *testing.T) {
 }
 
 func TestEveryNameOpensOrIsMissing(t *testing.T) {
-	for _, name := range Names() {
+	for _, name := range names() {
 		s, err := Open(name, t.TempDir(), "test", Options{N: 1})
 		if name == "glyphs" {
 			if err != nil || s.N != 1 {

@@ -234,7 +234,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"a tensor more", func(w *Weights, _ *Options) { w.Values["fc.0.bias"] = nil }, `"fc.0.bias" is not in`},
 		{"a short tensor", func(w *Weights, _ *Options) { w.Values["fc.bias"] = make([]float32, 4) }, "4 values, want 5"},
 		{"features", func(w *Weights, _ *Options) { w.Manifest.Network.Features = 63 }, "features is 63, want the 64"},
-		{"deviation", func(w *Weights, _ *Options) { w.Manifest.Input.Std[1] = 0 }, "standard deviation"},
+		{"deviation", func(w *Weights, _ *Options) { w.Manifest.Input.Std[1] = 0 }, "std of channel"},
 		{"mean", func(w *Weights, _ *Options) { w.Manifest.Input.Mean[0] = math.NaN() }, "mean"},
 		{"image size", func(w *Weights, _ *Options) { w.Manifest.Input.ImageSize = 0 }, "image_size is 0"},
 		{"architecture", func(w *Weights, _ *Options) { w.Manifest.Network.Arch = "vgg" }, `arch is "vgg"`},

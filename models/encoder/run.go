@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -39,10 +38,7 @@ func LoadRun(dir string) (*Run, error) {
 	if r.Config, err = run.ConfigOf(saved.State); err != nil {
 		return nil, err
 	}
-	manifest, err := manifestOf(r.Config, saved.State)
-	if err != nil {
-		return nil, err
-	}
+	manifest := manifestOf(r.Config, saved.State)
 	r.Query = &Weights{Manifest: manifest, Values: map[string][]float32{}, Notes: saved.Notes}
 	r.Key = &Weights{Manifest: manifest, Values: map[string][]float32{}, Notes: saved.Notes}
 	for _, t := range saved.Tensors {
@@ -56,21 +52,16 @@ func LoadRun(dir string) (*Run, error) {
 	return r, nil
 }
 
-func manifestOf(c run.Config, state checkpoint.State) (Manifest, error) {
-	step, err := c.Step()
-	if err != nil {
-		return Manifest{}, err
-	}
-	views, err := augment.Preset(c.Views.Preset)
+func manifestOf(c run.Config, state checkpoint.State) Manifest {
 	return Manifest{
 		Format:  ManifestFormat,
-		Network: NewNetwork(step.Encoder),
-		Input:   NewInput(c.Views.ImageSize, views.Mean, views.Std),
+		Network: NewNetwork(c.Step().Encoder),
+		Input:   NewInput(c.Views.ImageSize, c.Views.Augment.Mean, c.Views.Augment.Std),
 		Source: Source{
 			Preset: c.Preset, Data: strings.TrimSuffix(c.Data.Kind+"/"+c.Data.Split, "/"),
 			Step: state.Step, Epoch: state.Epoch, Versions: state.Versions,
 		},
-	}, err
+	}
 }
 
 // take puts a tensor of the checkpoint where it belongs.

@@ -242,7 +242,7 @@ func TestTrainErrors(t *testing.T) {
 		{train, test, nil, with(func(o *recipe) { o.LR = math.NaN() }), "learning rate NaN"},
 		{train, test, nil, with(func(o *recipe) { o.TrunkLR = 1 }), "frozen trunk, want 0"},
 		{train, test, nil, with(func(o *recipe) { o.Frozen = false }), "for the trunk"},
-		{train, test, nil, with(func(o *recipe) { o.Views.Std[0] = 0 }), "standard deviation"},
+		{train, test, nil, with(func(o *recipe) { o.Views.Std[0] = 0 }), "std of channel"},
 		{train, test, nil, with(func(o *recipe) { o.LR = 1e39; o.Epochs = 2 }), "not a number any more"},
 	} {
 		_, err := trainClassifier(t.Context(), m, net, c.train, c.test, c.among, c.options, nil)

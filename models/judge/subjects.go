@@ -68,10 +68,11 @@ func networkOf(w *encoder.Weights) (network, error) {
 
 // pretrainingViews are the augmentations that the encoder was pretrained with, or, for a file, those usual for the data.
 func pretrainingViews(w *encoder.Weights, train data.Source) (augment.Config, error) {
-	preset := "v2"
 	if w.Run != nil {
-		preset = w.Run.Views.Preset
-	} else if set, ok := train.(*data.Set); ok {
+		return w.Run.Views.Augment, nil
+	}
+	preset := "v2"
+	if set, ok := train.(*data.Set); ok {
 		named, _ := dataset.Named(set.Name)
 		switch named.Kind {
 		case "glyphs":

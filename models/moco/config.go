@@ -54,11 +54,11 @@ func (c Config) Validate() error {
 func (c Config) checkBatch(p *settings.Check) {
 	if c.Batch%c.Groups != 0 || c.Batch < 2*c.Groups {
 		p.That(false, "batch", "is %d, want a multiple of {groups} (%d) with two images or more in each: try %s",
-			c.Batch, c.Groups, orList(c.UsableBatches()))
+			c.Batch, c.Groups, orList(c.usableBatches()))
 		return
 	}
 	p.That(c.usable(c.Batch), "batch", "is %d in %d groups of %d, which have no common divisor to shuffle by: try %s, or turn {shuffle} off",
-		c.Batch, c.Groups, c.Batch/c.Groups, orList(c.UsableBatches()))
+		c.Batch, c.Groups, c.Batch/c.Groups, orList(c.usableBatches()))
 }
 
 // shuffles tells whether images change places.
@@ -66,12 +66,12 @@ func (c Config) shuffles() bool { return c.Shuffle && c.Groups > 1 }
 
 // usable tells whether n images make whole groups of two or more, which can be shuffled where they are to be.
 func (c Config) usable(n int) bool {
-	return n%c.Groups == 0 && n >= 2*c.Groups && (!c.shuffles() || ShuffleSet(c.Groups, n) > 1)
+	return n%c.Groups == 0 && n >= 2*c.Groups && (!c.shuffles() || shuffleSet(c.Groups, n) > 1)
 }
 
-// UsableBatches are the usable batches nearest to Batch on either side, and the nearest in which every group exchanges
+// usableBatches are the usable batches nearest to Batch on either side, and the nearest in which every group exchanges
 // images with every other, ascending. Groups is 1 to 4096.
-func (c Config) UsableBatches() []int {
+func (c Config) usableBatches() []int {
 	g := c.Groups
 	var found []int
 	lower := c.Batch / g * g
@@ -97,7 +97,7 @@ func (c Config) UsableBatches() []int {
 // Granule is what batches of these settings are multiples of, so that the shuffle keeps its shape: what all groups
 // exchange, or, where not all do, the batch itself.
 func (c Config) Granule() int {
-	if c.Shuffle && ShuffleSet(c.Groups, c.Batch) == c.Groups {
+	if c.Shuffle && shuffleSet(c.Groups, c.Batch) == c.Groups {
 		return c.Groups * c.Groups
 	}
 	return c.Batch
@@ -126,9 +126,9 @@ func (c Config) keysPerStep() int {
 	return c.Batch
 }
 
-// ShuffleSet is the number s of groups among which a batch of n images in groups is shuffled: the largest
+// shuffleSet is the number s of groups among which a batch of n images in groups is shuffled: the largest
 // that divides both the groups and the images of a group. s = groups is the full shuffle, s = 1 none.
-func ShuffleSet(groups, n int) int {
+func shuffleSet(groups, n int) int {
 	a, b := groups, n/groups
 	for b != 0 {
 		a, b = b, a%b

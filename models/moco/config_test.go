@@ -26,7 +26,9 @@ func TestValidate(t *testing.T) {
 		{"queue shorter than the batch", func(c *Step) { c.Queue = 15 }, []string{"moco.queue is 15", "16"}},
 		{"symmetric queue", func(c *Step) { c.Queue, c.Symmetric = 32, true }, nil},
 		{"symmetric queue too short", func(c *Step) { c.Queue, c.Symmetric = 31, true }, []string{"moco.queue is 31", "32"}},
-		{"momentum at the ends", func(c *Step) { c.KeyMomentum, c.SGDMomentum = 0, 1 }, nil},
+		{"momentum at the ends", func(c *Step) { c.KeyMomentum, c.SGDMomentum = 1, 0 }, nil},
+		{"no averaging", func(c *Step) { c.KeyMomentum = 0 }, nil},
+		{"momentum that never ends", func(c *Step) { c.SGDMomentum = 1 }, []string{"optim.momentum is 1"}},
 		{"NaN momentum", func(c *Step) { c.KeyMomentum = math.NaN() }, []string{"moco.key_momentum is NaN"}},
 		{"temperature", func(c *Step) { c.Temperature = 0 }, []string{"moco.temperature is 0"}},
 		{"infinite temperature", func(c *Step) { c.Temperature = math.Inf(1) }, []string{"moco.temperature is +Inf"}},
@@ -39,7 +41,7 @@ func TestValidate(t *testing.T) {
 		{"one image in a group", func(c *Step) { c.Groups, c.Shuffle = 16, false }, []string{"two images or more in each"}},
 		{"one group", func(c *Step) { c.Groups = 1 }, nil},
 		{"no head", func(c *Step) { c.Encoder.Head, c.Encoder.Dim = resnet.HeadNone, 0 }, []string{"encoder.head is none", "linear", "mlp"}},
-		{"views", func(c *Step) { c.Views = badViews{} }, []string{"views: bad"}},
+		{"views", func(c *Step) { c.Views = badViews{} }, []string{"views.augment views: bad"}},
 		{"everything", func(c *Step) {
 			*c = Step{Config: Config{KeyMomentum: 2}, SGDMomentum: -1, WeightDecay: -1}
 		}, []string{
@@ -70,14 +72,14 @@ func TestUsableBatches(t *testing.T) {
 		for batch := 1; batch <= 600; batch++ {
 			c := Config{Batch: batch, Groups: groups, Shuffle: true}
 			full := false
-			for _, n := range c.UsableBatches() {
+			for _, n := range c.usableBatches() {
 				if !c.usable(n) {
 					t.Errorf("batch %d in %d groups: %d is advised and not usable", batch, groups, n)
 				}
-				full = full || ShuffleSet(groups, n) == groups
+				full = full || shuffleSet(groups, n) == groups
 			}
 			if !full {
-				t.Errorf("batch %d in %d groups: none of %v shuffles over all groups", batch, groups, c.UsableBatches())
+				t.Errorf("batch %d in %d groups: none of %v shuffles over all groups", batch, groups, c.usableBatches())
 			}
 		}
 	}

@@ -30,22 +30,24 @@ type Step struct {
 	// Views makes the two views of each image; ImageSize is their side in pixels.
 	Views     Viewer
 	ImageSize int
-	// SGDMomentum and WeightDecay are torch.optim.SGD's, on every parameter: 0.9 and 1e-4 in the papers. 0 to 1.
+	// SGDMomentum and WeightDecay are torch.optim.SGD's, on every parameter: 0.9 and 1e-4 in the papers. From 0 to below
+	// 1, and to 1.
 	SGDMomentum, WeightDecay float64
 }
 
 // Validate lists everything that is wrong with the step, as a [settings.Error].
 func (s Step) Validate() error {
 	var p settings.Check
+	if p.That(s.Views != nil, "views", "is missing, want a Viewer such as an augment.Config"); s.Views != nil {
+		p.Under("views.augment", s.Views.Validate())
+	}
+	smallest := s.Encoder.SmallestImage()
+	p.That(s.ImageSize >= smallest, "views.image_size", "is %d, want at least %d pixels for the %s stem", s.ImageSize, smallest, s.Encoder.Stem)
 	p.Under("encoder", s.Encoder.Validate())
 	p.That(s.Encoder.Head != resnet.HeadNone, "encoder.head", "is none, want %s or %s: the loss compares projections",
 		resnet.HeadLinear, resnet.HeadMLP)
-	if p.That(s.Views != nil, "views", "is missing, want a Viewer such as an augment.Config"); s.Views != nil {
-		p.Under("views", s.Views.Validate())
-	}
-	p.That(s.ImageSize >= 1, "views.image_size", "is %d, want at least 1", s.ImageSize)
 	p.Under("moco", s.Config.Validate())
-	p.That(s.SGDMomentum >= 0 && s.SGDMomentum <= 1, "optim.momentum", "is %g, want 0 to 1", s.SGDMomentum)
+	p.That(s.SGDMomentum >= 0 && s.SGDMomentum < 1, "optim.momentum", "is %g, want at least 0 and below 1", s.SGDMomentum)
 	p.That(s.WeightDecay >= 0 && s.WeightDecay <= 1, "optim.weight_decay", "is %g, want 0 to 1", s.WeightDecay)
 	return p.Err()
 }

@@ -13,7 +13,7 @@ import (
 func shuffle(x *Node, groups int) *Node {
 	dims := x.Shape().Dimensions
 	n := dims[0]
-	s := ShuffleSet(groups, n)
+	s := shuffleSet(groups, n)
 	if s == 1 {
 		return x
 	}
@@ -36,7 +36,7 @@ func (c Config) ShuffleOrder() []int {
 	order := make([]int, c.Batch)
 	s := 1
 	if c.shuffles() {
-		s = ShuffleSet(c.Groups, c.Batch)
+		s = shuffleSet(c.Groups, c.Batch)
 	}
 	perGroup := c.Batch / c.Groups
 	chunk := perGroup / s

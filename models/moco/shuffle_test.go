@@ -23,7 +23,7 @@ var shuffleSizes = []struct{ n, groups, set int }{
 
 func TestShuffleSet(t *testing.T) {
 	for _, size := range shuffleSizes {
-		if got := ShuffleSet(size.groups, size.n); got != size.set {
+		if got := shuffleSet(size.groups, size.n); got != size.set {
 			t.Errorf("%d images in %d groups: sets of %d groups, want %d", size.n, size.groups, got, size.set)
 		}
 	}
@@ -94,7 +94,7 @@ func TestShuffleSetSize(t *testing.T) {
 					want = s
 				}
 			}
-			if got := ShuffleSet(groups, groups*perGroup); got != want {
+			if got := shuffleSet(groups, groups*perGroup); got != want {
 				t.Errorf("%d groups of %d: %d, want %d", groups, perGroup, got, want)
 			}
 		}

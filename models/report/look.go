@@ -3,21 +3,13 @@ package report
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/models/run"
-	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
 const (
@@ -65,7 +57,7 @@ func newLook(ctx context.Context, b compute.Backend, dir string, c run.Config, b
 	bankFeatures, features := known.Trunk, shown.Trunk
 	chosen := sampled(test)
 	l := &look{}
-	if l.Views, err = views(b, c, test, chosen); err != nil {
+	if l.Views, err = pairs(b, c, test, chosen); err != nil {
 		return nil, err
 	}
 	search, err := judge.NewSearch(b)
@@ -126,76 +118,6 @@ func className(s *data.Set, i int) string {
 		return ""
 	}
 	return s.Classes[s.Labels[i]]
-}
-
-// views makes the two views of the chosen images as the training step does in epoch 0.
-func views(b compute.Backend, c run.Config, s *data.Set, chosen []int) ([][]Picture, error) {
-	augmentation, err := augment.Preset(c.Views.Preset)
-	if err != nil {
-		return nil, err
-	}
-	m, err := mesh.New(b, 1)
-	if err != nil {
-		return nil, err
-	}
-	n, p, size := len(chosen), augmentation.NumParams(), c.Views.ImageSize
-	inputs := []mesh.Input{
-		{Shape: shapes.Make(dtypes.Uint8, n, s.Size, s.Size, s.Channels)},
-		{Shape: shapes.Make(dtypes.Float32, n, p)},
-	}
-	program, err := m.Compile("views", model.NewStore(), inputs, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
-		return []*graph.Node{augmentation.Apply(in[0], in[1], size)}
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer program.Close()
-	rows := make([][]Picture, n)
-	pixels := make([]uint8, n*s.ImageLen())
-	s.Gather(pixels, chosen)
-	for i, image := range chosen {
-		original, err := NewPicture(s.Image(image), s.Size, s.Channels, className(s, image))
-		if err != nil {
-			return nil, err
-		}
-		rows[i] = append(rows[i], original)
-	}
-	for view := range 2 {
-		params := make([]float32, n*p)
-		for i, image := range chosen {
-			augmentation.Draw(params[i*p:(i+1)*p], c.Run.Seed, 0, image, view, 1)
-		}
-		out, err := program.Run(tensors.FromFlatDataAndDimensions(pixels, inputs[0].Shape.Dimensions...),
-			tensors.FromFlatDataAndDimensions(params, n, p))
-		if err != nil {
-			return nil, err
-		}
-		var made []uint8
-		err = tensors.ConstFlatData(out[0], func(flat []float32) { made = visible(augmentation, flat) })
-		out[0].FinalizeAll()
-		if err != nil {
-			return nil, fmt.Errorf("report: reading views: %w", err)
-		}
-		for i := range rows {
-			bytes := size * size * 3
-			shown, err := NewPicture(made[i*bytes:(i+1)*bytes], size, 3, fmt.Sprintf("view %d", view+1))
-			if err != nil {
-				return nil, err
-			}
-			rows[i] = append(rows[i], shown)
-		}
-	}
-	return rows, nil
-}
-
-// visible undoes the normalisation of RGB pixels.
-func visible(c augment.Config, normalised []float32) []uint8 {
-	out := make([]uint8, len(normalised))
-	for i, v := range normalised {
-		level := 255 * (float64(v)*c.Std[i%3] + c.Mean[i%3])
-		out[i] = uint8(math.Round(min(max(level, 0), 255)))
-	}
-	return out
 }
 
 // nearest shows the chosen test images and their nearest training images.

@@ -58,7 +58,7 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 		Title       string
 		Runs        []*entry
 		Charts      []Chart
-		Differences []setting
+		Differences []run.Setting
 	}{Title: "mocotpu"}
 	var histories []history
 	var configs []run.Config
@@ -90,7 +90,7 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 	}
 	page.Charts = charts(histories)
 	var err error
-	if page.Differences, err = differences(configs); err != nil {
+	if page.Differences, err = run.Differing(configs); err != nil {
 		return err
 	}
 	if err := pageTemplate.Execute(w, page); err != nil {
@@ -124,7 +124,7 @@ func newRun(dir string) (*entry, error) {
 		r.Summary += fmt.Sprintf("; kNN %.1f %% before, %.1f %% at step %d", r.history.knn[0].Headline(),
 			r.history.knn[n-1].Headline(), r.history.knn[n-1].Step)
 	}
-	evaluation, err := judge.ReadReport(filepath.Clean(dir) + EvaluationSuffix)
+	evaluation, err := judge.ReadReport(filepath.Clean(dir) + evaluationSuffix)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -132,8 +132,8 @@ func newRun(dir string) (*entry, error) {
 	return r, nil
 }
 
-// EvaluationSuffix is what `mocotpu eval` adds to a run directory's name for its report.
-const EvaluationSuffix = ".report.json"
+// evaluationSuffix is what `mocotpu eval` adds to a run directory's name for its report.
+const evaluationSuffix = ".report.json"
 
 // open reads a data set once for all its runs.
 func open(sets map[dataset.Config][2]*data.Set, d dataset.Config) (bank, test *data.Set, err error) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gomlx/compute"
 	_ "github.com/gomlx/compute/gobackend"
+	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
@@ -65,7 +66,7 @@ func twoRuns(t testing.TB, dir string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(first+EvaluationSuffix, text, 0o644); err != nil {
+	if err := os.WriteFile(first+evaluationSuffix, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	var page bytes.Buffer
@@ -114,7 +115,7 @@ func TestPageWithoutAnEngine(t *testing.T) {
 	if err := Write(t.Context(), &page, nil, Options{}); err == nil {
 		t.Error("no runs: no error")
 	}
-	if err := os.WriteFile(dir+EvaluationSuffix, []byte("{"), 0o644); err != nil {
+	if err := os.WriteFile(dir+evaluationSuffix, []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := Write(t.Context(), &page, []string{dir}, Options{}); err == nil {
@@ -292,7 +293,8 @@ func TestPageOfAFolder(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), name)
 		tinyRun(t, b, dir, func(c *run.Config) {
 			c.Data = dataset.Config{Kind: "folder", Dir: images, Canvas: 16, Workers: 1}
-			c.Views.Preset, c.KNN.Every = "v2", 0
+			must.M(c.Views.Choose("v2"))
+			c.KNN.Every = 0
 		})
 		var page bytes.Buffer
 		if err := Write(t.Context(), &page, []string{dir}, Options{Backend: b}); err != nil {
@@ -309,6 +311,46 @@ func TestPageOfAFolder(t *testing.T) {
 	for _, class := range []string{"ants", "bees"} {
 		if !strings.Contains(page, "<figcaption>"+class+"</figcaption>") {
 			t.Errorf("no picture of %s", class)
+		}
+	}
+}
+
+// TestViewSheet: the first column is the images; without any augmentation the other columns repeat it, and with one they
+// are the views that the step makes, other ones in each epoch.
+func TestViewSheet(t *testing.T) {
+	b, c := engines.Go(t), run.GlyphsGo()
+	c.Data.TrainImages, c.Views.ImageSize = 16, 32
+	source := must.M1(c.Data.Source("train", nil))
+	cell := func(sheet image.Image, row, column int) (pixels []color.Color) {
+		for y := range 32 {
+			for x := range 32 {
+				pixels = append(pixels, sheet.At(column*36+2+x, row*36+2+y))
+			}
+		}
+		return pixels
+	}
+	plain := c
+	plain.Views.Augment = augment.Config{
+		Area: augment.Range{Min: 1, Max: 1}, Ratio: augment.Range{Min: 1, Max: 1},
+		Mean: c.Views.Augment.Mean, Std: c.Views.Augment.Std,
+	}
+	sheet := must.M1(ViewSheet(b, plain, source))
+	if got, want := sheet.Bounds().Max, image.Pt(7*36, 8*36); got != want {
+		t.Fatalf("size %v, want %v", got, want)
+	}
+	for row := range 8 {
+		for column := range 7 {
+			if !slices.Equal(cell(sheet, row, column), cell(sheet, row, 0)) {
+				t.Errorf("row %d, column %d is not the image", row, column)
+			}
+		}
+	}
+	sheet = must.M1(ViewSheet(b, c, source))
+	for column := 1; column < 7; column++ {
+		for other := range column {
+			if slices.Equal(cell(sheet, 0, column), cell(sheet, 0, other)) {
+				t.Errorf("columns %d and %d are equal", other, column)
+			}
 		}
 	}
 }

@@ -14,11 +14,16 @@
 package run
 
 import (
+	"path/filepath"
+	"slices"
+
+	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // Config says everything about a run. It is plain data: a preset fills it (see
@@ -41,11 +46,32 @@ type Config struct {
 
 // Views says how an image becomes two.
 type Views struct {
-	// Preset is the augmentation: v1, v2, cifar, digits or glyphs.
+	// Preset is what Augment started from: a preset of package augment, or the name of a file. It is a label: changing it
+	// changes nothing else.
 	Preset string `json:"preset"`
+	// Augment is the augmentation itself, with the normalisation.
+	Augment augment.Config `json:"augment"`
 	// ImageSize is the height and width of a view in pixels: at least 8 with
 	// the small stem, 32 with the imagenet stem.
 	ImageSize int `json:"image_size"`
+}
+
+// Choose makes the augmentation that of a preset of package augment, or of a file; see [augment.Read]. Fields that the
+// file leaves out stay as they are.
+func (v *Views) Choose(name string) (err error) {
+	if slices.Contains(augment.Presets(), name) {
+		v.Preset = name
+		v.Augment, err = augment.Preset(name)
+		return err
+	}
+	if filepath.Ext(name) != ".json" {
+		var p settings.Check
+		p.OneOf("views.preset", name, append(augment.Presets(), "a file that ends in .json")...)
+		return p.Err()
+	}
+	v.Preset = filepath.Base(name)
+	v.Augment, err = augment.Read(name, v.Augment)
+	return err
 }
 
 // Optim holds the settings of SGD and the learning rate; see [LR].

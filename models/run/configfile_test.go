@@ -42,7 +42,10 @@ func TestDiffSeesEveryField(t *testing.T) {
 		case reflect.Bool:
 			v.SetBool(!v.Bool())
 		case reflect.Slice:
-			v.Set(reflect.ValueOf([]int{3, 4}))
+			v.Set(reflect.AppendSlice(reflect.MakeSlice(v.Type(), 0, 9), v))
+			v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
+		case reflect.Array:
+			v.Index(1).SetFloat(v.Index(1).Float() + 1)
 		default:
 			t.Fatalf("%s: kind %v is not handled", path, v.Kind())
 		}

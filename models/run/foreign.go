@@ -55,7 +55,7 @@ func isRun(dir string, names []string) bool {
 	}
 	text, err := regular.ReadFile(filepath.Join(dir, ConfigFile), maxConfig)
 	if err == nil {
-		_, err = DecodeRecord(text)
+		_, err = decodeRecord(text)
 	}
 	return err == nil
 }

@@ -15,17 +15,17 @@ func FuzzRecord(f *testing.F) {
 		f.Add(must.M1(Record{Config: must.M1(Preset(preset)), Versions: map[string]string{"go": "1"}}.Encode()))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r, err := DecodeRecord(text)
+		r, err := decodeRecord(text)
 		if err != nil {
 			return
 		}
 		again := must.M1(r.Encode())
-		if second, err := DecodeRecord(again); err != nil || !bytes.Equal(must.M1(second.Encode()), again) {
+		if second, err := decodeRecord(again); err != nil || !bytes.Equal(must.M1(second.Encode()), again) {
 			t.Fatalf("read %+v, error %v, want %+v", second, err, r)
 		}
 		_ = r.CheckSize(mostMemory)
 		if r.Validate() == nil {
-			must.M1(r.Step())
+			r.Step()
 			_ = r.ValidateData(1 << 20)
 			_ = r.Warnings(1 << 20)
 		}

@@ -3,6 +3,9 @@ package run
 import (
 	"slices"
 
+	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
@@ -58,7 +61,7 @@ func PresetNames() []string {
 func Glyphs() Config {
 	c := base("glyphs")
 	c.Data = dataset.Config{Kind: "glyphs", TrainImages: 12000, TestImages: 2000}
-	c.Views = Views{Preset: "glyphs", ImageSize: 32}
+	c.Views = viewsOf("glyphs", 32)
 	c.Encoder.Arch, c.Encoder.Width, c.Encoder.Stem = "resnet10", 16, "small"
 	c.MoCo.Batch, c.MoCo.Queue = 128, 2048
 	c.MoCo.KeyMomentum, c.MoCo.Temperature = 0.99, 0.1
@@ -89,7 +92,7 @@ func MNIST() Config {
 	c := CIFAR10()
 	c.Preset = "mnist"
 	c.Data = dataset.Config{Kind: "mnist"}
-	c.Views.Preset = "digits"
+	c.Views = viewsOf("digits", c.Views.ImageSize)
 	c.MoCo.Batch = 256
 	c.Optim.LR = 0.03
 	c.Run.Epochs = 20
@@ -118,7 +121,7 @@ func EMNIST() Config {
 func CIFAR10() Config {
 	c := base("cifar10")
 	c.Data = dataset.Config{Kind: "cifar10"}
-	c.Views = Views{Preset: "cifar", ImageSize: 32}
+	c.Views = viewsOf("cifar", 32)
 	c.Encoder.Arch, c.Encoder.Stem = "resnet18", "small"
 	c.MoCo.Batch, c.MoCo.Queue = 512, 4096
 	c.MoCo.KeyMomentum, c.MoCo.Temperature = 0.99, 0.1
@@ -134,7 +137,7 @@ func CIFAR10() Config {
 func MoCoV1() Config {
 	c := base("moco-v1")
 	c.Data = dataset.Config{Kind: "folder", Dir: "data/imagenet", Canvas: 256}
-	c.Views = Views{Preset: "v1", ImageSize: 224}
+	c.Views = viewsOf("v1", 224)
 	c.Encoder.Arch, c.Encoder.Stem = "resnet50", "imagenet"
 	c.MoCo.Batch, c.MoCo.Queue = 256, 65536
 	c.MoCo.KeyMomentum, c.MoCo.Temperature = 0.999, 0.07
@@ -153,7 +156,7 @@ func MoCoV1() Config {
 func MoCoV2() Config {
 	c := MoCoV1()
 	c.Preset = "moco-v2"
-	c.Views.Preset = "v2"
+	c.Views = viewsOf("v2", c.Views.ImageSize)
 	c.Encoder.Head = "mlp"
 	c.MoCo.Temperature = 0.2
 	c.Optim.Schedule, c.Optim.Milestones = "cosine", nil
@@ -179,7 +182,7 @@ func ImageNetMini() Config {
 func Student() Config {
 	c := base("student")
 	c.Data = dataset.Config{Kind: "mnist"}
-	c.Views = Views{Preset: "digits", ImageSize: 32}
+	c.Views = viewsOf("digits", 32)
 	c.Encoder.Arch, c.Encoder.Stem = "resnet18", "small"
 	c.MoCo.Batch, c.MoCo.Queue = 128, 4096
 	c.MoCo.KeyMomentum, c.MoCo.Temperature = 0.9, 0.07
@@ -205,3 +208,8 @@ func base(name string) Config {
 
 // defaultKs: 200 is the notebook's, 20 and 5 suit small banks, 1 is the nearest.
 var defaultKs = []int{1, 5, 20, 200}
+
+// viewsOf has the augmentation of a preset of package augment.
+func viewsOf(preset string, size int) Views {
+	return Views{Preset: preset, Augment: must.M1(augment.Preset(preset)), ImageSize: size}
+}

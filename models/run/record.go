@@ -37,9 +37,9 @@ func (r Record) Encode() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// DecodeRecord reads what [Record.Encode] wrote. Every field must be there and no other, spelled exactly: a missing
+// decodeRecord reads what [Record.Encode] wrote. Every field must be there and no other, spelled exactly: a missing
 // "shuffle" must not read as false. It does not validate the values.
-func DecodeRecord(text []byte) (Record, error) {
+func decodeRecord(text []byte) (Record, error) {
 	var r Record
 	if err := decodeExactly(text, &r); err != nil {
 		return Record{}, fmt.Errorf("run: config: %w", err)
@@ -129,7 +129,7 @@ func ReadRecord(runDir string) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("run: config: %w", err)
 	}
-	r, err := DecodeRecord(text)
+	r, err := decodeRecord(text)
 	if err != nil {
 		if foreign := CheckFolder(runDir); foreign != nil {
 			return Record{}, fmt.Errorf("%w (%w)", foreign, err)

@@ -20,7 +20,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := DecodeRecord(text)
+		got, err := decodeRecord(text)
 		if err != nil {
 			t.Fatalf("preset %s: %v", name, err)
 		}
@@ -56,14 +56,14 @@ func TestDecodeRecordStrict(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			spoilt := strings.Replace(string(text), tt.old, tt.new, 1)
-			_, err := DecodeRecord([]byte(spoilt))
+			_, err := decodeRecord([]byte(spoilt))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want one with %q", err, tt.want)
 			}
 		})
 	}
 	for cut := range len(text) - 1 {
-		if _, err := DecodeRecord(text[:cut]); err == nil {
+		if _, err := decodeRecord(text[:cut]); err == nil {
 			t.Fatalf("the first %d of %d bytes read without an error", cut, len(text))
 		}
 	}

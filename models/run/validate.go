@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
@@ -21,20 +20,14 @@ func (c Config) Validate() error {
 		p.OneOf("preset", c.Preset, PresetNames()...)
 	}
 	p.Under("data", c.Data.Validate())
-	p.OneOf("views.preset", c.Views.Preset, augment.Presets()...)
-	p.That(c.Views.ImageSize >= c.Encoder.SmallestImage(), "views.image_size", "is %d, want at least %d pixels for the %s stem",
-		c.Views.ImageSize, c.Encoder.SmallestImage(), c.Encoder.Stem)
-	p.Under("encoder", c.Encoder.Validate())
-	p.That(c.Encoder.Head != resnet.HeadNone, "encoder.head", "is none, want %s or %s: the loss compares projections",
-		resnet.HeadLinear, resnet.HeadMLP)
-	p.Under("moco", c.MoCo.Validate())
-	p.Under("optim", c.Optim.Validate())
+	p.Under("", c.Step().Validate())
+	p.Under("optim", c.Optim.validate())
 	p.That(c.Run.Epochs <= 0 || !(c.Optim.Warmup >= float64(c.Run.Epochs)),
 		"optim.warmup", "is %g epochs, want fewer than the %d of the run", c.Optim.Warmup, c.Run.Epochs)
-	p.Under("knn", c.KNN.Validate())
+	p.Under("knn", c.KNN.validate())
 	p.Under("engine", c.Engine.Validate())
 	c.checkEngine(&p)
-	p.Under("run", c.Run.Validate())
+	p.Under("run", c.Run.validate())
 	return p.Err()
 }
 
@@ -56,12 +49,10 @@ func (c Config) checkEngine(p *settings.Check) {
 // Schedules are the values of Optim.Schedule.
 var Schedules = []string{"cosine", "cosine-step", "step", "constant"}
 
-// Validate lists what is wrong with the settings, as a [settings.Error].
-func (o Optim) Validate() error {
+// validate lists what is wrong with the settings that are no part of the step.
+func (o Optim) validate() error {
 	var p settings.Check
 	p.That(positive(o.LR), "lr", "is %g, want a number above 0", o.LR)
-	p.That(o.Momentum >= 0 && o.Momentum < 1, "momentum", "is %g, want at least 0 and below 1", o.Momentum)
-	p.That(o.WeightDecay >= 0 && o.WeightDecay <= 1, "weight_decay", "is %g, want 0 to 1", o.WeightDecay)
 	p.OneOf("schedule", o.Schedule, Schedules...)
 	p.That(o.Warmup >= 0 && !math.IsInf(o.Warmup, 1), "warmup", "is %g, want a number of epochs from 0", o.Warmup)
 	if o.Schedule != "step" {
@@ -78,8 +69,7 @@ func (o Optim) Validate() error {
 	return p.Err()
 }
 
-// Validate lists what is wrong with the settings, as a [settings.Error].
-func (k KNN) Validate() error {
+func (k KNN) validate() error {
 	var p settings.Check
 	p.That(k.Every >= 0, "every", "is %d, want 0 (never) or more", k.Every)
 	p.That(k.BankImages >= 0, "bank_images", "is %d, want 0 (all) or more", k.BankImages)
@@ -93,8 +83,7 @@ func (k KNN) Validate() error {
 	return p.Err()
 }
 
-// Validate lists what is wrong with the settings, as a [settings.Error].
-func (r Run) Validate() error {
+func (r Run) validate() error {
 	var p settings.Check
 	p.That(r.Epochs >= 0, "epochs", "is %d, want 0 or more", r.Epochs)
 	p.That(r.Steps >= 0, "steps", "is %d, want 0 (no limit) or more", r.Steps)

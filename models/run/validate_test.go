@@ -69,7 +69,10 @@ func TestPresetsPublished(t *testing.T) {
 	for i, line := range changed {
 		fields[i], _, _ = strings.Cut(line, ":")
 	}
-	wantFields := []string{"preset", "views.preset", "encoder.head", "moco.temperature", "optim.schedule", "optim.milestones"}
+	wantFields := []string{
+		"preset", "views.preset", "views.augment.ops", "views.augment.jitter.p", "views.augment.jitter.hue", "views.augment.blur.p",
+		"views.augment.blur.sigma.min", "views.augment.blur.sigma.max", "views.augment.blur.kernel", "encoder.head", "moco.temperature", "optim.schedule", "optim.milestones",
+	}
 	if !slices.Equal(fields, wantFields) {
 		t.Errorf("moco-v2 changes %v of moco-v1, want %v", fields, wantFields)
 	}
@@ -95,7 +98,7 @@ func TestValidateEach(t *testing.T) {
 		{"workers", func(c *Config) { c.Data.Workers = -1 }, "data.workers is -1"},
 		{"train images", func(c *Config) { c.Data.TrainImages = -1 }, "data.train_images is -1"},
 		{"test images", func(c *Config) { c.Data.TestImages = -1 }, "data.test_images is -1"},
-		{"views", func(c *Config) { c.Views.Preset = "v9" }, `views.preset is "v9"`},
+		{"views", func(c *Config) { c.Views.Augment.Flip = 2 }, "views.augment.flip is 2, want a probability"},
 		{"image size, small stem", func(c *Config) { c.Views.ImageSize = 7 }, "want at least 8 pixels for the small stem"},
 		{"image size, imagenet stem", func(c *Config) { c.Encoder.Stem, c.Views.ImageSize = "imagenet", 31 }, "want at least 32 pixels"},
 		{"arch", func(c *Config) { c.Encoder.Arch = "resnet101" }, `encoder.arch is "resnet101"`},

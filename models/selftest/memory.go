@@ -31,7 +31,10 @@ func unknown(err error) error {
 }
 
 // largeStep is that of the CIFAR preset: hundreds of megabytes, beside which an allocator's rounding is little.
-func largeStep() (moco.Step, error) { return run.CIFAR10().Step() }
+func largeStep() (moco.Step, error) {
+	c, err := run.Preset("cifar10")
+	return c.Step(), err
+}
 
 // plansMemory runs a step on a fresh engine and compares the most that its allocator gave out with the compiler's plan.
 func plansMemory(_ context.Context, s *session, r *Result) error {

@@ -18,11 +18,7 @@ func TestStepIsChecked(t *testing.T) {
 	c := run.Glyphs()
 	c.Encoder.Width, c.Encoder.Dim, c.Views.ImageSize = 2, 8, 16
 	c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Queue = 16, 2, 40
-	definition, err := c.Step()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(engines.Mesh(t, engines.Go(t), 1), definition, 1)
+	s, err := New(engines.Mesh(t, engines.Go(t), 1), c.Step(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,9 +6,9 @@ import (
 	"slices"
 
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/picture"
-	"github.com/mocotpu/mocotpu/models/data/stream"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
@@ -58,7 +58,7 @@ func dataNotes(source data.Source) []string {
 		if n := len(s.Meta.Broken); n > 0 {
 			return []string{fmt.Sprintf("%d broken images were left out when %s was packed; its meta.json names them", n, s.Info().Name)}
 		}
-	case *stream.Stream:
+	case *files.Stream:
 		if picture.Best() == picture.Go {
 			return []string{"JPEGs are decoded by Go's library, at about half of libjpeg-turbo's speed: install libturbojpeg0, or decode once with mocotpu data pack"}
 		}

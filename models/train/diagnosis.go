@@ -43,14 +43,14 @@ const (
 	stuckEpochs = 5
 )
 
-// Diagnoser watches the rows of a run and says in plain sentences what has gone
+// diagnoser watches the rows of a run and says in plain sentences what has gone
 // wrong, each sentence once. The zero value is ready; a resumed run feeds it the
 // earlier rows first. It is a pure function of the rows in their order.
-type Diagnoser struct {
+type diagnoser struct {
 	epoch              epochMeans
 	chances, collapses int     // epochs in a row
 	top1               float64 // of the last whole epoch
-	knn                []run.KNNRow
+	judged             []run.KNNRow
 	said               map[string]bool
 }
 
@@ -60,8 +60,8 @@ type epochMeans struct {
 	loss, chance, top1, spread, negative float64
 }
 
-// Row takes the next row of metrics.
-func (d *Diagnoser) Row(r run.Row) []string {
+// row takes the next row of metrics.
+func (d *diagnoser) row(r run.Row) []string {
 	var found []string
 	if d.epoch.rows > 0 && r.Epoch != d.epoch.number {
 		found = d.endEpoch()
@@ -85,18 +85,18 @@ func (d *Diagnoser) Row(r run.Row) []string {
 	return found
 }
 
-// KNN takes the next evaluation, which ends the epoch of the rows before it.
-func (d *Diagnoser) KNN(r run.KNNRow) []string {
+// knn takes the next evaluation, which ends the epoch of the rows before it.
+func (d *diagnoser) knn(r run.KNNRow) []string {
 	found := d.endEpoch()
 	if math.IsNaN(r.Headline()) {
 		return found
 	}
-	if len(d.knn) > 0 && slices.Max(d.knn[0].K) != slices.Max(r.K) {
-		d.knn = nil // another headline than before cannot be compared with it
+	if len(d.judged) > 0 && slices.Max(d.judged[0].K) != slices.Max(r.K) {
+		d.judged = nil // another headline than before cannot be compared with it
 	}
-	d.knn = append(d.knn, r)
-	first := d.knn[0]
-	if d.top1 > leakTop1 && (d.knnFalls() || first.Epoch == 0 && len(d.knn) > leakEvaluations && !d.knnRose()) {
+	d.judged = append(d.judged, r)
+	first := d.judged[0]
+	if d.top1 > leakTop1 && (d.knnFalls() || first.Epoch == 0 && len(d.judged) > leakEvaluations && !d.knnRose()) {
 		found = append(found, d.say("leak", "contrast top-1 near 100 %% (%.1f) while kNN falls (%.1f %%, from %.1f %%): "+
 			"BatchNorm leaks the positive, see --shuffle; if that is on, the views are too alike",
 			d.top1, r.Headline(), first.Headline())...)
@@ -111,7 +111,7 @@ func (d *Diagnoser) KNN(r run.KNNRow) []string {
 }
 
 // endEpoch judges the epoch gathered so far, if there is one.
-func (d *Diagnoser) endEpoch() []string {
+func (d *diagnoser) endEpoch() []string {
 	e := d.epoch
 	if e.rows == 0 {
 		return nil
@@ -137,21 +137,21 @@ func (d *Diagnoser) endEpoch() []string {
 
 // knnFalls tells whether each of the last two evaluations was below the one
 // before, by more than noise together.
-func (d *Diagnoser) knnFalls() bool {
-	n := len(d.knn)
+func (d *diagnoser) knnFalls() bool {
+	n := len(d.judged)
 	if n < 3 {
 		return false
 	}
-	a, b, c := d.knn[n-3].Headline(), d.knn[n-2].Headline(), d.knn[n-1].Headline()
+	a, b, c := d.judged[n-3].Headline(), d.judged[n-2].Headline(), d.judged[n-1].Headline()
 	return a > b && b > c && a-c > knnNoise
 }
 
 // knnRose tells whether any evaluation was better than the first. Near 100 %
 // there is less room: a tenth of the errors gone is a rise, too.
-func (d *Diagnoser) knnRose() bool {
-	first := d.knn[0].Headline()
+func (d *diagnoser) knnRose() bool {
+	first := d.judged[0].Headline()
 	rise := min(knnNoise, (100-first)/10)
-	for _, k := range d.knn[1:] {
+	for _, k := range d.judged[1:] {
 		if k.Headline()-first >= rise {
 			return true
 		}
@@ -168,7 +168,7 @@ func inARow(count int, again bool) int {
 }
 
 // say returns the sentence, the first time it is called for a topic.
-func (d *Diagnoser) say(topic, format string, args ...any) []string {
+func (d *diagnoser) say(topic, format string, args ...any) []string {
 	if d.said[topic] {
 		return nil
 	}

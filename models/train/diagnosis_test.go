@@ -24,20 +24,20 @@ func knnRow(epoch int, accuracy float64) run.KNNRow {
 // first and after each with the accuracies of knn. It returns the sentences
 // and, for each, the number of epochs done.
 func diagnose(epochs int, row func(r *run.Row), knn func(epoch int) float64) (found []string, when []int) {
-	var d Diagnoser
+	var d diagnoser
 	add := func(epoch int, texts []string) {
 		for _, text := range texts {
 			found, when = append(found, text), append(when, epoch)
 		}
 	}
-	add(0, d.KNN(knnRow(0, knn(0))))
+	add(0, d.knn(knnRow(0, knn(0))))
 	for epoch := range epochs {
 		for range 2 {
 			r := healthyRow(epoch)
 			row(&r)
-			add(epoch, d.Row(r))
+			add(epoch, d.row(r))
 		}
-		add(epoch+1, d.KNN(knnRow(epoch+1, knn(epoch+1))))
+		add(epoch+1, d.knn(knnRow(epoch+1, knn(epoch+1))))
 	}
 	return found, when
 }
@@ -134,13 +134,13 @@ func TestDiagnosisPublishedRun(t *testing.T) {
 
 // TestDiagnosisWithoutKNN: epochs end by themselves where nothing is evaluated.
 func TestDiagnosisWithoutKNN(t *testing.T) {
-	var d Diagnoser
+	var d diagnoser
 	var found []string
 	for epoch := range 4 {
 		for range 3 {
 			r := healthyRow(epoch)
 			r.Loss = r.Chance
-			found = append(found, d.Row(r)...)
+			found = append(found, d.row(r)...)
 		}
 	}
 	if len(found) != 1 || !strings.Contains(found[0], "loss at chance for 3 epochs") {
@@ -151,16 +151,16 @@ func TestDiagnosisWithoutKNN(t *testing.T) {
 // TestDiagnosisMidway: without an evaluation of the untrained encoder there is
 // nothing to compare with, and a plateau is no fault.
 func TestDiagnosisMidway(t *testing.T) {
-	var d Diagnoser
+	var d diagnoser
 	for epoch := 50; epoch < 70; epoch++ {
 		r := healthyRow(epoch)
 		r.Top1 = 99
-		found := append(d.Row(r), d.KNN(knnRow(epoch+1, 60))...)
+		found := append(d.row(r), d.knn(knnRow(epoch+1, 60))...)
 		if len(found) > 0 {
 			t.Fatalf("epoch %d: said %q, want silence", epoch, found)
 		}
 	}
-	if found := d.KNN(run.KNNRow{Epoch: 71}); len(found) > 0 {
+	if found := d.knn(run.KNNRow{Epoch: 71}); len(found) > 0 {
 		t.Errorf("an evaluation without figures: said %q", found)
 	}
 }

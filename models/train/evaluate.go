@@ -33,6 +33,6 @@ func (s *session) evaluate(ctx context.Context) (better bool, err error) {
 	}
 	s.scores[s.done] = row.Headline()
 	s.report.KNN(row)
-	s.notes(s.diagnoser.KNN(row))
+	s.notes(s.diagnoser.knn(row))
 	return better, nil
 }

@@ -18,9 +18,9 @@ import (
 // feedSlots is how many batches are on the devices or on the way: the one that a step works on and the next.
 const feedSlots = 2
 
-// Feed makes the inputs of training steps and brings them to the devices while the step before runs: images and view
+// feed makes the inputs of training steps and brings them to the devices while the step before runs: images and view
 // parameters, each a pure function of the seed and the step's number. Its memory is two batches, used again and again.
-type Feed struct {
+type feed struct {
 	source data.Source
 	info   data.Info
 	step   moco.Step
@@ -45,8 +45,8 @@ type epochOrder struct {
 	indices []int
 }
 
-// Fed is what takes the inputs: a step.Step that is compiled.
-type Fed interface {
+// fed is what takes the inputs: a step.Step that is compiled.
+type fed interface {
 	Definition() moco.Step
 	Inputs() []moco.Input
 	NewSlot() (*mesh.Slot, error)
@@ -54,9 +54,9 @@ type Fed interface {
 
 // NewFeed allocates the memory of a feed for a compiled training step of at least one batch of images. The source and
 // the step stay the caller's; Close the feed before them.
-func NewFeed(s Fed, source data.Source, views augment.Config, seed uint64) (*Feed, error) {
+func NewFeed(s fed, source data.Source, views augment.Config, seed uint64) (*feed, error) {
 	info, definition := source.Info(), s.Definition()
-	f := &Feed{
+	f := &feed{
 		source: source, info: info, step: definition, inputs: s.Inputs(), views: views, seed: seed,
 		perEpoch: info.N / definition.Batch, shuffleOrder: definition.ShuffleOrder(),
 		rows: make([]data.Row, definition.Batch), idle: make(chan *mesh.Slot, feedSlots),
@@ -73,7 +73,7 @@ func NewFeed(s Fed, source data.Source, views augment.Config, seed uint64) (*Fee
 }
 
 // InputBytes is what is written for the inputs of one step, over all devices.
-func (f *Feed) InputBytes() (n int64) {
+func (f *feed) InputBytes() (n int64) {
 	for device := range f.all[0].Devices() {
 		for _, part := range f.all[0].Parts(device) {
 			switch flat := part.(type) {
@@ -95,7 +95,7 @@ type Batch struct {
 
 // Start prepares the steps from first to last-1 in order, until the context ends or the feed is closed. The channel is
 // closed behind the last. It is called once.
-func (f *Feed) Start(ctx context.Context, first, last int) <-chan Batch {
+func (f *feed) Start(ctx context.Context, first, last int) <-chan Batch {
 	ctx, f.stop = context.WithCancel(ctx)
 	f.done = make(chan struct{})
 	out := make(chan Batch)
@@ -124,10 +124,10 @@ func (f *Feed) Start(ctx context.Context, first, last int) <-chan Batch {
 }
 
 // Release takes a batch's memory back when the step is done with it.
-func (f *Feed) Release(b Batch) { f.idle <- b.Slot }
+func (f *feed) Release(b Batch) { f.idle <- b.Slot }
 
 // Close stops the feed and frees its memory.
-func (f *Feed) Close() error {
+func (f *feed) Close() error {
 	if f.stop != nil {
 		f.stop()
 		<-f.done
@@ -140,7 +140,7 @@ func (f *Feed) Close() error {
 }
 
 // fill makes the inputs of a step and tells the source about the next, which may be the first of another epoch.
-func (f *Feed) fill(slot *mesh.Slot, step, last int) error {
+func (f *feed) fill(slot *mesh.Slot, step, last int) error {
 	epoch, indices := f.indices(step)
 	if step+1 < last {
 		_, next := f.indices(step + 1)
@@ -172,7 +172,7 @@ func (f *Feed) fill(slot *mesh.Slot, step, last int) error {
 }
 
 // indices returns the numbers of a step's images.
-func (f *Feed) indices(step int) (epoch int, indices []int) {
+func (f *feed) indices(step int) (epoch int, indices []int) {
 	epoch, at := step/f.perEpoch, step%f.perEpoch
 	order := &f.orders[epoch%len(f.orders)]
 	if order.indices == nil || order.epoch != epoch {
@@ -182,7 +182,7 @@ func (f *Feed) indices(step int) (epoch int, indices []int) {
 }
 
 // fetch puts the images of the batch's rows from first on into dst, in several parts at a time.
-func (f *Feed) fetch(dst []uint8, indices []int, first, share, parts int) error {
+func (f *feed) fetch(dst []uint8, indices []int, first, share, parts int) error {
 	if parts = min(parts, share); parts == 1 {
 		return f.source.Fill(dst, f.rows[first:first+share], indices[first:first+share])
 	}
@@ -200,12 +200,12 @@ func (f *Feed) fetch(dst []uint8, indices []int, first, share, parts int) error 
 }
 
 // images is the number of the input that holds them.
-func (f *Feed) images() int {
+func (f *feed) images() int {
 	return slices.IndexFunc(f.inputs, func(in moco.Input) bool { return in.Kind == moco.Images })
 }
 
 // draw puts the view parameters of the batch's rows from first on into the inputs.
-func (f *Feed) draw(parts []any, epoch int, indices []int, first, share int) {
+func (f *feed) draw(parts []any, epoch int, indices []int, first, share int) {
 	n := f.views.NumParams()
 	for i, in := range f.inputs {
 		if in.Kind != moco.ViewParams {

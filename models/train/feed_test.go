@@ -22,7 +22,6 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/models/data/specimen"
-	"github.com/mocotpu/mocotpu/models/data/stream"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
@@ -74,7 +73,7 @@ func passThrough(t testing.TB, devices int, c moco.Step, info data.Info) pass {
 }
 
 // collect runs steps of a feed and returns what reached the devices, for each step the inputs one after the other.
-func collect(t testing.TB, p pass, f *Feed, first, last int) [][]float32 {
+func collect(t testing.TB, p pass, f *feed, first, last int) [][]float32 {
 	t.Helper()
 	defer func() { must.M(f.Close()) }()
 	var all [][]float32
@@ -154,7 +153,7 @@ func TestFeed(t *testing.T) {
 		}
 		for _, devices := range []int{1, 2, 8} {
 			p := passThrough(t, devices, c, mapped.Info())
-			streamed := must.M1(stream.New(must.M1(files.Open(folder, "train", files.Options{})), stream.Options{Size: testCanvas, Library: picture.Go}))
+			streamed := must.M1(files.NewStream(must.M1(files.Open(folder, "train", files.Options{})), files.StreamOptions{Size: testCanvas, Library: picture.Go}))
 			for name, source := range map[string]data.Source{"packed": mapped, "streamed": streamed} {
 				t.Run(fmt.Sprintf("symmetric=%t/devices=%d/%s", symmetric, devices, name), func(t *testing.T) {
 					got := collect(t, p, must.M1(NewFeed(p, source, views, seed)), first, last)

@@ -24,7 +24,7 @@ func tinyLoop(t testing.TB, devices int) (once func(), e *xla.Engine) {
 	t.Helper()
 	c := run.Glyphs()
 	c.Encoder.Width, c.Encoder.Dim, c.MoCo.Batch, c.MoCo.Queue, c.Views.ImageSize, c.Data.TrainImages = 4, 16, 16, 32, 8, 256
-	definition := must.M1(c.Step())
+	definition := c.Step()
 	e = xlatest.CPU(t, devices)
 	p := must.M1(step.New(engines.Mesh(t, e, devices), definition, 0))
 	source := must.M1(c.Data.Source("train", nil))

@@ -143,7 +143,7 @@ func (s *session) log(lr float64) error {
 		return err
 	}
 	s.report.Row(row)
-	s.notes(s.diagnoser.Row(row))
+	s.notes(s.diagnoser.row(row))
 	return nil
 }
 
@@ -163,16 +163,16 @@ func (s *session) replay() error {
 	if err != nil {
 		return err
 	}
-	s.diagnoser = Diagnoser{}
+	s.diagnoser = diagnoser{}
 	for _, k := range knn {
 		for len(rows) > 0 && rows[0].Step <= k.Step {
-			s.diagnoser.Row(rows[0])
+			s.diagnoser.row(rows[0])
 			rows = rows[1:]
 		}
-		s.diagnoser.KNN(k)
+		s.diagnoser.knn(k)
 	}
 	for _, r := range rows {
-		s.diagnoser.Row(r)
+		s.diagnoser.row(r)
 	}
 	return nil
 }

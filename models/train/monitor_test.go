@@ -10,7 +10,6 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/janpfeifer/must"
 
-	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/moco"
@@ -36,7 +35,7 @@ func judged(t *testing.T, bankImages int) *session {
 	}
 	s := &session{
 		config: c, machine: goMachine(t), report: &recorder{}, now: time.Now,
-		views: must.M1(augment.Preset(c.Views.Preset)), definition: must.M1(c.Step()),
+		views: c.Views.Augment, definition: c.Step(),
 	}
 	s.train, s.test = train, &test
 	s.step = must.M1(step.New(engines.Mesh(t, s.machine.Backend, 1), s.definition, 1))

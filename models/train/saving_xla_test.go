@@ -55,7 +55,7 @@ func BenchmarkCheckpoint(b *testing.B) {
 func savingSession(b *testing.B, c run.Config) (*session, *mesh.Program) {
 	b.Helper()
 	s := &session{config: c, report: &recorder{}, now: time.Now, perEpoch: 1 << 20, total: 1 << 20, saved: -1}
-	s.definition = must.M1(c.Step())
+	s.definition = c.Step()
 	s.order = computationOrder(s.definition.Encoder)
 	s.dir = must.M1(run.OpenDir(durable.Disk{}, c.Run.Dir))
 	must.M(s.openMetrics())

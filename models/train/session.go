@@ -48,7 +48,7 @@ type session struct {
 	now                 func() time.Time
 	start               time.Time
 	sums                figures // since the last row of metrics
-	diagnoser           Diagnoser
+	diagnoser           diagnoser
 	scores              checkpoint.Scores // of the evaluations
 	perEpoch            int               // steps
 	epochs, total, done int               // epochs the schedule spans, steps of the run, steps done
@@ -57,9 +57,7 @@ type session struct {
 // openData reads both splits and checks the configuration against them.
 func (s *session) openData() (err error) {
 	c := s.config
-	if s.views, err = augment.Preset(c.Views.Preset); err != nil {
-		return err
-	}
+	s.views = c.Views.Augment
 	s.report.Stage("reading " + c.Data.Name())
 	if s.train, err = c.Data.Source("train", s.broken.add); err != nil {
 		return err
@@ -86,8 +84,8 @@ func (s *session) openData() (err error) {
 	}
 	s.perEpoch = c.StepsPerEpoch(n)
 	s.epochs, s.total = c.Run.Length(s.perEpoch)
-	s.definition, err = c.Step()
-	return err
+	s.definition = c.Step()
+	return nil
 }
 
 // openDir locks the directory and finds out whether the run begins or goes on.

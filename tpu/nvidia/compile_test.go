@@ -13,7 +13,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/step"
@@ -42,12 +41,8 @@ func build(e *xla.Engine, source []byte) error {
 	if err := json.Unmarshal(source, &c); err != nil {
 		return err
 	}
-	definition, err := c.Step()
-	if err != nil {
-		return err
-	}
 	side, channels := c.Data.Image()
-	s, err := step.Compiled(e, e.NumDevices(), definition, 0, side, channels)
+	s, err := step.Compiled(e, e.NumDevices(), c.Step(), 0, side, channels)
 	if err != nil {
 		return err
 	}
@@ -164,7 +159,5 @@ func TestNoHardware(t *testing.T) {
 	if got := m.Cost().Flops; got != 2*64*64*64 {
 		t.Errorf("%g operations, want those of a product of 64 x 64", got)
 	}
-	if err := tensors.FromValue([]float32{1, 2}).ToDevice(e, 0); err == nil || !strings.Contains(err.Error(), "devices that are not there") {
-		t.Errorf("a buffer on no device: %v", err)
-	}
+	xlatest.NoDevice(t, e)
 }

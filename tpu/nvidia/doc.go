@@ -18,6 +18,6 @@
 //
 // # Errors
 //
-// Lookup's error lists the names there are, and matches ErrUnknown. Open fails with xla.ErrNoPlugin where the CUDA plugin
+// Lookup's error lists the names there are. Open fails with xla.ErrNoPlugin where the CUDA plugin
 // is not installed.
 package nvidia

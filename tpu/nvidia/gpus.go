@@ -3,15 +3,14 @@ package nvidia
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/mocotpu/mocotpu/xla"
 )
 
-// ErrUnknown says that there are no GPUs of that name.
-var ErrUnknown = errors.New("unknown GPUs")
+// errUnknown says that there are no GPUs of that name.
+var errUnknown = errors.New("unknown GPUs")
 
 // The most that a name may ask for.
 const (
@@ -38,10 +37,10 @@ func Lookup(name string) (GPUs, error) {
 		for _, old := range dropped {
 			if wanted == old || strings.HasPrefix(wanted, old+"x") {
 				return GPUs{}, fmt.Errorf("nvidia: %w %q: CUDA 13, which compiles, has no code for compute capabilities before 7.5; want one of\n%s",
-					ErrUnknown, name, listing())
+					errUnknown, name, listing())
 			}
 		}
-		return GPUs{}, fmt.Errorf("nvidia: %w %q, want one of\n%s", ErrUnknown, name, listing())
+		return GPUs{}, fmt.Errorf("nvidia: %w %q, want one of\n%s", errUnknown, name, listing())
 	}
 	g := GPUs{Name: wanted, Chip: *kind, Each: 1, Hosts: 1}
 	if counted {
@@ -53,7 +52,7 @@ func Lookup(name string) (GPUs, error) {
 		}
 		if errors.Join(err, failed) != nil || g.Each < 1 || g.Each > mostEach || g.Hosts < 1 || g.Hosts > mostHosts {
 			return GPUs{}, fmt.Errorf("nvidia: %w %q, want %s, %sx8 for 8 GPUs of a host (1 to %d), or %sx8x2 for two such hosts (1 to %d)",
-				ErrUnknown, name, kind.Name, kind.Name, mostEach, kind.Name, mostHosts)
+				errUnknown, name, kind.Name, kind.Name, mostEach, kind.Name, mostHosts)
 		}
 	}
 	return g, nil
@@ -80,9 +79,6 @@ func listing() string {
 	}
 	return "  " + strings.Join(names, " ") + ", each alone, or as NAMEx8 for 8 GPUs of a host, NAMEx8x2 for two hosts"
 }
-
-// Chips lists the GPUs there are.
-func Chips() []Chip { return slices.Clone(chips) }
 
 // Devices returns the number of GPUs.
 func (g GPUs) Devices() int { return g.Each * g.Hosts }

@@ -39,7 +39,7 @@ func TestLookup(t *testing.T) {
 		"":                          "t4 a100-40 a100",
 		"h100x99999999999999999999": "want h100,",
 	} {
-		if g, err := Lookup(name); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), want) {
+		if g, err := Lookup(name); !errors.Is(err, errUnknown) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %+v, %v, want %q", name, g, err, want)
 		}
 	}
@@ -48,7 +48,7 @@ func TestLookup(t *testing.T) {
 // The figures of a GPU go together: what is published of it follows from its multiprocessors and clock.
 func TestChips(t *testing.T) {
 	seen := map[string]bool{}
-	for _, c := range Chips() {
+	for _, c := range chips {
 		g, known := generations[[2]int{c.Major, c.Minor}]
 		if !known || seen[c.Name] || c.Product == "" || c.Source == "" {
 			t.Errorf("%s: no generation of compute capability %d.%d, a second of its name, or no product or source", c.Name, c.Major, c.Minor)

@@ -2,13 +2,13 @@ package nvidia
 
 import "fmt"
 
-// DefaultFraction is the part of a GPU's memory that XLA takes unless told otherwise.
-const DefaultFraction = 0.75
+// defaultFraction is the part of a GPU's memory that XLA takes unless told otherwise.
+const defaultFraction = 0.75
 
 // Usable is the memory that a program may fill, given the part that the engine takes: 0 is XLA's default.
 func (c Chip) Usable(memoryFraction float64) int64 {
 	if memoryFraction == 0 {
-		memoryFraction = DefaultFraction
+		memoryFraction = defaultFraction
 	}
 	return int64(float64(c.Memory) * memoryFraction)
 }
@@ -78,6 +78,6 @@ platform_name: "CUDA"
 dnn_version_info { major: 9 minor: 28 patch: 1 }
 runtime_version { major: 13 minor: 0 patch: 0 }
 device_description_str: %q
-`, g.shared, g.threads, c.SMs, g.lanes, int64(c.Bandwidth), c.L2, c.Clock, int64(float64(c.Usable(memoryFraction))/DefaultFraction), g.block,
+`, g.shared, g.threads, c.SMs, g.lanes, int64(c.Bandwidth), c.L2, c.Clock, int64(float64(c.Usable(memoryFraction))/defaultFraction), g.block,
 		c.Major, c.Minor, extension, c.Product, int(min(c.NVLink/linkRate, 18)), c.Product)
 }

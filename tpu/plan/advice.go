@@ -17,10 +17,10 @@ const (
 
 // The settings that a Change changes.
 const (
-	SettingPrecision = "precision"
-	SettingRemat     = "remat"
-	SettingBatch     = "batch"
-	SettingTopology  = "topology"
+	settingPrecision = "precision"
+	settingRemat     = "remat"
+	settingBatch     = "batch"
+	settingTopology  = "topology"
 )
 
 // settingGroups must go with a topology; settingFit is [Fit].
@@ -58,7 +58,7 @@ func (s Say) all(changes []Change) string {
 
 // settingsOf are the changes to a precision and a kind of recomputing.
 func settingsOf(precision, remat string) []Change {
-	return []Change{{SettingPrecision, precision}, {SettingRemat, remat}}
+	return []Change{{settingPrecision, precision}, {settingRemat, remat}}
 }
 
 // An Advice is what would probably make a program take less memory.
@@ -90,7 +90,7 @@ func (p *Plan) Advice() []Advice {
 	change := func(part float64, changes ...Change) {
 		advice = append(advice, Advice{changes, part, known, known && part <= fits})
 	}
-	bfloat16, remat := Change{SettingPrecision, "bfloat16"}, Change{SettingRemat, "block"}
+	bfloat16, remat := Change{settingPrecision, "bfloat16"}, Change{settingRemat, "block"}
 	if p.Program.Precision != bfloat16.Value {
 		change(shrinkBFloat16, bfloat16)
 	}
@@ -101,10 +101,10 @@ func (p *Plan) Advice() []Advice {
 		change(shrinkBFloat16*shrinkRemat, bfloat16, remat)
 	}
 	if batch := p.smallerBatch(fits); batch > 0 {
-		change(0, Change{SettingBatch, strconv.Itoa(batch)})
+		change(0, Change{settingBatch, strconv.Itoa(batch)})
 	}
 	if name := p.largerSlice(fits); name != "" {
-		change(0, Change{SettingTopology, name})
+		change(0, Change{settingTopology, name})
 	}
 	return advice
 }
@@ -116,10 +116,10 @@ func (a Advice) text(p *Plan, say Say) string {
 	}
 	what := say.all(a.Changes) + ": "
 	switch a.Changes[0].Setting {
-	case SettingBatch:
+	case settingBatch:
 		batch, _ := strconv.Atoi(a.Changes[0].Value) // of smallerBatch
 		return what + fmt.Sprintf("%d images a device", batch/p.Target.Devices)
-	case SettingTopology:
+	case settingTopology:
 		return what + fmt.Sprintf("the batch over more devices (%s a multiple of them)", say.one(Change{Setting: settingGroups}))
 	}
 	what += fmt.Sprintf("about %.0f %% of the temporaries", 100*a.Part)

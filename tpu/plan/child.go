@@ -126,7 +126,7 @@ func InChild(ctx context.Context, r Request, store *programs.Store, limit time.D
 	if target.Devices == 0 {
 		target.Devices = d.Compilation.Devices
 	}
-	p, err := Of(d.Compilation, target, r.Program)
+	p, err := makePlan(d.Compilation, target, r.Program)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/mocotpu/mocotpu/xla"
 )
 
 // A Failure is the compiler's complaint that a program does not fit, taken apart.
@@ -37,27 +39,9 @@ func size(number, unit string) int64 {
 	return int64(x * units[unit])
 }
 
-// donated finds the type of an argument that is donated, in the program's text. Donated state is replicated.
-var donated = regexp.MustCompile(`: tensor<((?:\d+x)*)([a-z]+)(\d+)> \{tf\.aliasing_output`)
-
-// stateBytes is what the donated arguments of a program take.
-func stateBytes(program string) int64 {
-	var total int64
-	for _, m := range donated.FindAllStringSubmatch(program, -1) {
-		bits, _ := strconv.ParseInt(m[3], 10, 64) // digits
-		for d := range strings.SplitSeq(strings.TrimSuffix(m[1], "x"), "x") {
-			if n, err := strconv.ParseInt(d, 10, 64); err == nil {
-				bits *= n
-			}
-		}
-		total += (bits + 7) / 8
-	}
-	return total
-}
-
 // readFailure takes libtpu's text about a program apart; of any other only the text is kept.
 func readFailure(text, program string) *Failure {
-	f := &Failure{Text: strings.TrimSpace(text), State: stateBytes(program)}
+	f := &Failure{Text: strings.TrimSpace(text), State: xla.Donated(program)}
 	m := exceeds.FindStringSubmatch(text)
 	if m == nil {
 		m = used.FindStringSubmatch(text)

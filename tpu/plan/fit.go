@@ -28,7 +28,7 @@ type Fitting struct {
 }
 
 // Fit finds the cheapest way to fit the batch of a setting, and the largest batch: a multiple of granule, see
-// [LargestBatch]. try makes the plan of a setting; the memory of its target is known (Target.Usable).
+// largestBatch. try makes the plan of a setting; the memory of its target is known (Target.Usable).
 func Fit(given Setting, granule int, try func(Setting) (*Plan, error)) (*Fitting, error) {
 	f := &Fitting{given: given}
 	for _, s := range []Setting{
@@ -40,9 +40,9 @@ func Fit(given Setting, granule int, try func(Setting) (*Plan, error)) (*Fitting
 		}
 		f.Settings = append(f.Settings, p)
 	}
-	f.Cheapest = Cheapest(f.Settings)
+	f.Cheapest = cheapest(f.Settings)
 	var err error
-	f.Largest, f.TooBig, err = LargestBatch(given.Batch, granule, func(batch int) (*Plan, error) {
+	f.Largest, f.TooBig, err = largestBatch(given.Batch, granule, func(batch int) (*Plan, error) {
 		p, err := try(Setting{given.Precision, given.Remat, batch})
 		if err == nil {
 			f.Batches = append(f.Batches, p)

@@ -31,5 +31,5 @@ func OutOfMemory(e *xla.Engine, program Program, err error) (*Plan, error) {
 	if t, ok := tpu.OfPlugin(e.PluginVersion(), e.NumDevices()); ok {
 		target = TPU(t, e.NumDevices())
 	}
-	return Of(c, target, program)
+	return makePlan(c, target, program)
 }

@@ -44,6 +44,14 @@ type Plan struct {
 	Stored         bool    `json:"stored"`
 }
 
+// Verdict says in a few words whether the program fits.
+func (p *Plan) Verdict() string {
+	if !p.Fits {
+		return "does not fit"
+	}
+	return fmt.Sprintf("fits, %.0f MiB at its peak", float64(p.Memory.Peak)/mib)
+}
+
 // A Buffer is a temporary.
 type Buffer struct {
 	Bytes   int64   `json:"bytes"`
@@ -82,8 +90,8 @@ const (
 // largestShown is how many temporaries a plan names.
 const largestShown = 10
 
-// Of makes the plan of a compilation.
-func Of(c *Compilation, t Target, program Program) (*Plan, error) {
+// makePlan makes the plan of a compilation.
+func makePlan(c *Compilation, t Target, program Program) (*Plan, error) {
 	p := &Plan{
 		Program: program, Target: t, Compiler: c.Compiler, Fits: c.Fits(), Memory: c.Memory, Donated: c.Marked,
 		CompileSeconds: c.Seconds, HostBytes: c.HostBytes, Stored: c.Stored,
@@ -94,7 +102,7 @@ func Of(c *Compilation, t Target, program Program) (*Plan, error) {
 	case t.GPUs && c.Memory.Peak > t.Usable: // the CUDA plugin compiles it all the same
 		p.Fits = false
 		p.Failure = &Failure{
-			Needed: c.Memory.Peak, Available: t.Usable, State: stateBytes(c.Program),
+			Needed: c.Memory.Peak, Available: t.Usable, State: xla.Donated(c.Program),
 			Text: fmt.Sprintf("the program takes %d bytes of a GPU, %d may be used", c.Memory.Peak, t.Usable),
 		}
 	}

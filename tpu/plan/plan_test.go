@@ -203,9 +203,9 @@ func TestAdviceIsData(t *testing.T) {
 		Failure: &Failure{Needed: 28 * gib, Available: 7 * gib},
 	}
 	want := []Advice{
-		{[]Change{{SettingRemat, "block"}}, shrinkRemat, true, false},
-		{[]Change{{SettingBatch, "1024"}}, 0, true, true},
-		{[]Change{{SettingTopology, "v2-32"}}, 0, true, true},
+		{[]Change{{settingRemat, "block"}}, shrinkRemat, true, false},
+		{[]Change{{settingBatch, "1024"}}, 0, true, true},
+		{[]Change{{settingTopology, "v2-32"}}, 0, true, true},
 	}
 	if got := p.Advice(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -240,7 +240,7 @@ func TestLargestBatch(t *testing.T) {
 		{1 << 40, 256, 64, 12},
 	} {
 		calls := 0
-		fits, tooBig, err := LargestBatch(test.start, test.granule, func(batch int) (*Plan, error) {
+		fits, tooBig, err := largestBatch(test.start, test.granule, func(batch int) (*Plan, error) {
 			calls++
 			if batch%test.granule != 0 || batch < 1 {
 				t.Errorf("%+v: tried batch %d", test, batch)
@@ -264,7 +264,7 @@ func TestLargestBatch(t *testing.T) {
 			t.Errorf("%+v: %d fits, %d does not; want around %d", test, at, tooBig, largest)
 		}
 	}
-	if _, _, err := LargestBatch(64, 64, func(int) (*Plan, error) { return nil, errors.New("broken") }); err == nil {
+	if _, _, err := largestBatch(64, 64, func(int) (*Plan, error) { return nil, errors.New("broken") }); err == nil {
 		t.Error("the error of a compilation is lost")
 	}
 }
@@ -273,10 +273,10 @@ func TestCheapest(t *testing.T) {
 	plans := []*Plan{
 		{Fits: false, Time: Time{Step: 1}}, {Fits: true, Time: Time{Step: 3}}, {Fits: true, Time: Time{Step: 2}}, {Fits: true, Time: Time{Step: 4}},
 	}
-	if got := Cheapest(plans); got != plans[2] {
+	if got := cheapest(plans); got != plans[2] {
 		t.Errorf("got %+v", got)
 	}
-	if Cheapest(plans[:1]) != nil {
+	if cheapest(plans[:1]) != nil {
 		t.Error("something that does not fit is the cheapest")
 	}
 }

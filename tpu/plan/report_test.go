@@ -54,7 +54,7 @@ var glyphs = Program{Title: "glyphs-go: resnet10 of width 8 at 16 pixels, queue 
 
 func planOf(t *testing.T, c *Compilation, target string, p Program) *Plan {
 	t.Helper()
-	made, err := Of(c, TPU(topology(t, target), 0), p)
+	made, err := makePlan(c, TPU(topology(t, target), 0), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestReports(t *testing.T) {
 	big := glyphs
 	big.Title, big.Batch = "moco-v1: resnet50 of width 64 at 224 pixels, queue 65536", 4096
 	unfit := planOf(t, failed(tooBig), "v2-8", big)
-	local, err := Of(recorded(t), Engine("cpu", 8), glyphs)
+	local, err := makePlan(recorded(t), Engine("cpu", 8), glyphs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,19 +108,19 @@ func TestReports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gpu, err := Of(recordedGPU(t), GPU(h100, 0, half.Precision, 0), half)
+	gpu, err := makePlan(recordedGPU(t), gpuTarget(h100, 0, half.Precision, 0), half)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tiny := GPU(h100, 0, half.Precision, 0)
+	tiny := gpuTarget(h100, 0, half.Precision, 0)
 	tiny.Name, tiny.Usable = "h100x8 with 1 MiB", 1<<20
-	unfitGPU, err := Of(recordedGPU(t), tiny, half)
+	unfitGPU, err := makePlan(recordedGPU(t), tiny, half)
 	if err != nil || unfitGPU.Fits {
 		t.Fatalf("in 1 MiB: %v, fits", err)
 	}
 	exhausted := recorded(t)
 	exhausted.Failure, exhausted.Seconds = "Out of memory while trying to allocate 21474836480 bytes.", 0
-	ran, err := Of(exhausted, Engine("cuda", 8), glyphs)
+	ran, err := makePlan(exhausted, Engine("cuda", 8), glyphs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,13 +3,13 @@ package plan
 // mostBatch bounds the search for the largest batch.
 const mostBatch = 1 << 22
 
-// LargestBatch finds the largest batch that fits: a multiple of granule, to within the larger of granule and a 16th of
+// largestBatch finds the largest batch that fits: a multiple of granule, to within the larger of granule and a 16th of
 // it. It starts at a batch, which is one of the multiples, guesses from what a program that fits needs, and then halves
 // the gap, so that it takes a handful of compilations. try makes the plan for a batch.
 //
 // It returns the plan of the largest batch that was found to fit (nil if none does) and the smallest that was found not
 // to (0 if it met none below 2^22).
-func LargestBatch(start, granule int, try func(batch int) (*Plan, error)) (fits *Plan, tooBig int, err error) {
+func largestBatch(start, granule int, try func(batch int) (*Plan, error)) (fits *Plan, tooBig int, err error) {
 	at := 0 // the batch of fits
 	for batch := start; batch > at && batch <= mostBatch; {
 		p, err := try(batch)
@@ -46,9 +46,9 @@ func guess(p *Plan) int {
 
 func roundDown(n, granule int) int { return n / granule * granule }
 
-// Cheapest returns the plan that fits and whose ideal step is the shortest, nil if none fits. Where the target's peaks
+// cheapest returns the plan that fits and whose ideal step is the shortest, nil if none fits. Where the target's peaks
 // are not known the fewest operations win.
-func Cheapest(plans []*Plan) *Plan {
+func cheapest(plans []*Plan) *Plan {
 	var best *Plan
 	for _, p := range plans {
 		if p.Fits && (best == nil || cost(p) < cost(best)) {

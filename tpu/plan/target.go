@@ -49,9 +49,9 @@ func TPU(t tpu.Topology, devices int) Target {
 	}
 }
 
-// GPU is the target that is the first of some GPUs, 0 devices for all, which convolve in a precision ("float32", "tf32" or
+// gpuTarget is the target that is the first of some GPUs, 0 devices for all, which convolve in a precision ("float32", "tf32" or
 // "bfloat16") and of whose memory the engine takes a part, 0 for XLA's default. GPUs without NVLink exchange over PCIe.
-func GPU(g nvidia.GPUs, devices int, precision string, memoryFraction float64) Target {
+func gpuTarget(g nvidia.GPUs, devices int, precision string, memoryFraction float64) Target {
 	if devices == 0 {
 		devices = g.Devices()
 	}
@@ -86,7 +86,7 @@ func lookup(name string) (place, error) {
 }
 
 // Lookup is the target of a name, of which a program uses the first devices, 0 for all: a slice of TPUs, as [tpu.Lookup]
-// takes it, or GPUs, as [nvidia.Lookup] does; for what else it takes see [GPU]. The error for a name that neither knows
+// takes it, or GPUs, as [nvidia.Lookup] does; for what else it takes see gpuTarget. The error for a name that neither knows
 // matches [tpu.ErrUnknown].
 func Lookup(name string, devices int, precision string, memoryFraction float64) (Target, error) {
 	p, err := lookup(name)
@@ -103,7 +103,7 @@ func Lookup(name string, devices int, precision string, memoryFraction float64) 
 		p.That(false, "engine.devices", "is %d, and %s has %d", devices, name, all)
 		return Target{}, p.Err()
 	case p.gpus != nil:
-		return GPU(*p.gpus, devices, precision, memoryFraction), nil
+		return gpuTarget(*p.gpus, devices, precision, memoryFraction), nil
 	case memoryFraction != 0:
 		return Target{}, fmt.Errorf("plan: a part of the memory is asked for, which is for GPUs, not for %s", name)
 	}

@@ -28,8 +28,8 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
-// Axis is the name of the mesh's only axis.
-const Axis = "data"
+// axis is the name of the mesh's only axis.
+const axis = "data"
 
 // Mesh is a row of devices of one backend.
 type Mesh struct {
@@ -50,10 +50,10 @@ func New(b compute.Backend, devices int) (*Mesh, error) {
 		return m, nil
 	}
 	var err error
-	if m.mesh, err = distributed.NewDeviceMesh([]int{devices}, []string{Axis}); err != nil {
+	if m.mesh, err = distributed.NewDeviceMesh([]int{devices}, []string{axis}); err != nil {
 		return nil, fmt.Errorf("mesh: %w", err)
 	}
-	if m.split, err = distributed.BuildSpec(m.mesh).S(Axis).Done(); err != nil {
+	if m.split, err = distributed.BuildSpec(m.mesh).S(axis).Done(); err != nil {
 		return nil, fmt.Errorf("mesh: %w", err)
 	}
 	m.replicated = distributed.NewReplicatedShardingSpec(m.mesh)

@@ -19,8 +19,8 @@ import (
 // ErrDamaged says that what is stored is not what was stored.
 var ErrDamaged = errors.New("damaged")
 
-// DefaultLimit is how many bytes a Store may hold unless told otherwise.
-const DefaultLimit = 4_000_000_000
+// defaultLimit is how many bytes a Store may hold unless told otherwise.
+const defaultLimit = 4_000_000_000
 
 // suffix ends the name of every program's file; magic begins its content, then follow the SHA-256 of key and program,
 // and the program.
@@ -142,7 +142,7 @@ func (s *Store) path(key string) string { return filepath.Join(s.Dir, key+suffix
 
 func (s *Store) limit() int64 {
 	if s.Limit == 0 {
-		return DefaultLimit
+		return defaultLimit
 	}
 	return s.Limit
 }

@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// ErrDiskSpace means that an installation would not fit.
-var ErrDiskSpace = errors.New("not enough disk space")
+// errDiskSpace means that an installation would not fit.
+var errDiskSpace = errors.New("not enough disk space")
 
-// checkDisk returns [ErrDiskSpace] where dir, which need not exist yet, has no room for this many bytes.
+// checkDisk returns errDiskSpace where dir, which need not exist yet, has no room for this many bytes.
 func checkDisk(dir string, want int64) error {
 	at := dir
 	for {
@@ -26,7 +26,7 @@ func checkDisk(dir string, want int64) error {
 	}
 	if free := int64(s.Bavail) * s.Bsize; free < want {
 		return fmt.Errorf("%w: %s has %d MB free, want %d MB; set MOCOTPU_HOME to a folder on another disk",
-			ErrDiskSpace, at, free/1e6, want/1e6)
+			errDiskSpace, at, free/1e6, want/1e6)
 	}
 	return nil
 }

@@ -25,7 +25,6 @@
 //
 // # Errors
 //
-// ErrNotInstalled: Find found nothing. ErrNoPython, ErrNoPip, ErrNetwork, ErrDiskSpace, cpuplugin.ErrNoCompiler: what
-// Install lacks; the text says what to do. ErrChecksum: a file is not the pinned one. ErrNotPlugin: a file has no
-// GetPjrtApi, or cannot be loaded.
+// [ErrNotInstalled]: Find found nothing. Any other error says what Install lacks (Python, pip, the network, disk space, a
+// compiler), or that a file is not the pinned one or no plugin, and what to do.
 package setup

@@ -87,20 +87,20 @@ func checkEntryPoint(path string) error {
 		}
 		return err
 	} else if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no file: %w", path, ErrNotPlugin)
+		return fmt.Errorf("%s is no file: %w", path, errNotPlugin)
 	}
 	file, err := elf.Open(path)
 	if err != nil {
-		return fmt.Errorf("%s is no shared library: %w (%w)", path, ErrNotPlugin, err)
+		return fmt.Errorf("%s is no shared library: %w (%w)", path, errNotPlugin, err)
 	}
 	defer file.Close()
 	symbols, err := file.DynamicSymbols()
 	if err != nil {
-		return fmt.Errorf("%s: %w (%w)", path, ErrNotPlugin, err)
+		return fmt.Errorf("%s: %w (%w)", path, errNotPlugin, err)
 	}
 	defined := func(s elf.Symbol) bool { return s.Name == "GetPjrtApi" && s.Section != elf.SHN_UNDEF }
 	if !slices.ContainsFunc(symbols, defined) {
-		return fmt.Errorf("%s does not export GetPjrtApi: %w", path, ErrNotPlugin)
+		return fmt.Errorf("%s does not export GetPjrtApi: %w", path, errNotPlugin)
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func TestRoot(t *testing.T) {
 		t.Setenv("HOME", "/home/u")
 		t.Setenv("MOCOTPU_HOME", test.mocotpu)
 		t.Setenv("XDG_DATA_HOME", test.xdg)
-		if got, err := Root(); err != nil || got != test.want {
+		if got, err := root(); err != nil || got != test.want {
 			t.Errorf("MOCOTPU_HOME=%q XDG_DATA_HOME=%q: got %q, %v, want %q", test.mocotpu, test.xdg, got, err, test.want)
 		}
 	}

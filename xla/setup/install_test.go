@@ -98,12 +98,12 @@ func TestInstallFailures(t *testing.T) {
 		want   error
 		advice string
 	}{
-		{"no python", nil, nil, ErrNoPython, "apt-get install python3"},
-		{"no pip", &fakePython{noPip: true}, nil, ErrNoPip, "apt-get install python3-pip"},
-		{"no network", &fakePython{}, nil, ErrNetwork, "check the network"},
+		{"no python", nil, nil, errNoPython, "apt-get install python3"},
+		{"no pip", &fakePython{noPip: true}, nil, errNoPip, "apt-get install python3-pip"},
+		{"no network", &fakePython{}, nil, errNetwork, "check the network"},
 		{"wrong checksum", &fakePython{}, func(t *testing.T, index string) {
 			set(t, &tpuWheels[0].sha256, strings.Repeat("0", 64))
-		}, ErrChecksum, "want 000"},
+		}, errChecksum, "want 000"},
 		{"another file", &fakePython{}, func(t *testing.T, index string) {
 			if err := os.Rename(filepath.Join(index, tpuWheels[0].file), filepath.Join(index, "x.whl")); err != nil {
 				t.Fatal(err)
@@ -113,11 +113,11 @@ func TestInstallFailures(t *testing.T) {
 			set(t, &tpuWheels, []wheel{fakeWheel(t, index, "libtpu", "1.0", map[string][]byte{
 				"libtpu/libtpu.so": sharedLibrary(t, "Other"),
 			})})
-		}, ErrNotPlugin, "does not export GetPjrtApi"},
-		{"does not load", &fakePython{cannot: true}, func(*testing.T, string) {}, ErrNotPlugin, "cannot open shared object"},
+		}, errNotPlugin, "does not export GetPjrtApi"},
+		{"does not load", &fakePython{cannot: true}, func(*testing.T, string) {}, errNotPlugin, "cannot open shared object"},
 		{"no space", &fakePython{}, func(t *testing.T, index string) {
 			set(t, &tpuWheels[0].unpacked, 1<<60)
-		}, ErrDiskSpace, "MOCOTPU_HOME"},
+		}, errDiskSpace, "MOCOTPU_HOME"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -251,7 +251,7 @@ func TestInstallUserPlugin(t *testing.T) {
 	(&fakePython{index: tpuIndex(t, "1.0")}).install(t, bin)
 	path := filepath.Join(t.TempDir(), "mine.so")
 	writeFile(t, path, []byte("text"))
-	if _, err := Install(t.Context(), "tpu", Options{Plugin: path}); !errors.Is(err, ErrNotPlugin) {
+	if _, err := Install(t.Context(), "tpu", Options{Plugin: path}); !errors.Is(err, errNotPlugin) {
 		t.Errorf("a text file: got %v, want ErrNotPlugin", err)
 	}
 	if _, err := Install(t.Context(), "tpu", Options{Plugin: path + ".gone"}); !errors.Is(err, os.ErrNotExist) {

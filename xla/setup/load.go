@@ -22,7 +22,7 @@ func checkLoads(ctx context.Context, path string) error {
 	_, err = child.Command{Args: []string{python, "-c", program, path}, Limit: time.Minute}.Run(ctx)
 	var failed *child.Error
 	if errors.As(err, &failed) {
-		return fmt.Errorf("%s does not load: %w: %w: %s", path, ErrNotPlugin, failed.Err, lastLines(strings.TrimSpace(failed.Words), 2))
+		return fmt.Errorf("%s does not load: %w: %w: %s", path, errNotPlugin, failed.Err, lastLines(strings.TrimSpace(failed.Words), 2))
 	}
 	return err
 }

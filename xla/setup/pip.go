@@ -14,14 +14,14 @@ import (
 )
 
 var (
-	// ErrNoPython means that there is no python3.
-	ErrNoPython = errors.New("python3 not found, install it with `apt-get install python3 python3-pip`")
+	// errNoPython means that there is no python3.
+	errNoPython = errors.New("python3 not found, install it with `apt-get install python3 python3-pip`")
 
-	// ErrNoPip means that python3 has no pip.
-	ErrNoPip = errors.New("python3 has no pip, install it with `apt-get install python3-pip`")
+	// errNoPip means that python3 has no pip.
+	errNoPip = errors.New("python3 has no pip, install it with `apt-get install python3-pip`")
 
-	// ErrNetwork means that pip reached no index that has the package.
-	ErrNetwork = errors.New("the package index cannot be reached, or lacks the package: check the network, " +
+	// errNetwork means that pip reached no index that has the package.
+	errNetwork = errors.New("the package index cannot be reached, or lacks the package: check the network, " +
 		"and pip's settings with `python3 -m pip config list`")
 )
 
@@ -33,12 +33,12 @@ const pipLimit = time.Hour
 func pip(ctx context.Context, dir string, progress func(bytes int64), args ...string) error {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		return ErrNoPython
+		return errNoPython
 	}
 	var failed *child.Error
 	_, err = child.Command{Args: []string{python, "-m", "pip", "--version"}, Limit: time.Minute}.Run(ctx)
 	if errors.As(err, &failed) {
-		return ErrNoPip
+		return errNoPip
 	}
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func pip(ctx context.Context, dir string, progress func(bytes int64), args ...st
 	}
 	text := strings.TrimSpace(failed.Words)
 	if strings.Contains(text, "No matching distribution") || strings.Contains(text, "connection") {
-		return fmt.Errorf("%w; pip says: %s", ErrNetwork, lastLines(text, 2))
+		return fmt.Errorf("%w; pip says: %s", errNetwork, lastLines(text, 2))
 	}
 	return fmt.Errorf("pip: %w: %s", failed.Err, lastLines(text, 4))
 }

@@ -13,8 +13,8 @@ var (
 	// ErrNotInstalled means that no plugin of an engine was found; the error's text has the command that gets it.
 	ErrNotInstalled = errors.New("plugin not installed")
 
-	// ErrNotPlugin means that a file is not a PJRT plugin that this machine can load.
-	ErrNotPlugin = errors.New("not a PJRT plugin")
+	// errNotPlugin means that a file is not a PJRT plugin that this machine can load.
+	errNotPlugin = errors.New("not a PJRT plugin")
 )
 
 // Plugin is a PJRT plugin on this machine.
@@ -27,9 +27,9 @@ type Plugin struct {
 	CompileOnly bool
 }
 
-// Root returns the folder under which everything is installed: $MOCOTPU_HOME, else $XDG_DATA_HOME/mocotpu, else
+// root returns the folder under which everything is installed: $MOCOTPU_HOME, else $XDG_DATA_HOME/mocotpu, else
 // ~/.local/share/mocotpu.
-func Root() (string, error) {
+func root() (string, error) {
 	if dir := os.Getenv("MOCOTPU_HOME"); dir != "" {
 		return filepath.Abs(dir)
 	}
@@ -44,6 +44,6 @@ func Root() (string, error) {
 }
 
 func engineDir(engine string) (string, error) {
-	root, err := Root()
+	root, err := root()
 	return filepath.Join(root, "plugins", engine), err
 }

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// ErrChecksum means that a downloaded file is not the pinned one.
-var ErrChecksum = errors.New("wrong checksum")
+// errChecksum means that a downloaded file is not the pinned one.
+var errChecksum = errors.New("wrong checksum")
 
 // wheel is a pinned archive of Python's package index: a zip file.
 type wheel struct {
@@ -51,7 +51,7 @@ func (w wheel) fetch(ctx context.Context, dir string, progress func(string)) (st
 		return "", err
 	}
 	if got != w.sha256 {
-		return "", fmt.Errorf("%s: %w: got sha256 %s, want %s", w.file, ErrChecksum, got, w.sha256)
+		return "", fmt.Errorf("%s: %w: got sha256 %s, want %s", w.file, errChecksum, got, w.sha256)
 	}
 	return path, nil
 }

@@ -5,10 +5,14 @@ package xlatest
 import (
 	"errors"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/programs"
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
@@ -34,15 +38,34 @@ func CPU(t testing.TB, devices int) *xla.Engine {
 	return open(t, "cpu", devices)
 }
 
-// LibTPU needs libtpu to be installed; no TPU is needed.
+// LibTPU skips a test where libtpu is not installed; no TPU is needed.
 func LibTPU(t testing.TB) {
 	t.Helper()
-	_, err := setup.Find("tpu")
+	compiler(t, "tpu")
+}
+
+// CUDACompiler skips a test where the CUDA plugin is not installed, which compiles without GPU and driver.
+func CUDACompiler(t testing.TB) {
+	t.Helper()
+	compiler(t, "cuda")
+}
+
+func compiler(t testing.TB, engine string) {
+	t.Helper()
+	_, err := setup.Find(engine)
 	switch {
 	case errors.Is(err, setup.ErrNotInstalled) && os.Getenv("CI") != "true":
-		t.Skipf("no libtpu: %v", err)
+		t.Skip(err)
 	case err != nil:
 		t.Fatal(err)
+	}
+}
+
+// NoDevice fails the test unless an engine for devices that are not there says so of a buffer.
+func NoDevice(t testing.TB, e *xla.Engine) {
+	t.Helper()
+	if err := tensors.FromValue([]float32{1, 2}).ToDevice(e, 0); err == nil || !strings.Contains(err.Error(), "devices that are not there") {
+		t.Errorf("a buffer on no device: %v", err)
 	}
 }
 
@@ -50,6 +73,17 @@ func LibTPU(t testing.TB) {
 func Each(t *testing.T, f func(t *testing.T, e *xla.Engine)) {
 	t.Run("go", func(t *testing.T) { f(t, Go(t)) })
 	t.Run("cpu", func(t *testing.T) { f(t, CPU(t, 1)) })
+}
+
+// keptPrograms names a folder for the CPU engines' programs: the stress run executes the same ones in many processes, and
+// compiles them in the first.
+const keptPrograms = "MOCOTPU_TEST_PROGRAMS"
+
+func kept() *programs.Store {
+	if dir := os.Getenv(keptPrograms); dir != "" {
+		return &programs.Store{Dir: dir}
+	}
+	return nil
 }
 
 // open returns the engine for a number of devices, 0 for the go engine.
@@ -60,7 +94,7 @@ func open(t testing.TB, name string, devices int) *xla.Engine {
 	if e, ok := engines[devices]; ok {
 		return e
 	}
-	e, err := xla.Open(name, xla.Options{Devices: devices})
+	e, err := xla.Open(name, xla.Options{Devices: devices, Programs: kept()})
 	switch {
 	case errors.Is(err, xla.ErrNoPlugin) && os.Getenv("CI") != "true":
 		t.Skipf("no XLA engine: %v", err)

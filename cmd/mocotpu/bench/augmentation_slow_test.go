@@ -23,7 +23,7 @@ func TestSlowAugmentationCost(t *testing.T) {
 	xlatest.LibTPU(t)
 	c := run.MoCoV2()
 	c.MoCo.Batch = 128
-	definition := must.M1(c.Step())
+	definition := c.Step()
 	target := must.M1(tpu.Lookup("v3-8"))
 	e := must.M1(tpu.Open(target, xla.Options{}))
 	defer e.Close()
@@ -45,7 +45,7 @@ func TestSlowAugmentationCost(t *testing.T) {
 			1e3*c.Cost["optimal_seconds"], c.Cost["flops"]/1e9, c.Cost["bytes accessed"]/1e9, c.Seconds)
 		return c.Cost
 	}
-	with, without := compile(must.M1(presetViews(c))), compile(plainViews(c))
+	with, without := compile(presetViews(c)), compile(plainViews(c))
 	for _, key := range []string{"optimal_seconds", "flops", "bytes accessed"} {
 		if with[key] <= 0 || without[key] <= 0 {
 			t.Fatalf("%s: %v with and %v without augmentation, want numbers above 0: %v", key, with[key], without[key], with)

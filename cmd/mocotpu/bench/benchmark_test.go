@@ -56,15 +56,7 @@ func eachReplicas(b *testing.B, f func(b *testing.B, c run.Config, replicas int)
 
 func benchmarkCompile(b *testing.B, c run.Config, replicas int) *timedStep {
 	b.Helper()
-	step, err := c.Step()
-	if err != nil {
-		b.Fatal(err)
-	}
-	views, err := presetViews(c)
-	if err != nil {
-		b.Fatal(err)
-	}
-	s, err := compileStep(xlatest.CPU(b, replicas), step, views, replicas, c.Optim.LR, c.Run.Seed)
+	s, err := compileStep(xlatest.CPU(b, replicas), c.Step(), presetViews(c), replicas, c.Optim.LR, c.Run.Seed)
 	if err != nil {
 		b.Fatal(err)
 	}

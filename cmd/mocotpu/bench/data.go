@@ -13,7 +13,6 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/models/data/specimen"
-	"github.com/mocotpu/mocotpu/models/data/stream"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
@@ -135,7 +134,7 @@ func (d *reading) decodeBy(ctx context.Context, library picture.Library) error {
 	if err != nil {
 		return err
 	}
-	s, err := stream.New(list, stream.Options{Size: d.Canvas, Library: library, Workers: d.Workers})
+	s, err := files.NewStream(list, files.StreamOptions{Size: d.Canvas, Library: library, Workers: d.Workers})
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (j job) epoch(ctx context.Context, engine *xla.Engine, clock *clock) (err e
 	}
 	defer t.step.Close()
 	clock.answer.DeviceBytes = programMemory(engine)
-	feed, err := train.NewFeed(t.step, source, t.views, j.Config.Run.Seed)
+	feed, err := train.NewFeed(t.step, source, t.config.Views.Augment, j.Config.Run.Seed)
 	if err != nil {
 		return err
 	}

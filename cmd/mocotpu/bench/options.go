@@ -111,11 +111,8 @@ func settle(c run.Config, counts []int, look func(run.Config) (engineInfo, error
 
 // stepOf is the configuration's step, which is valid.
 func stepOf(c run.Config) (moco.Step, error) {
-	step, err := c.Step()
-	if err == nil {
-		err = step.Validate()
-	}
-	return step, err
+	step := c.Step()
+	return step, step.Validate()
 }
 
 // describe notes what the step of a configuration is, under the names of its flags.

@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/host/child"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
@@ -45,6 +45,23 @@ type comparison struct {
 	temp    string   // the folder of the scripts, the start and the set that is drawn
 	engine  engineInfo
 	report  *Report
+}
+
+// Beside is [Peers] for an engine that a self-test has been through: a few steps of CIFAR-10's preset, or on a CPU of the
+// smallest one.
+func Beside(ctx context.Context, name string, choice engine.Config, o Options) (*Report, error) {
+	preset := "cifar10"
+	if name == "cpu" || name == "go" {
+		preset = run.DefaultPreset
+	}
+	c, err := run.Preset(preset)
+	if err != nil {
+		return nil, err
+	}
+	c.Engine = choice
+	c.Engine.Backend = name
+	o.Repeat, o.Limit = 5, 150*time.Second
+	return Peers(ctx, c, o)
 }
 
 // Peers times one and the same training of MoCo in mocotpu, PyTorch and JAX, one program after the other, so that none takes
@@ -96,10 +113,6 @@ func newComparison(ctx context.Context, c run.Config, engine engineInfo, o Optio
 	if err != nil {
 		return nil, err
 	}
-	views, err := augment.Preset(c.Views.Preset)
-	if err != nil {
-		return nil, err
-	}
 	p := &comparison{options: o, temp: temp, engine: engine, report: newReport(o.Built)}
 	p.report.noteEngine(engine)
 	p.report.describe(c)
@@ -115,7 +128,7 @@ func newComparison(ctx context.Context, c run.Config, engine engineInfo, o Optio
 	if device == "go" {
 		device = "cpu"
 	}
-	p.base = newPeerCase(c, step, views, device)
+	p.base = newPeerCase(c, step, device)
 	p.base.Start = filepath.Join(temp, "start.safetensors")
 	// The budget of the timed steps leaves the process time to end before it is killed.
 	p.base.pace = pace{Repeat: o.Repeat, Seconds: 0.8 * o.Limit.Seconds()}

@@ -24,7 +24,7 @@ func TestPeers(t *testing.T) {
 	o := testOptions(t)
 	o.Limit = 5 * time.Minute
 	o.Python = fakePython(t, `case "$1" in */torch_peer.py) ;; *) exit 3 ;; esac
-case "$2" in *'"arch":"resnet10","width":4,'*'"batch":16,'*'"groups":2,"shuffle":true,'*'"Area":{"Min":0.4,'*'"device":"cpu",'*) ;; *) exit 4 ;; esac
+case "$2" in *'"arch":"resnet10","width":4,'*'"batch":16,'*'"groups":2,"shuffle":true,'*'"area":{"min":0.4,'*'"device":"cpu",'*) ;; *) exit 4 ;; esac
 start=$(echo "$2" | sed 's/.*"start":"\([^"]*\)".*/\1/'); set=$(echo "$2" | sed 's/.*"set":"\([^"]*\)".*/\1/')
 [ -s "$start" ] && [ -s "$set/images.npy" ] && [ -s "$(dirname "$1")/clock.py" ] || exit 5
 ms=4
@@ -80,7 +80,8 @@ func TestPeersWithoutPeers(t *testing.T) {
 	must.M1(packed.Pack(t.Context(), list, filepath.Join(set, "train"), packed.Options{Canvas: 12}))
 	must.M(list.Close())
 	c := tiny("go")
-	c.Data, c.Views.Preset, c.Encoder.Precision = run.MoCoV1().Data, "v1", "bfloat16"
+	must.M(c.Views.Choose("v1"))
+	c.Data, c.Encoder.Precision = run.MoCoV1().Data, "bfloat16"
 	c.Data.Dir, c.Data.Canvas = set, 12
 	o := testOptions(t)
 	o.Python, o.Limit = filepath.Join(t.TempDir(), "none"), 5*time.Minute

@@ -85,13 +85,13 @@ type peerCase struct {
 }
 
 // newPeerCase is the case of a configuration's step.
-func newPeerCase(c run.Config, step moco.Step, views augment.Config, device string) peerCase {
+func newPeerCase(c run.Config, step moco.Step, device string) peerCase {
 	return peerCase{
 		Arch: step.Encoder.Arch, Width: step.Encoder.Width, Stem: step.Encoder.Stem, Head: step.Encoder.Head,
 		Dim: step.Encoder.Dim, Precision: step.Encoder.Precision, ImageSize: step.ImageSize, Batch: step.Batch,
 		KeyMomentum: step.KeyMomentum, Temperature: step.Temperature, Groups: step.Groups,
 		Shuffle: step.Shuffle, Symmetric: step.Symmetric, LR: c.Optim.LR, SGDMomentum: step.SGDMomentum,
-		WeightDecay: step.WeightDecay, Views: views, Seed: c.Run.Seed, Device: device,
+		WeightDecay: step.WeightDecay, Views: c.Views.Augment, Seed: c.Run.Seed, Device: device,
 		Threads: runtime.NumCPU(), Workers: runtime.NumCPU(), Set: c.Data.Dir,
 	}
 }

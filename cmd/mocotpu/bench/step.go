@@ -21,16 +21,12 @@ func Step(ctx context.Context, c run.Config, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	views, err := presetViews(c)
-	if err != nil {
-		return nil, err
-	}
 	if _, err := stepOf(c); err != nil {
 		return nil, err
 	}
 	r := newReport(o.Built)
 	r.describe(c)
-	kinds := []stepViews{views, plainViews(c)}
+	kinds := []stepViews{presetViews(c), plainViews(c)}
 	for _, n := range counts {
 		if err := o.stepOn(ctx, r, c, n, kinds); err != nil {
 			return nil, err
@@ -39,12 +35,12 @@ func Step(ctx context.Context, c run.Config, o Options) (*Report, error) {
 	}
 	first := r.Rows[0]
 	for i := range r.Rows {
-		if row := &r.Rows[i]; row.label("views") == views.name {
+		if row := &r.Rows[i]; row.label("views") == kinds[0].name {
 			row.set(overheadUnit, row.ns()/first.ns())
 			continue
 		}
 		cost := first.ns() - r.Rows[i].ns()
-		r.Notes = append(r.Notes, fmt.Sprintf("views %s in the step: %.1f ms, %.0f%% of it, on %d device(s)", views.name, cost/1e6, 100*cost/first.ns(), counts[0]))
+		r.Notes = append(r.Notes, fmt.Sprintf("views %s in the step: %.1f ms, %.0f%% of it, on %d device(s)", kinds[0].name, cost/1e6, 100*cost/first.ns(), counts[0]))
 	}
 	return r, nil
 }

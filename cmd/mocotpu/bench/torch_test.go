@@ -114,7 +114,7 @@ func TestTorchEpochs(t *testing.T) {
 	python := peerPython(t, "MOCOTPU_TORCH_PYTHON", "torch and torchvision")
 	for _, views := range augment.Presets() {
 		t.Run(views, func(t *testing.T) {
-			b := realPeers(t, Options{Python: python}, func(c *run.Config) { c.Views.Preset = views })
+			b := realPeers(t, Options{Python: python}, func(c *run.Config) { must.M(c.Views.Choose(views)) })
 			b.base.Workers = 1
 			must.M(b.torch(t.Context(), whatEpoch, torchVariants[0], "float32"))
 			row := b.report.Rows[0]

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/specimen"
 	"github.com/mocotpu/mocotpu/models/moco"
@@ -91,16 +90,11 @@ type training struct {
 	engine *xla.Engine
 	config run.Config
 	step   *step.Step
-	views  augment.Config
 	source data.Source
 }
 
 func newTraining(engine *xla.Engine, c run.Config, source data.Source) (*training, error) {
 	t := &training{engine: engine, config: c, source: source}
-	var err error
-	if t.views, err = augment.Preset(c.Views.Preset); err != nil {
-		return nil, err
-	}
 	definition, err := stepOf(c)
 	if err != nil {
 		return nil, err
@@ -144,7 +138,7 @@ func (t *training) measure(ctx context.Context, r *Report, repeat int) error {
 
 // pass takes batches from the feed, all or only the first, and runs the step on them or not. The row gets the mean time.
 func (t *training) pass(ctx context.Context, row *Row, repeat int, feeding, stepping bool) (host string, err error) {
-	feed, err := train.NewFeed(t.step, t.source, t.views, t.config.Run.Seed)
+	feed, err := train.NewFeed(t.step, t.source, t.config.Views.Augment, t.config.Run.Seed)
 	if err != nil {
 		return "", err
 	}

@@ -21,7 +21,8 @@ func TestTrain(t *testing.T) {
 		"glyphs": func(*run.Config) {},
 		"folder": func(c *run.Config) {
 			c.Data = run.MoCoV1().Data
-			c.Data.Dir, c.Data.Canvas, c.Views.Preset = folder, 20, "v1"
+			must.M(c.Views.Choose("v1"))
+			c.Data.Dir, c.Data.Canvas = folder, 20
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

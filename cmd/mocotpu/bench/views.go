@@ -4,7 +4,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
-	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
 )
@@ -18,15 +17,11 @@ type stepViews struct {
 }
 
 // presetViews are those of the configuration, of images as its data set has them.
-func presetViews(c run.Config) (stepViews, error) {
-	views, err := augment.Preset(c.Views.Preset)
-	if err != nil {
-		return stepViews{}, err
-	}
-	b := stepViews{name: c.Views.Preset, viewer: views}
+func presetViews(c run.Config) stepViews {
+	b := stepViews{name: c.Views.Preset, viewer: c.Views.Augment}
 	b.side, b.channels = c.Data.Image()
-	b.draw = func(row []float32, index, number int) { views.Draw(row, c.Run.Seed, 0, index, number, 1) }
-	return b, nil
+	b.draw = func(row []float32, index, number int) { c.Views.Augment.Draw(row, c.Run.Seed, 0, index, number, 1) }
+	return b
 }
 
 // plainViews only scale images of the views' size to [-1, 1]: the least a step can do with uint8 images.

@@ -16,7 +16,7 @@ import (
 type Config struct {
 	// Kind is one of [Kinds].
 	Kind string `json:"kind"`
-	// Split is the split of emnist: one of [Splits]. Empty for the other kinds.
+	// Split is the split of emnist: one of splits. Empty for the other kinds.
 	Split string `json:"split"`
 	// Dir holds the files. Empty is the folder that `mocotpu data get` fills;
 	// glyphs needs none. For kind folder it must be given: a set made by
@@ -42,7 +42,7 @@ type Config struct {
 // Kinds are the values of Config.Kind, and Splits those of Config.Split.
 var (
 	Kinds  = []string{"glyphs", "mnist", "emnist", "cifar10", "cifar100", "folder"}
-	Splits = []string{"byclass", "bymerge", "balanced", "letters", "digits", "mnist"}
+	splits = []string{"byclass", "bymerge", "balanced", "letters", "digits", "mnist"}
 )
 
 // Validate lists what is wrong with the settings, as a [settings.Error]. It looks at no files.
@@ -50,7 +50,7 @@ func (c Config) Validate() error {
 	var p settings.Check
 	p.OneOf("kind", c.Kind, Kinds...)
 	if c.Kind == "emnist" {
-		p.OneOf("split", c.Split, Splits...)
+		p.OneOf("split", c.Split, splits...)
 	} else {
 		p.That(c.Split == "", "split", "is %q, want none for kind %s", c.Split, c.Kind)
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
-	"github.com/mocotpu/mocotpu/models/data/stream"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
@@ -101,7 +100,7 @@ func (d Config) openFolder(split string, broken func(files.Broken)) (data.Source
 	if err != nil {
 		return nil, err
 	}
-	return stream.New(list, stream.Options{Size: d.Canvas, Workers: d.Workers, Report: broken})
+	return files.NewStream(list, files.StreamOptions{Size: d.Canvas, Workers: d.Workers, Report: broken})
 }
 
 // packedDir is the folder of the packed split, or "" where the folder is not packed.

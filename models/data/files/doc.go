@@ -1,6 +1,7 @@
-// Package files lists the image files of a data set and reads them by number, without looking into them.
+// Package files is the image files of a data set: [Open] lists them, without looking into them, and a [Stream] decodes them
+// when they are asked for.
 //
-// [Open] takes what it finds:
+// Open takes what it finds:
 //
 //   - a folder for each class (torchvision's ImageFolder): ImageNet's and ImageNet-mini's train/n01440764/*.JPEG and val/...;
 //   - a folder of images without classes;
@@ -11,6 +12,14 @@
 // # Order
 //
 // Folders are walked in the order of the names' bytes, which is torchvision's; shards are read in that order, too. The order decides the numbers of the images and of the classes, and so everything that is drawn for an image.
+//
+// # Memory
+//
+// A worker of a stream holds one file and one decoded image; nothing is kept between images, so memory does not grow with the set.
+//
+// # Broken images
+//
+// The next image in the list that can be decoded stands in for a broken one, under its number, so that what an index gives depends on the files alone. Each is reported once; from one in a hundred on, a stream fails.
 //
 // # Errors
 //

@@ -44,6 +44,18 @@ type Meta struct {
 	Classes []string `json:"classes"`
 }
 
+// String counts the images: "20 images of 2 classes, canvas 256".
+func (m Meta) String() string {
+	text := fmt.Sprintf("%d images of %d classes, canvas %d", m.Count, len(m.Classes), m.Canvas)
+	if len(m.Classes) == 0 {
+		text = fmt.Sprintf("%d images without classes, canvas %d", m.Count, m.Canvas)
+	}
+	if len(m.Broken) > 0 {
+		text += fmt.Sprintf("; %d broken ones left out (named in meta.json)", len(m.Broken))
+	}
+	return text
+}
+
 // Sum is the size and the SHA-256, in hex, of a file.
 type Sum struct {
 	Bytes  int64  `json:"bytes"`

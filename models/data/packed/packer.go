@@ -13,7 +13,6 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
-	"github.com/mocotpu/mocotpu/models/data/stream"
 	"github.com/mocotpu/mocotpu/models/format/npy"
 	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
@@ -36,7 +35,7 @@ type packer struct {
 	journal journal
 	columns []*column
 	tally   *files.Tally
-	workers []*stream.Worker
+	workers []*files.Worker
 }
 
 // begin opens the unfinished set in part, or starts one.
@@ -98,7 +97,7 @@ func begin(part string, meta Meta, l *files.List, o Options) (p *packer, err err
 		o.Workers = limits.CPUs()
 	}
 	for range min(o.Workers, max(1, l.Len())) { // more have nothing to do
-		w, err := stream.NewWorker(o.Canvas, o.Library)
+		w, err := files.NewWorker(o.Canvas, o.Library)
 		if err != nil {
 			return nil, fmt.Errorf("packed: %w", err)
 		}

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// MaxPixels is the largest image that is decoded: the size from which Pillow suspects a decompression bomb.
-const MaxPixels = 89478485
+// maxPixels is the largest image that is decoded: the size from which Pillow suspects a decompression bomb.
+const maxPixels = 89478485
 
 // largePixels is the size from which only one image at a time is decoded, so that the memory of all decoders together stays bounded.
 const largePixels = 1 << 24
@@ -35,6 +35,19 @@ func Best() Library {
 	return Go
 }
 
+// Choose finds the library of a name; "auto" is [Best]. It fails where the library is not there.
+func Choose(name string) (Library, error) {
+	if name == "auto" {
+		return Best(), nil
+	}
+	d, err := NewDecoder(1, Library(name))
+	if err != nil {
+		return "", err
+	}
+	d.Close()
+	return Library(name), nil
+}
+
 // Decoder makes canvases of one size. It keeps its memory from image to image, and is used by one goroutine at a time.
 type Decoder struct {
 	size  int
@@ -45,8 +58,8 @@ type Decoder struct {
 
 // NewDecoder returns a decoder for canvases of size pixels a side, at least 1. It fails where the library is not there. The caller closes it.
 func NewDecoder(size int, l Library) (*Decoder, error) {
-	if size < 1 || size > MaxPixels/size {
-		return nil, fmt.Errorf("picture: canvas of %d pixels a side, want at least 1 and at most %d pixels in all: --canvas", size, MaxPixels)
+	if size < 1 || size > maxPixels/size {
+		return nil, fmt.Errorf("picture: canvas of %d pixels a side, want at least 1 and at most %d pixels in all: --canvas", size, maxPixels)
 	}
 	d := &Decoder{size: size}
 	switch l {
@@ -84,8 +97,8 @@ func (d *Decoder) Squeeze(dst []uint8, file []byte) (aspect float32, err error) 
 	switch {
 	case width < 1 || height < 1:
 		return 0, fmt.Errorf("picture: %dx%d pixels, want some", width, height)
-	case height > MaxPixels/width:
-		return 0, fmt.Errorf("picture: %dx%d pixels, want at most %d", width, height, MaxPixels)
+	case height > maxPixels/width:
+		return 0, fmt.Errorf("picture: %dx%d pixels, want at most %d", width, height, maxPixels)
 	case width*height >= largePixels:
 		large.Lock()
 		defer large.Unlock()

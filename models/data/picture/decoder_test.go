@@ -153,3 +153,23 @@ func BenchmarkSqueeze(b *testing.B) {
 		})
 	}
 }
+
+// TestDamageDoesNotStay: after a file cut anywhere, the same decoder gives of the next one what a fresh one gives.
+func TestDamageDoesNotStay(t *testing.T) {
+	whole := photograph(64, 48)
+	for _, library := range libraries(t) {
+		fresh := must.M1(NewDecoder(16, library))
+		want := make([]uint8, 3*16*16)
+		must.M1(fresh.Squeeze(want, whole))
+		fresh.Close()
+		d := must.M1(NewDecoder(16, library))
+		defer d.Close()
+		got := make([]uint8, len(want))
+		for cut := 2; cut < len(whole); cut += 7 {
+			_, _ = d.Squeeze(got, whole[:cut]) // it may be decoded but for its last rows
+			if _, err := d.Squeeze(got, whole); err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("%s: after a file cut at %d the next one is another: error %v", library, cut, err)
+			}
+		}
+	}
+}

@@ -16,5 +16,5 @@
 //
 // # Errors
 //
-// An error says that the image is broken, and how. No file makes this package panic, and none makes it take memory for more than [MaxPixels].
+// An error says that the image is broken, and how. No file makes this package panic, and none makes it take memory for more than 89 478 485 pixels.
 package picture

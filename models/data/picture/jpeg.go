@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image/jpeg"
 	"io"
@@ -17,6 +18,9 @@ func (d *Decoder) openJPEG(file []byte) (width, height int, decode func() (raste
 		width, height, inks, err := d.turbo.header(file)
 		if err == nil {
 			return width, height, func() (raster, error) { return d.decodeTurbo(file, width, height, inks) }, nil
+		}
+		if err := d.turbo.renew(); err != nil {
+			return 0, 0, nil, err // not Go's decoder, whose pixels differ, for an image that this one can read
 		}
 	}
 	c, err := jpeg.DecodeConfig(bytes.NewReader(file))
@@ -46,7 +50,7 @@ func (d *Decoder) decodeTurbo(file []byte, width, height int, inks bool) (raster
 	pix := d.pix[:channels*w*h]
 	warning, err := d.turbo.decode(pix, file, w, h, inks)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, d.turbo.renew())
 	}
 	// Pillow decodes through libjpeg's other warnings.
 	if strings.HasPrefix(warning, "Premature end of JPEG file") {

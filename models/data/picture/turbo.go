@@ -27,16 +27,35 @@ type turbo struct{ handle unsafe.Pointer }
 func newTurbo() (*turbo, error) {
 	t := &turbo{C.turbo_new()}
 	if t.handle == nil {
-		return nil, errors.New("picture: TurboJPEG: no memory for a decompressor")
+		return nil, errNoMemory
 	}
 	return t, nil
 }
 
-func (t *turbo) close() { C.turbo_free(t.handle) }
+var errNoMemory = errors.New("picture: TurboJPEG: no memory for a decompressor")
+
+func (t *turbo) close() {
+	if t.handle != nil {
+		C.turbo_free(t.handle)
+	}
+}
+
+// renew makes a fresh decompressor. One that met a damaged header is left in the middle of it, and refuses the sound files
+// that follow (libjpeg-turbo 2.1.5).
+func (t *turbo) renew() error {
+	t.close()
+	if t.handle = C.turbo_new(); t.handle == nil {
+		return errNoMemory
+	}
+	return nil
+}
 
 // header returns the size of a JPEG and whether it holds four inks rather than one or three colours.
 func (t *turbo) header(file []byte) (width, height int, inks bool, err error) {
 	var w, h, space C.int
+	if t.handle == nil {
+		return 0, 0, false, errNoMemory
+	}
 	if C.turbo_header(t.handle, first(file), C.ulong(len(file)), &w, &h, &space) != 0 {
 		return 0, 0, false, t.problem()
 	}

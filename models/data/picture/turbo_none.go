@@ -20,6 +20,8 @@ func newTurbo() (*turbo, error) { return nil, errNoTurbo }
 
 func (*turbo) close() {}
 
+func (*turbo) renew() error { return errNoTurbo }
+
 func (*turbo) header([]byte) (width, height int, inks bool, err error) {
 	return 0, 0, false, errNoTurbo
 }

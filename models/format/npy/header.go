@@ -19,8 +19,8 @@ const (
 
 var widths = map[string]int64{Uint8: 1, Int32: 4, Float32: 4}
 
-// MaxHeader is the length of the longest header that is read; NumPy writes 118 bytes for four dimensions.
-const MaxHeader = 1 << 12
+// maxHeader is the length of the longest header that is read; NumPy writes 118 bytes for four dimensions.
+const maxHeader = 1 << 12
 
 // HeaderLen is what [Header.Encode] writes, so that a header can be replaced when the number of rows has become known.
 const HeaderLen = 128
@@ -93,8 +93,8 @@ func ReadHeader(r io.Reader) (Header, error) {
 		return Header{}, err
 	}
 	n := binary.LittleEndian.Uint32(length[:])
-	if n > MaxHeader {
-		return Header{}, fmt.Errorf("npy: got a header of %d bytes, want at most %d", n, MaxHeader)
+	if n > maxHeader {
+		return Header{}, fmt.Errorf("npy: got a header of %d bytes, want at most %d", n, maxHeader)
 	}
 	text := make([]byte, n)
 	if err := fill(r, text); err != nil {

@@ -4,7 +4,7 @@
 //
 // # Errors
 //
-// Everything returns errors. A header that is not one never panics, and never takes more than [MaxHeader] bytes.
+// Everything returns errors. A header that is not one never panics, and never takes more than 4096 bytes.
 package npy
 
 import (

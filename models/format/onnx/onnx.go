@@ -14,7 +14,7 @@ var ErrTooLarge = errors.New("a protobuf ends at 2 GiB")
 
 // Write writes a model that Check accepts.
 func Write(w io.Writer, m *ModelProto) error {
-	if err := Check(m.GetGraph()); err != nil {
+	if err := check(m.GetGraph()); err != nil {
 		return err
 	}
 	if size := proto.Size(m); size > math.MaxInt32 {
@@ -37,12 +37,12 @@ func Read(data []byte) (*ModelProto, error) {
 	if m.GetGraph() == nil {
 		return nil, errors.New("onnx: the model has no graph")
 	}
-	return m, Check(m.GetGraph())
+	return m, check(m.GetGraph())
 }
 
-// Check reports an operator that reads what nothing before it makes, a name that two values have, and an output that
+// check reports an operator that reads what nothing before it makes, a name that two values have, and an output that
 // nothing makes.
-func Check(g *GraphProto) error {
+func check(g *GraphProto) error {
 	known := map[string]bool{}
 	add := func(name string) error {
 		if known[name] {

@@ -16,7 +16,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		tensors, metadata, err := Read(bytes.NewReader(file), int64(len(file)))
+		tensors, metadata, err := read(bytes.NewReader(file), int64(len(file)))
 		if err != nil {
 			return
 		}
@@ -24,7 +24,7 @@ func FuzzRead(f *testing.F) {
 		if err := Write(&again, tensors, metadata); err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
-		second, _, err := Read(&again, int64(again.Len()))
+		second, _, err := read(&again, int64(again.Len()))
 		if err != nil || len(second) != len(tensors) {
 			t.Fatalf("%d tensors, error %v, want %d", len(second), err, len(tensors))
 		}

@@ -99,7 +99,8 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	return buffered.Flush()
 }
 
-// ReadFile is [Read] of a regular file that goes into memory.
+// ReadFile reads a regular file that goes into memory: its tensors in the order of the data, which are the caller's, and the
+// metadata.
 func ReadFile(name string) (tensors []Tensor, metadata map[string]string, err error) {
 	f, size, err := open(name)
 	if err != nil {
@@ -109,7 +110,7 @@ func ReadFile(name string) (tensors []Tensor, metadata map[string]string, err er
 	if have := limits.Memory(); size > have {
 		return nil, nil, fmt.Errorf("safetensors: %s has %d bytes, more than the %d of memory here", name, size, have)
 	}
-	return Read(f, size)
+	return read(f, size)
 }
 
 // ReadMetadata reads the metadata of a regular file, nil where there is none, and no tensor.
@@ -149,9 +150,9 @@ func readMetadata(entries map[string]json.RawMessage) (metadata map[string]strin
 	return metadata, nil
 }
 
-// Read reads a file of size bytes from r: its tensors in the order of the data, which are the caller's, and the
+// read reads a file of size bytes from r: its tensors in the order of the data, which are the caller's, and the
 // metadata, nil where there is none. It allocates no more than size, whatever the header claims.
-func Read(r io.Reader, size int64) (tensors []Tensor, metadata map[string]string, err error) {
+func read(r io.Reader, size int64) (tensors []Tensor, metadata map[string]string, err error) {
 	entries, left, err := readHeader(r, size)
 	if err != nil {
 		return nil, nil, err

@@ -68,7 +68,7 @@ func TestReadRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			text := binary.LittleEndian.AppendUint64(nil, uint64(len(tt.header)))
 			text = append(append(text, tt.header...), tt.data...)
-			_, _, err := Read(bytes.NewReader(text), int64(len(text)))
+			_, _, err := read(bytes.NewReader(text), int64(len(text)))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
@@ -76,7 +76,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 	for _, length := range []uint64{9, 1 << 20, 1 << 63} {
 		text := binary.LittleEndian.AppendUint64(nil, length)
-		if _, _, err := Read(bytes.NewReader(text), 8); err == nil {
+		if _, _, err := read(bytes.NewReader(text), 8); err == nil {
 			t.Errorf("header length %d in a file of 8 bytes: no error", length)
 		}
 	}
@@ -87,7 +87,7 @@ func TestReadsMetadata(t *testing.T) {
 	header := `{"__metadata__":{"format":"pt"},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`
 	text := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	text = append(append(text, header...), 'x')
-	got, metadata, err := Read(bytes.NewReader(text), int64(len(text)))
+	got, metadata, err := read(bytes.NewReader(text), int64(len(text)))
 	if err != nil || len(got) != 1 || string(got[0].Data) != "x" || metadata["format"] != "pt" {
 		t.Errorf("read %v, metadata %v, error %v", got, metadata, err)
 	}

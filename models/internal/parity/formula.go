@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Hash is 32 pseudo-random bits of element i of the thing called name. gen_torch.py has the same function.
-func Hash(name string, i int) uint32 { return HashAll(name)(i) }
+// hash is 32 pseudo-random bits of element i of the thing called name. gen_torch.py has the same function.
+func hash(name string, i int) uint32 { return hashAll(name)(i) }
 
-// HashAll is Hash for many elements of one name.
-func HashAll(name string) func(i int) uint32 {
+// hashAll is hash for many elements of one name.
+func hashAll(name string) func(i int) uint32 {
 	h := fnv.New32a()
 	h.Write([]byte(name))
 	seed := h.Sum32()
@@ -25,7 +25,7 @@ func mix(x uint32) uint32 {
 }
 
 // Uniform is a value in [-1,1) of element i of name, exact in float32: a multiple of 2^-23.
-func Uniform(name string, i int) float64 { return uniform(Hash(name, i)) }
+func Uniform(name string, i int) float64 { return uniform(hash(name, i)) }
 
 func uniform(h uint32) float64 { return float64(h>>8)/(1<<23) - 1 }
 
@@ -41,7 +41,7 @@ func Weights(scope, name string, dims []int) []float32 {
 	for _, d := range dims {
 		size *= d
 	}
-	hash := HashAll(scope + "/" + name)
+	hash := hashAll(scope + "/" + name)
 	value := weight(name, dims)
 	values := make([]float32, size)
 	for i := range values {
@@ -78,7 +78,7 @@ func weight(name string, dims []int) func(u float64) float64 {
 
 // Pixels are uint8 images [n,size,size,3] of 4x4 blocks with noise on top.
 func Pixels(name string, n, size int) []uint8 {
-	blocks, noise := HashAll(name+".blocks"), HashAll(name+".noise")
+	blocks, noise := hashAll(name+".blocks"), hashAll(name+".noise")
 	side := (size + 3) / 4
 	pixels := make([]uint8, 0, n*size*size*3)
 	for image := range n {
@@ -96,7 +96,7 @@ func Pixels(name string, n, size int) []uint8 {
 
 // UnitRows are n rows of dim values and length 1.
 func UnitRows(name string, n, dim int) []float32 {
-	hash := HashAll(name)
+	hash := hashAll(name)
 	values := make([]float32, n*dim)
 	for row := range n {
 		sum := 0.0

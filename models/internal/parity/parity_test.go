@@ -46,7 +46,7 @@ func TestRecordCheck(t *testing.T) {
 		values[i] = float32(Uniform("values", i))
 		r.Norm += float64(values[i]) * float64(values[i])
 		for p := range r.Projections {
-			r.Projections[p] += float64(values[i]) * float64(1-2*int(Hash("sign/x", i)>>p&1))
+			r.Projections[p] += float64(values[i]) * float64(1-2*int(hash("sign/x", i)>>p&1))
 		}
 	}
 	r.Norm = math.Sqrt(r.Norm)
@@ -81,7 +81,7 @@ func TestRecordCheck(t *testing.T) {
 
 // Known values hold the formula: the generator has the same ones.
 func TestFormula(t *testing.T) {
-	if got, want := Hash("formula", 12345), uint32(0x5fdb570d); got != want {
+	if got, want := hash("formula", 12345), uint32(0x5fdb570d); got != want {
 		t.Errorf("Hash %#x, want %#x", got, want)
 	}
 	sum, square := 0.0, 0.0

@@ -65,7 +65,7 @@ func (r Record) Check(values []float32, relative float64) (float64, error) {
 
 // distance estimates |values-recorded| / |recorded| from the projections and the norm: the larger of the two.
 func (r Record) distance(values []float32) float64 {
-	hash := HashAll("sign/" + r.Name)
+	hash := hashAll("sign/" + r.Name)
 	sums := make([]float64, len(r.Projections))
 	square := 0.0
 	for i, v := range values {

@@ -147,6 +147,23 @@ func readFiles(dir string, tensors []TensorSum) (map[string]map[string]safetenso
 	return stored, nil
 }
 
+// LastState is the state of the newest checkpoint, of which nothing else is read; the error is [ErrNone] where there is
+// none.
+func LastState(runDir string) (State, error) {
+	last, err := readLast(runDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return State{}, fmt.Errorf("checkpoint: %w", ErrNone)
+	}
+	var state State
+	if err == nil {
+		state, err = readState(filepath.Join(runDir, Name(last)))
+	}
+	if err != nil {
+		return State{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	return state, nil
+}
+
 func readState(dir string) (State, error) {
 	text, err := regular.ReadFile(filepath.Join(dir, stateFile), maxState)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 var ErrLimit = errors.New("killed at its time limit")
 
 const (
-	// DefaultMost is how many bytes a child may print unless its Command says otherwise.
-	DefaultMost = 64 << 20
+	// defaultMost is how many bytes a child may print unless its Command says otherwise.
+	defaultMost = 64 << 20
 	// mostWords is how much of the end of standard error is kept.
 	mostWords = 1 << 20
 	// goneAfter is how long after the end of a child its output may stay open, in the hands of what it left behind.
@@ -83,7 +83,7 @@ func (c Command) Run(ctx context.Context) ([]byte, error) {
 	cmd.WaitDelay = goneAfter
 	out, words := &bounded{most: c.Most, over: stop}, &tail{}
 	if out.most == 0 {
-		out.most = DefaultMost
+		out.most = defaultMost
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(c.Stdin), out, words
 	err := runOnThread(cmd)

@@ -1,5 +1,8 @@
-// Package guard brings the panics of goroutines to those who wait for them: a panic that nobody recovers ends the process
-// with the stacks of all goroutines, which are no message to a user.
+// Package guard stands between a process and what ends it: panics and signals.
+//
+// A panic that nobody recovers ends the process with the stacks of all goroutines, which are no message to a user. [Group]
+// brings those of goroutines to whoever waits for them, [Call] makes errors of them, [Explain] one sentence and a file.
+// [Signals] ends a context, and lets a run write its checkpoint.
 //
 // # Errors
 //
@@ -19,9 +22,9 @@ type Panic struct {
 	Stack []byte
 }
 
-// Recovered makes a Panic of what recover returned, in the deferred function that called it. One that came from another
+// recovered makes a Panic of what recover returned, in the deferred function that called it. One that came from another
 // goroutine stays as it is.
-func Recovered(value any) *Panic {
+func recovered(value any) *Panic {
 	if p, ok := value.(*Panic); ok {
 		return p
 	}
@@ -34,7 +37,7 @@ func (p *Panic) Error() string { return fmt.Sprintf("a fault in the program: %v"
 func Call(f func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = Recovered(value)
+			err = recovered(value)
 		}
 	}()
 	return f()
@@ -52,7 +55,7 @@ func (g *Group) Go(f func()) {
 	g.wait.Go(func() {
 		defer func() {
 			if value := recover(); value != nil {
-				g.first.CompareAndSwap(nil, Recovered(value))
+				g.first.CompareAndSwap(nil, recovered(value))
 			}
 		}()
 		f()

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -43,4 +44,11 @@ func addressSpace() int64 {
 		return math.MaxInt64
 	}
 	return int64(own.Cur)
+}
+
+// Apply has Go collect garbage rather than grow beyond what the container has, unless the user says otherwise.
+func Apply() {
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
+		debug.SetMemoryLimit(Memory() / 10 * 9)
+	}
 }

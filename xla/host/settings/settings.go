@@ -39,6 +39,9 @@ func (p Problem) String(name func(field string) string) string {
 
 // under moves the problem below prefix.
 func (p Problem) under(prefix string) Problem {
+	if prefix == "" {
+		return p
+	}
 	if p.Field != "" {
 		p.Field = prefix + "." + p.Field
 	}
@@ -86,8 +89,8 @@ func (c *Check) OneOf(field, value string, choices ...string) {
 	c.problems = append(c.problems, Problem{field, text})
 }
 
-// Under adds the problems of an [Error] below a prefix; another error becomes a problem of the prefix itself; nil adds
-// nothing.
+// Under adds the problems of an [Error] below a prefix, or as they are where it is ""; another error becomes a problem of
+// the prefix itself; nil adds nothing.
 func (c *Check) Under(prefix string, err error) {
 	var list *Error
 	switch {

@@ -13,7 +13,7 @@ class Mix(torch.nn.Module):
 
     def __init__(self, gain):
         super().__init__()
-        self.gain = gain["Min"], gain["Max"]
+        self.gain = gain["min"], gain["max"]
 
     def forward(self, x):
         weights = torch.empty(3, 3).exponential_()
@@ -24,20 +24,20 @@ class Mix(torch.nn.Module):
 
 def recipe(views, side, size):
     """The transforms of a views configuration, from uint8 [3,side,side] to normalised float32 [3,size,size]."""
-    jitter, blur = views["Jitter"], views["Blur"]
-    kernel = round(blur["Kernel"] * size) | 1
+    jitter, blur = views["jitter"], views["blur"]
+    kernel = round(blur["kernel"] * size) | 1
     ops = {
         "jitter": lambda: v2.RandomApply([v2.ColorJitter(
-            *(jitter[k] for k in ("Brightness", "Contrast", "Saturation", "Hue")))], jitter["P"]),
-        "gray": lambda: v2.RandomGrayscale(views["Gray"]),
-        "blur": lambda: v2.RandomApply([v2.GaussianBlur(kernel, (blur["Sigma"]["Min"], blur["Sigma"]["Max"]))], blur["P"]),
-        "mix": lambda: v2.RandomApply([Mix(views["Mix"]["Gain"])], views["Mix"]["P"]),
+            *(jitter[k] for k in ("brightness", "contrast", "saturation", "hue")))], jitter["p"]),
+        "gray": lambda: v2.RandomGrayscale(views["gray"]),
+        "blur": lambda: v2.RandomApply([v2.GaussianBlur(kernel, (blur["sigma"]["min"], blur["sigma"]["max"]))], blur["p"]),
+        "mix": lambda: v2.RandomApply([Mix(views["mix"]["gain"])], views["mix"]["p"]),
     }
     pad = [v2.Pad(2)] if (side, size) == (28, 32) else []
-    area, ratio = ((views[k]["Min"], views[k]["Max"]) for k in ("Area", "Ratio"))
+    area, ratio = ((views[k]["min"], views[k]["max"]) for k in ("area", "ratio"))
     return v2.Compose([
-        *pad, v2.RandomResizedCrop(size, area, ratio, antialias=True), *(ops[op]() for op in views["Ops"] or ()),
-        v2.RandomHorizontalFlip(views["Flip"]), v2.ToDtype(torch.float32, scale=True), v2.Normalize(views["Mean"], views["Std"]),
+        *pad, v2.RandomResizedCrop(size, area, ratio, antialias=True), *(ops[op]() for op in views["ops"] or ()),
+        v2.RandomHorizontalFlip(views["flip"]), v2.ToDtype(torch.float32, scale=True), v2.Normalize(views["mean"], views["std"]),
     ])
 
 

@@ -1,0 +1,51 @@
+package terminal
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/models/train"
+)
+
+// What a part of a run was not told it does not print.
+func TestTrainingInTheMiddle(t *testing.T) {
+	var out bytes.Buffer
+	r := NewTraining(&out, io.Discard, false, new(atomic.Bool))
+	at := func(step, k int, percent run.Float) run.KNNRow {
+		return run.KNNRow{Step: step, Epoch: step / 4, K: []int{k}, Backbone: []run.Float{percent}, Queries: 62}
+	}
+	r.KNN(at(4, 5, 20))
+	if text := out.String(); strings.Contains(text, "loss") || !strings.Contains(text, "k=5 20.0%") {
+		t.Errorf("before the first row it prints %q, want the accuracies alone", text)
+	}
+	for _, test := range []struct {
+		first run.KNNRow
+		want  string
+	}{
+		{at(0, 5, 10), "k=5): untrained 10.0%, after 2 epochs 30.0%"},
+		{at(0, 20, 10), "k=5): after 2 epochs 30.0%"}, // not comparable
+		{at(4, 5, 10), "k=5): after 2 epochs 30.0%"},  // not untrained
+	} {
+		out.Reset()
+		r.End(run.Config{}, train.Result{KNN: []run.KNNRow{test.first, at(8, 5, 30)}})
+		if text := out.String(); !strings.Contains(text, test.want) {
+			t.Errorf("it sums up %q, want %q", text, test.want)
+		}
+	}
+}
+
+// A run that nearest neighbours did not judge ends with its last loss and its directory.
+func TestTrainingUnjudged(t *testing.T) {
+	var out bytes.Buffer
+	r := NewTraining(&out, io.Discard, false, new(atomic.Bool))
+	r.Step(8, 8)
+	r.Row(run.Row{Step: 8, Loss: 2.5, Chance: 3.5})
+	r.End(run.Config{Run: run.Run{Dir: "runs/a"}}, train.Result{})
+	if text := out.String(); !strings.HasPrefix(text, "step 8   loss 2.500 (chance 3.500)") || !strings.HasSuffix(text, "\nrun directory: runs/a\n") {
+		t.Errorf("it sums up %q, want the last loss and the directory", text)
+	}
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"image/png"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/models/report"
+	"github.com/mocotpu/mocotpu/xla/programs"
+)
+
+func newViews() *cobra.Command {
+	var out string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "views",
+		Short: "Draw what train would see: images of the data set and the views that it makes of them",
+		Long: "Takes the flags of train and writes one picture before anything trains: a row for each of eight training images,\n" +
+			"with the image as it is read and its two views in each of the first three epochs.",
+		Example: "  mocotpu views --preset=glyphs --out=views.png\n" +
+			"  mocotpu views --preset=moco-v2 --data=photos --crop=0.5,1 --blur=0 --out=views.png",
+		Args: noArguments,
+	}
+	flags := cmd.Flags()
+	config := addConfigFlags(flags)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := config.resolve(flags)
+		if err != nil {
+			return err
+		}
+		if err := refuseExisting(force, out); err != nil {
+			return err
+		}
+		source, err := openSplit(cmd, c.Data, "train")
+		if err != nil {
+			return err
+		}
+		defer source.Close()
+		e, err := machine.OpenEngine(c.Engine, programs.Kept(cmd.ErrOrStderr()))
+		if err != nil {
+			return err
+		}
+		defer e.Close()
+		sheet, err := report.ViewSheet(e, c, source)
+		if err != nil {
+			return err
+		}
+		return writeWhole(out, func(w io.Writer) error { return png.Encode(w, sheet) })
+	}
+	flags.StringVar(&out, "out", "views.png", "file to write")
+	flags.BoolVar(&force, "force", false, "replace a picture that is there already")
+	return cmd
+}

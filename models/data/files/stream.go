@@ -1,0 +1,130 @@
+package files
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/picture"
+	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
+)
+
+// StreamOptions say how images are decoded.
+type StreamOptions struct {
+	// Size of the canvas in pixels a side; at least 1.
+	Size int
+	// Library decodes JPEGs. Default: picture.Best.
+	Library picture.Library
+	// Workers is how many images are decoded at a time. Default: the CPUs that Go uses.
+	Workers int
+	// Report, where it is not nil, is called once for each broken image, from any goroutine.
+	Report func(Broken)
+}
+
+// Stream is image files as a [data.Source] that decodes them when they are asked for, for sets that are read a few times.
+type Stream struct {
+	list  *List
+	info  data.Info
+	tally *Tally
+	// workers holds those that are idle, all of them when no Fill is under way.
+	workers chan *Worker
+}
+
+// NewStream returns a source of the list's images, and takes the list over.
+func NewStream(l *List, o StreamOptions) (*Stream, error) {
+	if o.Library == "" {
+		o.Library = picture.Best()
+	}
+	if o.Workers == 0 {
+		o.Workers = limits.CPUs()
+	}
+	o.Workers = min(o.Workers, max(1, l.Len())) // more have nothing to do
+	if o.Workers < 0 {
+		return nil, fmt.Errorf("files: %d workers, want 1 or more, or 0 for the default", o.Workers)
+	}
+	s := &Stream{
+		list: l, tally: NewTally(l, o.Report), workers: make(chan *Worker, o.Workers),
+		info: data.Info{Name: l.Dir, N: l.Len(), Size: o.Size, Channels: 3, Labels: l.Labels(), Classes: l.Classes},
+	}
+	for range o.Workers {
+		w, err := NewWorker(o.Size, o.Library)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.workers <- w
+	}
+	return s, nil
+}
+
+// Info describes the images; N counts the broken ones.
+func (s *Stream) Info() data.Info { return s.info }
+
+// Fingerprint is that of the files' names, classes and sizes, and of the canvas.
+func (s *Stream) Fingerprint() (string, error) {
+	list, err := s.list.Fingerprint()
+	if err != nil {
+		return "", fmt.Errorf("files: %w", err)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s at %d", list, s.info.Size))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// Prefetch does nothing: reading a file takes little of the time that decoding it does.
+func (s *Stream) Prefetch([]int) {}
+
+// Close frees the decoders and closes the list.
+func (s *Stream) Close() error {
+	for len(s.workers) > 0 {
+		(<-s.workers).Close()
+	}
+	return s.list.Close()
+}
+
+// Fill decodes the images, as many at a time as there are workers that no other Fill uses.
+func (s *Stream) Fill(dst []uint8, rows []data.Row, indices []int) error {
+	var next atomic.Int64
+	var failure error
+	var once sync.Once
+	var wg guard.Group
+	for range min(cap(s.workers), len(indices)) {
+		wg.Go(func() {
+			w := <-s.workers
+			defer func() { s.workers <- w }()
+			n := s.info.ImageLen()
+			for {
+				at := int(next.Add(1)) - 1
+				if at >= len(indices) {
+					return
+				}
+				row, err := s.one(w, dst[at*n:(at+1)*n], indices[at])
+				if err != nil {
+					once.Do(func() { failure = err })
+					next.Store(int64(len(indices))) // stops the other workers
+					return
+				}
+				rows[at] = row
+			}
+		})
+	}
+	wg.Wait()
+	return failure
+}
+
+// one decodes image i or, where it is broken, the next that is not.
+func (s *Stream) one(w *Worker, dst []uint8, i int) (data.Row, error) {
+	for {
+		aspect, err := w.Decode(s.list, dst, i)
+		if err == nil {
+			return data.Row{Aspect: aspect, Label: s.list.Label(i)}, nil
+		}
+		if err := s.tally.Add(i, err.Error()); err != nil {
+			return data.Row{}, err
+		}
+		i = (i + 1) % s.info.N
+	}
+}

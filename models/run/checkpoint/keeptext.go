@@ -1,0 +1,46 @@
+package checkpoint
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Set reads "last=3,every=1000,best", as a flag has it. What it does not name is not kept.
+func (k *Keep) Set(text string) error {
+	var parsed Keep
+	for part := range strings.SplitSeq(text, ",") {
+		part = strings.TrimSpace(part)
+		name, value, _ := strings.Cut(part, "=")
+		field := map[string]*int{"last": &parsed.Last, "every": &parsed.Every}[name]
+		switch {
+		case part == "best":
+			parsed.Best = true
+			continue
+		case field == nil:
+			return fmt.Errorf("%q in it, want last=N, every=STEPS or best, with commas between", part)
+		}
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return fmt.Errorf("%q in it, want a whole number: %s=3", part, name)
+		}
+		*field = n
+	}
+	*k = parsed
+	return nil
+}
+
+// String is what Set takes.
+func (k Keep) String() string {
+	parts := []string{fmt.Sprintf("last=%d", k.Last)}
+	if k.Every != 0 {
+		parts = append(parts, fmt.Sprintf("every=%d", k.Every))
+	}
+	if k.Best {
+		parts = append(parts, "best")
+	}
+	return strings.Join(parts, ",")
+}
+
+// Type is the kind of value that help prints for a flag.
+func (*Keep) Type() string { return "list" }

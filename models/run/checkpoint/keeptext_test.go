@@ -1,0 +1,32 @@
+package checkpoint
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestKeepText: what is set is what is shown, and can be set again.
+func TestKeepText(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want Keep
+	}{
+		{"last=3", Keep{Last: 3}},
+		{"last=3,every=1000,best", Keep{Last: 3, Every: 1000, Best: true}},
+		{"last=1, every=5", Keep{Last: 1, Every: 5}},
+	} {
+		keep := Keep{Last: 9, Every: 9, Best: true}
+		if err := keep.Set(test.text); err != nil || keep != test.want {
+			t.Errorf("%s: %+v, error %v, want %+v", test.text, keep, err, test.want)
+		}
+		if got, want := keep.String(), strings.ReplaceAll(test.text, " ", ""); got != want {
+			t.Errorf("%s: shown as %s, want %s", test.text, got, want)
+		}
+	}
+	for _, wrong := range []string{"", "3", "last", "last=x", "best=1", "last=3,,best", "first=3"} {
+		keep := Keep{Last: 9}
+		if err := keep.Set(wrong); err == nil || keep.Last != 9 {
+			t.Errorf("%q: set to %+v without an error", wrong, keep)
+		}
+	}
+}

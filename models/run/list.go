@@ -1,0 +1,112 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
+)
+
+// The values of Summary.State.
+const (
+	StateTraining   = "training"   // a process holds the directory
+	StateFinished   = "finished"   // its newest checkpoint is that of the last step
+	StateStopped    = "stopped"    // it can go on
+	StateUnreadable = "unreadable" // see Problem
+)
+
+// Summary is a run directory at a glance. Without rows of that kind, numbers are NaN, which is null in JSON.
+type Summary struct {
+	Dir   string `json:"dir"`
+	State string `json:"state"`
+	// Step and Epoch are those of the newest row, Epochs what the schedule spans: 0 for a run that is measured in steps,
+	// of which Steps is the number.
+	Step   int `json:"step"`
+	Epoch  int `json:"epoch"`
+	Epochs int `json:"epochs"`
+	Steps  int `json:"steps"`
+	// Loss and ImagesPerSecond are those of the newest row.
+	Loss            Float `json:"loss"`
+	ImagesPerSecond Float `json:"images_per_second"`
+	// BestKNN is the best headline accuracy of the evaluations, in percent.
+	BestKNN Float `json:"best_knn"`
+	// Problem says why a run is unreadable.
+	Problem string `json:"problem,omitempty"`
+	Config  Config `json:"config"`
+}
+
+// List summarises the run directories below a folder, or the folder if it is one, in the order of their names. Links are
+// not followed. A run that cannot be read is listed as such.
+func List(folder string) ([]Summary, error) {
+	found := []Summary{}
+	err := filepath.WalkDir(folder, func(dir string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		if _, err := os.Lstat(filepath.Join(dir, ConfigFile)); err != nil {
+			return nil
+		}
+		record, err := ReadRecord(dir)
+		switch {
+		case errors.Is(err, ErrNotRun):
+			return nil
+		case err != nil:
+			found = append(found, Summary{Dir: dir, State: StateUnreadable, Problem: err.Error()})
+		default:
+			found = append(found, summarise(dir, record.Config))
+		}
+		return fs.SkipDir
+	})
+	if err != nil {
+		return nil, fmt.Errorf("run: list: %w", err)
+	}
+	return found, nil
+}
+
+func summarise(dir string, c Config) Summary {
+	nan := Float(math.NaN())
+	s := Summary{
+		Dir: dir, State: StateStopped, Epochs: c.Run.Epochs, Steps: c.Run.Steps, Loss: nan, ImagesPerSecond: nan, BestKNN: nan, Config: c,
+	}
+	rows, knn, err := ReadMetrics(dir)
+	if err != nil {
+		s.State, s.Problem = StateUnreadable, err.Error()
+		return s
+	}
+	if len(rows) > 0 {
+		last := rows[len(rows)-1]
+		s.Step, s.Epoch, s.Loss, s.ImagesPerSecond = last.Step, last.Epoch, last.Loss, last.Time.ImagesPerSecond
+	}
+	for _, row := range knn {
+		if h := row.Headline(); !(h <= float64(s.BestKNN)) {
+			s.BestKNN = Float(h)
+		}
+	}
+	state, err := checkpoint.LastState(dir)
+	switch {
+	case held(dir):
+		s.State = StateTraining
+	case errors.Is(err, checkpoint.ErrNone):
+	case err != nil:
+		s.State, s.Problem = StateUnreadable, err.Error()
+	case c.Run.Epochs > 0 && state.Epoch >= c.Run.Epochs || c.Run.Steps > 0 && state.Step >= c.Run.Steps:
+		s.State = StateFinished
+	}
+	return s
+}
+
+// held tells whether a trainer has the directory's lock.
+func held(dir string) bool {
+	lock, err := regular.Open(filepath.Join(dir, lockFile))
+	if err != nil {
+		return false
+	}
+	defer lock.Close() // which gives the lock back, if this took it
+	return errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}

@@ -1,0 +1,58 @@
+package run
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// WriteTable writes a table of runs, a line for each; the settings in which they differ stand at its end.
+func WriteTable(out io.Writer, all []Summary) error {
+	readable := slices.DeleteFunc(slices.Clone(all), func(s Summary) bool { return s.State == StateUnreadable })
+	configs := make([]Config, len(readable))
+	for i, s := range readable {
+		configs[i] = s.Config
+	}
+	differing, err := Differing(configs)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "run\tstate\tstep\tepoch\tloss\tbest kNN\timg/s\tdiffers")
+	row := 0
+	for _, s := range all {
+		if s.State == StateUnreadable {
+			fmt.Fprintf(table, "%q\t%s\t\t\t\t\t\t%q\n", s.Dir, s.State, s.Problem)
+			continue
+		}
+		var differs []string
+		for _, d := range differing {
+			differs = append(differs, d.Name+"="+d.Values[row])
+		}
+		row++
+		epoch := fmt.Sprint(s.Epoch + 1)
+		if s.Epochs > 0 {
+			epoch += fmt.Sprintf(" of %d", s.Epochs)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", printable(s.Dir), s.State, s.Step, epoch, figure(s.Loss, 4), figure(s.BestKNN, 1),
+			figure(s.ImagesPerSecond, 0), printable(strings.Join(differs, " ")))
+	}
+	return table.Flush()
+}
+
+func figure(x Float, digits int) string {
+	if !x.Finite() {
+		return "-"
+	}
+	return fmt.Sprintf("%.*f", digits, float64(x))
+}
+
+// printable is a text of a stranger's file as a terminal may have it.
+func printable(text string) string {
+	if quoted := fmt.Sprintf("%q", text); quoted != `"`+text+`"` {
+		return quoted
+	}
+	return text
+}

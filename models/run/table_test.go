@@ -1,0 +1,36 @@
+package run
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+)
+
+// TestWriteTable: a line for each run; a name with an escape is quoted, a number that is not there is a dash, and only
+// what differs is named.
+func TestWriteTable(t *testing.T) {
+	a, b := Glyphs(), Glyphs()
+	b.MoCo.Temperature, b.Views.Augment.Flip = 0.25, 0.5
+	nan := Float(math.NaN())
+	var out bytes.Buffer
+	err := WriteTable(&out, []Summary{
+		{Dir: "runs/a", State: StateFinished, Step: 744, Epoch: 7, Epochs: 8, Loss: 5.43219, BestKNN: 53, ImagesPerSecond: 1240.4, Config: a},
+		{Dir: "runs/\x1b[31mb", State: StateStopped, Loss: nan, BestKNN: nan, ImagesPerSecond: nan, Steps: 10, Config: b},
+		{Dir: "runs/c", State: StateUnreadable, Problem: "unexpected \x1b"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(out.String(), "\n")
+	for i, want := range []string{
+		"run state step epoch loss best kNN img/s differs",
+		"runs/a finished 744 8 of 8 5.4322 53.0 1240 moco.temperature=0.1 views.augment.flip=0",
+		`"runs/\x1b[31mb" stopped 0 1 - - - moco.temperature=0.25 views.augment.flip=0.5`,
+		`"runs/c" unreadable "unexpected \x1b"`,
+	} {
+		if got := strings.Join(strings.Fields(lines[i]), " "); got != want {
+			t.Errorf("line %d: %q, want %q", i, got, want)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package train
+
+import (
+	"fmt"
+
+	"github.com/mocotpu/mocotpu/models/format/tfevents"
+	"github.com/mocotpu/mocotpu/models/run"
+)
+
+// TensorBoard is a [Reporter] that writes a run's metrics as TensorBoard's events, and passes all on to another.
+type TensorBoard struct {
+	Reporter
+	// Dir is the folder for the events. It is made with the first of them: before it there may be no run directory.
+	Dir string
+
+	first int // the first step of this process's part of the run
+	out   *tfevents.Writer
+	err   error // of the first write that failed: the run goes on without events
+}
+
+// Step implements [Reporter].
+func (t *TensorBoard) Step(done, total int) {
+	if t.first == 0 {
+		t.first = done
+	}
+	t.Reporter.Step(done, total)
+}
+
+// Row implements [Reporter].
+func (t *TensorBoard) Row(r run.Row) {
+	var all []tfevents.Scalar
+	for _, s := range []struct {
+		tag   string
+		value run.Float
+	}{
+		{"loss/infonce", r.Loss},
+		{"loss/chance", r.Chance},
+		{"contrast/top1", r.Top1},
+		{"contrast/top5", r.Top5},
+		{"similarity/positive", r.Positive},
+		{"similarity/negative", r.Negative},
+		{"keys/spread", r.Spread},
+		{"keys/queue_fill", r.QueueFill},
+		{"optim/lr", r.LR},
+		{"optim/grad_norm", r.GradNorm},
+		{"time/images_per_second", r.Time.ImagesPerSecond},
+		{"time/data_wait", r.Time.DataWait},
+	} {
+		all = append(all, tfevents.Scalar{Tag: s.tag, Value: float64(s.value)})
+	}
+	t.write(r.Step, all)
+	t.Reporter.Row(r)
+}
+
+// KNN implements [Reporter].
+func (t *TensorBoard) KNN(r run.KNNRow) {
+	var all []tfevents.Scalar
+	for _, of := range []struct {
+		name   string
+		values []run.Float
+	}{{"backbone", r.Backbone}, {"projection", r.Projection}, {"pixels", r.Pixels}} {
+		for i, v := range of.values {
+			all = append(all, tfevents.Scalar{Tag: fmt.Sprintf("knn_%s/k=%d", of.name, r.K[i]), Value: float64(v)})
+		}
+	}
+	t.write(r.Step, all)
+	t.Reporter.KNN(r)
+}
+
+func (t *TensorBoard) write(step int, all []tfevents.Scalar) {
+	if t.err == nil && t.out == nil {
+		t.out, t.err = tfevents.Create(t.Dir, t.first)
+	}
+	if t.err == nil {
+		t.err = t.out.Write(step, all...)
+	}
+}
+
+// Close returns the first failure: the run went on without it.
+func (t *TensorBoard) Close() error {
+	if t.out != nil {
+		if err := t.out.Close(); t.err == nil {
+			t.err = err
+		}
+	}
+	return t.err
+}
