@@ -109,6 +109,12 @@ func TestBrokenRecords(t *testing.T) {
 func TestBrokenEngines(t *testing.T) {
 	s := newSession(machineOf(t, "cpu", 2))
 	defer s.close()
+	s.small = func() (moco.Step, error) {
+		c := trial.Small()
+		c.Views = must.M1(augment.Preset("digits")) // which compiles sooner
+		return c, nil
+	}
+	s.large = s.small
 	honest, planned := s.steps, s.machine.Planned
 	// wrong has the n-th run of steps leave a wrong state.
 	wrong := func(n int, change func(r *trial.Run)) {
@@ -149,24 +155,18 @@ func TestBrokenEngines(t *testing.T) {
 	}
 	wantFail(t, s, "donation", "are updated in place, want all")
 
-	used := 1.0
-	s.large = func() (moco.Step, error) {
-		c := trial.Small()
-		c.Views = must.M1(augment.Preset("digits")) // which compiles sooner
-		return c, nil
+	plan := Memory{}
+	s.machine.Planned = func(e Engine) (m Memory, err error) {
+		plan, err = planned(e)
+		return plan, err
 	}
 	calls := 0
-	s.machine.Used = func(e Engine) (now, most int64, err error) {
+	s.machine.Used = func(Engine) (now, most int64, err error) {
 		if calls++; calls%2 == 1 {
 			return 1000, 1000, nil
 		}
-		m, err := planned(e)
-		return 1000, 1000 + int64(used*float64(m.Total())), err
+		return 1000, 1000 + int64(1.06*float64(plan.Total())), nil
 	}
-	if r := s.do(t.Context(), find(t, "cpu", "memory")); r.Verdict != Pass {
-		t.Errorf("memory as planned: %s, %s, want it to pass", r.Verdict, r.Why)
-	}
-	used = 1.06
 	wantFail(t, s, "memory", "6.0 % off")
 
 	open, opened := s.machine.Open, 0
@@ -219,6 +219,11 @@ func TestVerdicts(t *testing.T) {
 	skipped := Check{"cannot", "", func(context.Context, *session, *Result) error { return cannotf("not %s", "here") }}
 	if r := s.do(t.Context(), skipped); r.Verdict != Skipped || r.Why != "not here" {
 		t.Errorf("%+v, want it skipped", r)
+	}
+	for used, fits := range map[int64]bool{940: false, 960: true, 1000: true, 1050: true, 1060: false} {
+		if err := asPlanned(&Result{}, used, 1000); (err == nil) != fits {
+			t.Errorf("%d bytes of 1000 planned: error %v", used, err)
+		}
 	}
 	// JSON has no word for what is not finite.
 	r := &Result{}

@@ -78,13 +78,17 @@ func plansMemory(_ context.Context, s *session, r *Result) error {
 	if err != nil {
 		return unknown(err)
 	}
-	used := most - before
-	off := math.Abs(float64(used)/float64(plan.Total()) - 1)
-	r.note("planned bytes", float64(plan.Total()))
+	return asPlanned(r, most-before, plan.Total())
+}
+
+// asPlanned judges the bytes that were used.
+func asPlanned(r *Result, used, plan int64) error {
+	off := math.Abs(float64(used)/float64(plan) - 1)
+	r.note("planned bytes", float64(plan))
 	r.note("used bytes", float64(used))
 	r.worst("off", off, planned)
 	if !(off <= planned) {
-		return fmt.Errorf("the allocator gave out %d bytes at most, the plan is %d: %.1f %% off, want at most %.0f %%", used, plan.Total(), 100*off, 100*planned)
+		return fmt.Errorf("the allocator gave out %d bytes at most, the plan is %d: %.1f %% off, want at most %.0f %%", used, plan, 100*off, 100*planned)
 	}
 	return nil
 }

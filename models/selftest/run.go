@@ -93,8 +93,8 @@ type session struct {
 	// outOfMemory asks an engine for more memory than there is, and steps runs some steps of a trial.
 	outOfMemory func(Engine) error
 	steps       func(t *trial.Trial, n int, lr float32) (trial.Run, error)
-	// large is the step whose memory is measured: the allocator's rounding is less than its bytes.
-	large func() (moco.Step, error)
+	// small is the step that is run again and again, and large the one whose memory is measured: the allocator's rounding is less than its bytes.
+	small, large func() (moco.Step, error)
 
 	engine  Engine // the open one, nil before
 	opening Opening
@@ -109,7 +109,7 @@ type session struct {
 func newSession(m Machine) *session {
 	recorded, _ := fs.Sub(recordedFiles, "testdata") // it is there
 	return &session{
-		machine: m, recorded: recorded, outOfMemory: outOfMemory, steps: (*trial.Trial).Run, large: largeStep, now: time.Now,
+		machine: m, recorded: recorded, outOfMemory: outOfMemory, steps: (*trial.Trial).Run, small: smallStep, large: largeStep, now: time.Now,
 		trials: map[string]*trial.Trial{}, plans: map[string]Memory{},
 	}
 }

@@ -19,11 +19,16 @@ const (
 	lr    = 0.001
 )
 
-// small is the small step in a precision.
-func small(precision string) moco.Step {
-	c := trial.Small()
+func smallStep() (moco.Step, error) { return trial.Small(), nil }
+
+// smallOn compiles the small step in a precision on so many devices of a backend.
+func (s *session) smallOn(b compute.Backend, devices int, precision string) (*trial.Trial, error) {
+	c, err := s.small()
+	if err != nil {
+		return nil, err
+	}
 	c.Encoder.Precision = precision
-	return c
+	return trial.New(b, devices, c)
 }
 
 func keyOf(devices int, precision string) string { return fmt.Sprintf("%d %s", devices, precision) }
@@ -34,7 +39,7 @@ func (s *session) trial(devices int, precision string) (*trial.Trial, error) {
 	if t, ok := s.trials[key]; ok {
 		return t, nil
 	}
-	t, err := trial.New(s.engine, devices, small(precision))
+	t, err := s.smallOn(s.engine, devices, precision)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +83,7 @@ func goFollows(_ context.Context, s *session, r *Result, precision string) error
 		return err
 	}
 	defer reference.Finalize()
-	on, err := trial.New(reference, 1, small(resnet.Float32))
+	on, err := s.smallOn(reference, 1, resnet.Float32)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package selftest
 
 import (
 	"errors"
+	"io/fs"
 	"slices"
 	"testing"
 
@@ -57,6 +58,18 @@ func TestRecorded(t *testing.T) {
 			t.Errorf("%s: %s, %s", name, r.Verdict, r.Why)
 		}
 		t.Logf("%s: %s", name, r.found())
+	}
+}
+
+// TestRecordedSize bounds what the recorded numbers add to the program.
+func TestRecordedSize(t *testing.T) {
+	const most = 2 << 20
+	size, recorded := 0, newSession(Machine{}).recorded
+	for _, entry := range must.M1(fs.ReadDir(recorded, ".")) {
+		size += len(must.M1(fs.ReadFile(recorded, entry.Name())))
+	}
+	if size == 0 || size > most {
+		t.Errorf("%d bytes, want at most %d", size, most)
 	}
 }
 
