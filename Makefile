@@ -9,13 +9,13 @@ PROTOC := github.com/jhump/goprotoc/cmd/goprotoc@v0.5.0
 # With the invariants of models/internal/invariants, which every build of a test checks.
 TAGS := invariants
 # Packages with goroutines: those whose tests are quick, and those of which race runs the tests that RACE_TESTS names.
-RACE := ./models/data/files ./models/data/packed ./models/data/specimen ./models/data/stream ./xla/programs ./xla/setup
+RACE := ./cmd/internal/terminal ./models/data/files ./models/data/packed ./models/data/specimen ./xla/host/guard ./xla/programs ./xla/setup
 RACE_SOME := ./models/data ./models/judge ./models/train ./xla ./xla/mesh ./cmd/mocotpu
 RACE_TESTS := Glyphs|KNN|Nearest|Feed|Saver|Broken|Stored|Executing|Slot|Replicas|Signal
 # All that CI does not run.
 NIGHTLY := slow fuzz sanitize interop peers stress
-# Systems that models are built for, without cgo.
-PLATFORMS := linux/arm64 darwin/arm64
+# Systems that models and the command are built for without cgo: there the command has the Go engine alone.
+PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 
 .PHONY: help build setup tools demo test generate results check race bench slow fuzz stress sanitize peers interop nightly
@@ -52,7 +52,7 @@ generate: ## make the Go code of the .proto files anew
 results: ## write the recorded measurements of docs/results into README and docs
 	$(GO) run ./docs/results
 
-check: race ## format, vet, lint, tidiness, data races; then builds of models without cgo
+check: race ## format, vet, lint, tidiness, data races; then builds without cgo
 	@test -z "$$($(GO) run $(GOFUMPT) -l .)" || { $(GO) run $(GOFUMPT) -l .; echo "gofumpt these files"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags slow,$(TAGS) ./...
@@ -61,8 +61,9 @@ check: race ## format, vet, lint, tidiness, data races; then builds of models wi
 	$(GO) mod tidy -diff
 	@new="$$(mktemp -d)" && trap 'rm -r "$$new"' EXIT && $(call protoc,"$$new") && for proto in $(PROTOS); do \
 		diff -u "$${proto%.proto}.pb.go" "$$new/$${proto%.proto}.pb.go" || { echo "make generate, and commit what it makes"; exit 1; }; done
-	CGO_ENABLED=0 $(GO) vet ./models/...
-	@for platform in $(PLATFORMS); do CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) build ./models/... || exit 1; done
+	CGO_ENABLED=0 $(GO) vet ./models/... ./xla ./cmd/mocotpu
+	@for platform in $(PLATFORMS); do \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) build ./models/... ./cmd/mocotpu || exit 1; done
 
 # The Go engine's matrix product computes pointers past a slice's end, which checkptr refuses though nothing is read there.
 race: setup ## the tests of packages with goroutines under the race detector

@@ -47,7 +47,7 @@ for run in $(seq "$runs"); do
 		since=$SECONDS
 		ticks=0
 		while kill -0 "$pid" 2>/dev/null; do
-			now=$(used "$pid")
+			now=$(used "$pid") || true # it has just ended
 			if ((${now:-0} > ticks + 50)); then
 				ticks=$now
 				since=$SECONDS

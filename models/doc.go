@@ -11,6 +11,7 @@
 //	models/run       a run: configuration and presets, its directory, metrics, learning rate
 //	models/train     trains one: the loop, its feed, evaluation, diagnosis, checkpoints
 //	models/encoder   opens a trained encoder, and turns images into features
+//	models/bank      keeps the features of image files under their names, and finds the most similar ones
 //	models/judge     what the features are worth: nearest neighbours, linear probes, finetuning, intervals
 //	models/report    one HTML page of runs: curves, views, neighbours, a map of the features
 //	models/selftest  holds an engine to recorded numbers, to other engines and to itself
@@ -34,9 +35,11 @@
 //	xla/host/child             other programs, and parts of this one, as child processes
 //	xla/host/regular           opens regular files only, without waiting for what is none
 //	xla/host/limits            the memory and the CPUs that the container leaves the process
+//	xla/host/lock              a file's lock, which one process at a time holds
 //	xla/host/guard             what ends a process: panics, of any goroutine, and signals
 //	xla/host/durable           files that survive a crash, and the file system that a test breaks
 //	xla/setup                  installs and finds PJRT plugins
+//	xla/rendezvous             brings the processes of a run together
 //	xla/cpuplugin              our PJRT plugin for CPUs, in C++, over the TensorFlow wheel
 //	tpu                        Cloud TPUs by name, and a compiler for those that are not there
 //	tpu/nvidia                 GPUs by name and NVIDIA's figures, and a compiler for those that are not there

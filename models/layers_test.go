@@ -89,7 +89,13 @@ var rules = []rule{
 		"a library registers no flags and prints nothing",
 	},
 	{
-		[]string{"cmd/mocotpu/...", "notebooks/..."},
+		[]string{"cmd/internal/...", "cmd/mocotpu/bench"},
+		[]string{"flag", "log", "github.com/spf13/..."},
+		nil,
+		"flags are read in one place, the command, and what it calls takes values",
+	},
+	{
+		[]string{"cmd/mocotpu/...", "cmd/internal/machine", "notebooks/..."},
 		[]string{"github.com/schollz/...", "golang.org/x/term"},
 		nil,
 		"one package draws on terminals, where names from files are quoted",

@@ -60,7 +60,24 @@ typedef struct {
   const void* options; size_t num_options;
   void *kv_get, *kv_get_arg, *kv_put, *kv_put_arg;
   void* client;
+  void *kv_try_get, *kv_try_get_arg;
 } mt_client_create;
+// Makes an error of the plugin's: what a callback that fails returns.
+typedef void* (*mt_callback_error)(int code, const char* text, size_t size);
+typedef struct {
+  size_t struct_size; void* extension;
+  const char* key; size_t key_size; int timeout_ms; mt_callback_error* fail; void* arg;
+  char* value; size_t value_size; void (*free_value)(char*);
+} mt_kv_get;
+typedef struct {
+  size_t struct_size; void* extension;
+  const char* key; size_t key_size; mt_callback_error* fail; void* arg;
+  char* value; size_t value_size; void (*free_value)(char*);
+} mt_kv_try_get;
+typedef struct {
+  size_t struct_size; void* extension;
+  const char* key; size_t key_size; const char* value; size_t value_size; mt_callback_error* fail; void* arg;
+} mt_kv_put;
 typedef struct { size_t struct_size; void* extension; void* client; } mt_client_destroy;
 typedef struct { size_t struct_size; void* extension; void* client; const char* name; size_t name_size; } mt_platform_name;
 typedef struct { size_t struct_size; void* extension; void* client; const char* version; size_t version_size; } mt_platform_version;

@@ -26,7 +26,7 @@ func (e *Engine) describeCompiler(found foundPlugin) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	compiler := []string{e.name, e.version, e.plugin.environment, runtime.GOARCH, processor, fmt.Sprint(runtime.NumCPU())}
+	compiler := []string{e.name, e.version, e.plugin.environment(), runtime.GOARCH, processor, fmt.Sprint(runtime.NumCPU())}
 	return slices.Concat(compiler, files, e.plugin.devices(e.client)), nil
 }
 
@@ -77,6 +77,9 @@ func processor(cpuinfo string) (string, error) {
 
 // compilerVariables are the environment variables that change what a compiler does, or begin the names of such.
 var compilerVariables = []string{"XLA_", "TF_XLA_", "LIBTPU_", "TF_ENABLE_ONEDNN_OPTS=", "MOCOTPU_CPU_CONVOLUTIONS=", "NVIDIA_TF32_OVERRIDE=", threadsVariable + "="}
+
+// maxFlags bounds a file of flags, in bytes.
+const maxFlags = 1 << 20
 
 // compilerEnvironment is the environment as far as compilers read it, with the file of flags that XLA_FLAGS may name.
 func compilerEnvironment() string {

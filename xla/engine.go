@@ -18,13 +18,14 @@ type Engine struct {
 	compute.Backend         // the backend behind it
 	name            string  // "go", "cpu", "cuda", "tpu"
 	version         string  // of the plugin
-	plugin          *plugin // nil for "go"
+	plugin          plugin  // nil for "go"
 	client          uintptr // PJRT_Client, 0 for "go"
 	devices         int
 	exact           bool // float32 is multiplied as such: Options.TF32
 	kept            int  // keptPrograms but in a test
 	skipped         []error
-	stored          *stored // nil: programs are compiled
+	stored          *stored  // nil: programs are compiled
+	several         *several // nil: of this process alone
 
 	use     use
 	compile sync.Mutex // one compilation at a time
@@ -44,8 +45,11 @@ type Engine struct {
 // finalizer releases one buffer or executable of the backend.
 type finalizer func() error
 
-// engines holds the open engines, see Engine.
-var engines sync.Map // *Engine -> true
+// engines holds the open engines, see Engine; clients are those of plugins by PJRT client.
+var (
+	engines sync.Map // *Engine -> true
+	clients sync.Map // uintptr -> *Engine
+)
 
 func newEngine(name string, b compute.Backend) *Engine {
 	e := &Engine{Backend: b, name: name, devices: b.NumDevices(), kept: keptPrograms, owned: map[uint64]finalizer{}}
@@ -66,7 +70,8 @@ func (e *Engine) PluginVersion() string { return e.version }
 // Skipped returns why Open("auto") took none of the engines it prefers, in their order. It is empty otherwise.
 func (e *Engine) Skipped() []error { return e.skipped }
 
-// NumDevices returns the number of devices that programs may use: Options.Devices if given, else all of the engine's.
+// NumDevices returns the number of devices that programs may use: Options.Devices if given, else all of the engine's; of
+// all processes together where there are several.
 func (e *Engine) NumDevices() int { return e.devices }
 
 // Donate says which outputs of the next program that this engine compiles take over the memory of which parameters

@@ -60,6 +60,7 @@ const (
 	ResourceExhausted Code = 8 // usually out of device memory
 	Unimplemented     Code = 12
 	Internal          Code = 13
+	Unavailable       Code = 14 // another process is gone, or did not come
 )
 
 var codeNames = [...]string{

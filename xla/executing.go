@@ -1,8 +1,5 @@
 package xla
 
-// #include "table.h"
-import "C"
-
 import "time"
 
 // Executing is what an engine has executed: the host's share of a loop is what of its time is not Time.
@@ -23,7 +20,7 @@ func (e *Engine) stragglers() int {
 	if e.plugin == nil || !e.HasSharedBuffers() {
 		return 0
 	}
-	return int(C.mt_stragglers(C.int(e.plugin.slot), handle(e.client)))
+	return e.plugin.stragglers(e.client)
 }
 
 // Executing returns what was executed so far by this engine and any other of its plugin in this process; nothing for the
@@ -32,7 +29,5 @@ func (e *Engine) Executing() Executing {
 	if e.plugin == nil {
 		return Executing{}
 	}
-	var programs, arguments, nanoseconds C.int64_t
-	C.mt_executing(C.int(e.plugin.slot), &programs, &arguments, &nanoseconds)
-	return Executing{Programs: int64(programs), Arguments: int64(arguments), Time: time.Duration(nanoseconds)}
+	return e.plugin.executing()
 }

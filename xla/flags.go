@@ -1,3 +1,5 @@
+//go:build cgo
+
 package xla
 
 import (
@@ -14,9 +16,6 @@ import (
 // the words are checked before XLA sees them: a flag's name is a string of the library that defines it, and the
 // libraries are loaded by then. XLA takes a boolean without a value, too; here every flag needs one, since a text or
 // number without one ends the process. What is not caught is a value of the wrong type.
-
-// maxFlags bounds a file of flags, in bytes.
-const maxFlags = 1 << 20
 
 var flagWord = regexp.MustCompile(`(?s)^--(xla_[a-z0-9_]+)=`)
 

@@ -1,8 +1,5 @@
 package xla
 
-// #include "table.h"
-import "C"
-
 import (
 	"fmt"
 	"os"
@@ -23,12 +20,11 @@ func OnNotice(f func(text string)) {
 	notices.Store(&f)
 }
 
-//export mocotpuNotice
-func mocotpuNotice(text *C.char) {
-	s := C.GoString(text)
+// notice passes on what a plugin says.
+func notice(text string) {
 	if f := notices.Load(); f != nil {
-		(*f)(s)
+		(*f)(text)
 		return
 	}
-	fmt.Fprintln(os.Stderr, s)
+	fmt.Fprintln(os.Stderr, text)
 }

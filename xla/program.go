@@ -25,6 +25,7 @@ type Program struct {
 	Ignored []string // why asked-for donations were not marked, one text each
 	Loaded  bool     // from Options.Programs, in place of compiling
 
+	global bool // over all devices of several processes
 	text   string
 	key    string // in Options.Programs, "" if it is not to be kept
 	engine *Engine
@@ -154,6 +155,9 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 	if err != nil {
 		return nil, "", err
 	}
+	if p.global {
+		text, devices = e.several.spread(text), e.devices
+	}
 	if devices > e.devices {
 		return nil, "", fmt.Errorf("%s: the program is for %d devices, the engine has %d: open it with more, or use a smaller mesh",
 			p.Name, devices, e.devices)
@@ -165,6 +169,11 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 		}
 	}
 	p.text = text
+	if p.global {
+		if err := e.several.agree(p); err != nil {
+			return nil, "", err
+		}
+	}
 	if before != nil {
 		p.refused = before(p) // without the lock: it may ask the engine
 	}

@@ -11,6 +11,7 @@ typedef struct {
   mt_api table;        // ours, which go-xla gets
   void* client;        // the last one created
   bool compile_only;
+  uintptr_t shared;    // names the store that the next client shares with other processes, 0 for none
   _Atomic int64_t executions, arguments, nanoseconds;  // see mt_executing
   int (*stragglers)(void* client);                     // the plugin's own answer to mt_stragglers, or NULL
   _Atomic int64_t abandoned;                           // else ours
@@ -23,6 +24,11 @@ mt_failure mt_failure_of(const slot* s, void* error, bool destroy);
 
 // An error of ours, which goes through the same handle as the plugin's.
 void* mt_fail(int code, const char* text);
+
+// Gives the client that is to be created the store that the slot names.
+void mt_share_store(const slot* s, mt_client_create* a);
+
+slot* mt_slot(int index);
 
 void* mt_execute_on(slot* s, mt_execute* a);
 

@@ -19,7 +19,7 @@ type stored struct {
 
 // keep has the engine use a store, where it can be told what the compiler is.
 func (e *Engine) keep(store *programs.Store, found foundPlugin) {
-	if store == nil || strings.Contains(e.plugin.environment, "xla_dump_") { // whoever dumps wants to see it compile
+	if store == nil || strings.Contains(e.plugin.environment(), "xla_dump_") { // whoever dumps wants to see it compile
 		return
 	}
 	compiler, err := e.describeCompiler(found)

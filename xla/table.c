@@ -95,6 +95,7 @@ static void* missing(void* args) {
 
 // ---- The client.
 static void* client_create(slot* s, mt_client_create* a) {
+  if (s->shared) mt_share_store(s, a);
   void* error = s->compile_only ? mt_topology_client(s, a) : call(s, MT_Client_Create, a);
   s->client = error ? NULL : a->client;
   return error;
@@ -123,6 +124,12 @@ static void* client_compile(slot* s, mt_client_compile* a) {
   size_t size = p->code_size;
   p->code = d.code;
   p->code_size = d.code_size;
+  const char* options = a->options;
+  size_t options_size = a->options_size;
+  if (d.options) {
+    a->options = d.options;
+    a->options_size = d.options_size;
+  }
   mt_failure stale = {0, NULL};  // why what is stored is not used
   bool loaded = d.stored && !(stale = load(s, a, &d)).text;
   free(d.stored);
@@ -130,7 +137,10 @@ static void* client_compile(slot* s, mt_client_compile* a) {
   if (!loaded) error = s->compile_only ? mt_topology_compile(s, a) : call(s, MT_Client_Compile, a);
   p->code = code;
   p->code_size = size;
+  a->options = options;
+  a->options_size = options_size;
   free(d.code);
+  free(d.options);
   void* executable = NULL;
   mt_failure f = mt_failure_of(s, error, false);
   if (!error) {  // a reference of our own: go-xla may destroy its own at any time
@@ -202,6 +212,7 @@ void mt_compile_only(int index) {
   mt_topology_table(&slots[index]);
 }
 
+slot* mt_slot(int index) { return &slots[index]; }
 void* mt_table(int index) { return &slots[index].table; }
 void* mt_last_client(int index) { return slots[index].client; }
 

@@ -12,9 +12,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/gomlx/go-xla/pjrt"
+
+	"github.com/mocotpu/mocotpu/xla/hlo"
 )
 
 // opening serialises everything that is not safe to do twice at once: registering a plugin with go-xla (which takes no
@@ -22,20 +25,22 @@ import (
 var opening sync.Mutex
 
 // plugins are the opened plugin files by path; a plugin is never unloaded. Guarded by opening.
-var plugins = map[string]*plugin{}
+var plugins = map[string]*table{}
 
-// A plugin is one PJRT plugin file, opened once per process through our table.
-type plugin struct {
+// A table is one PJRT plugin file, opened once per process through our table of functions.
+type table struct {
 	slot         int
 	name         string // under which go-xla knows our table
 	major, minor int    // PJRT API version
-	environment  string // that it was opened in, as far as compilers read it
+	opened       string // the environment that it was opened in, as far as compilers read it
 	used         bool   // a client was asked for
 }
 
+func (p *table) environment() string { return p.opened }
+
 // openPlugin opens the plugin at path, or finds it opened; compileOnly makes clients of it that are topologies, apart
 // from other uses of the same file. The caller holds opening.
-func openPlugin(engine, path string, compileOnly bool) (*plugin, error) {
+func openPlugin(engine, path string, compileOnly bool) (*table, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -53,7 +58,7 @@ func openPlugin(engine, path string, compileOnly bool) (*plugin, error) {
 	if len(plugins) == int(C.MT_SLOTS) {
 		return nil, fmt.Errorf("%s: %d plugins are open in this process, which is the limit", path, len(plugins))
 	}
-	p := &plugin{slot: len(plugins)}
+	p := &table{slot: len(plugins)}
 	cPath := C.CString(path)
 	defer C.free(unsafe.Pointer(cPath))
 	var major, minor C.int
@@ -65,7 +70,7 @@ func openPlugin(engine, path string, compileOnly bool) (*plugin, error) {
 	if err := checkFlags(); err != nil {
 		return nil, err
 	}
-	p.environment = compilerEnvironment()
+	p.opened = compilerEnvironment()
 	if compileOnly {
 		C.mt_compile_only(C.int(p.slot))
 	}
@@ -80,11 +85,10 @@ func openPlugin(engine, path string, compileOnly bool) (*plugin, error) {
 }
 
 // lastClient names the client that was created last through this plugin. The caller holds opening.
-func (p *plugin) lastClient() uintptr { return uintptr(C.mt_last_client(C.int(p.slot))) }
+func (p *table) lastClient() uintptr { return uintptr(C.mt_last_client(C.int(p.slot))) }
 
-// clients are the engines by PJRT client; compilations are the programs in the compiler's hands by token.
+// compilations are the programs in the compiler's hands by token.
 var (
-	clients      sync.Map // uintptr -> *Engine
 	compilations sync.Map // uintptr -> *Program
 	tokens       struct {
 		sync.Mutex
@@ -120,6 +124,13 @@ func mocotpuProgram(client unsafe.Pointer, format *C.char, formatSize C.size_t, 
 	d.token = C.uintptr_t(tokens.last)
 	tokens.Unlock()
 	compilations.Store(uintptr(d.token), program)
+	if program.global {
+		if compileOptions, err = hlo.Spread(compileOptions, e.(*Engine).several.ids); err != nil {
+			d.refusal = C.CString(err.Error())
+			return
+		}
+		d.options, d.options_size = (*C.char)(C.CBytes(compileOptions)), C.size_t(len(compileOptions))
+	}
 	if found := program.find(string(compileOptions)); found != nil {
 		d.stored, d.stored_size = (*C.char)(C.CBytes(found)), C.size_t(len(found))
 	}
@@ -145,6 +156,9 @@ func mocotpuCompiled(token C.uintptr_t, executable unsafe.Pointer, code C.int, t
 	program.store()
 }
 
+//export mocotpuNotice
+func mocotpuNotice(text *C.char) { notice(C.GoString(text)) }
+
 // unknownWord returns the first word that no library of the process has as a string, or "".
 func unknownWord(words []string) string {
 	if len(words) == 0 {
@@ -166,7 +180,7 @@ func unknownWord(words []string) string {
 }
 
 // platformVersion is what the client's platform says about its version.
-func (p *plugin) platformVersion(client uintptr) string {
+func (p *table) platformVersion(client uintptr) string {
 	var version *C.char
 	var size C.size_t
 	if err := check("platform version", C.mt_platform_version_of(C.int(p.slot), handle(client), &version, &size)); err != nil {
@@ -177,7 +191,7 @@ func (p *plugin) platformVersion(client uintptr) string {
 
 // The calls below read a compiled program; executable is a PJRT_Executable that the caller keeps alive.
 
-func (p *plugin) memory(executable uintptr) (Memory, error) {
+func (p *table) memory(executable uintptr) (Memory, error) {
 	var b [C.MT_MEM_FIELDS]C.int64_t
 	if err := check("memory statistics", C.mt_memory_of(C.int(p.slot), handle(executable), &b[0])); err != nil {
 		return Memory{}, err
@@ -190,13 +204,13 @@ func (p *plugin) memory(executable uintptr) (Memory, error) {
 }
 
 // deviceMemory asks the allocator of an addressable device of a client.
-func (p *plugin) deviceMemory(client uintptr, device int) (DeviceMemory, error) {
+func (p *table) deviceMemory(client uintptr, device int) (DeviceMemory, error) {
 	used, peak := C.int64_t(0), C.int64_t(-1)
 	failure := C.mt_device_memory_of(C.int(p.slot), handle(client), C.size_t(device), &used, &peak)
 	return DeviceMemory{Used: int64(used), Peak: int64(peak)}, check("memory of a device", failure)
 }
 
-func (p *plugin) cost(executable uintptr) (map[string]float64, error) {
+func (p *table) cost(executable uintptr) (map[string]float64, error) {
 	var values *C.mt_named_value
 	var count C.size_t
 	if err := check("cost analysis", C.mt_cost_of(C.int(p.slot), handle(executable), &values, &count)); err != nil {
@@ -213,7 +227,7 @@ func (p *plugin) cost(executable uintptr) (map[string]float64, error) {
 	return costs, nil
 }
 
-func (p *plugin) optimized(executable uintptr) (format string, program []byte, err error) {
+func (p *table) optimized(executable uintptr) (format string, program []byte, err error) {
 	var code *C.char
 	var size C.size_t
 	var f [64]C.char
@@ -225,7 +239,7 @@ func (p *plugin) optimized(executable uintptr) (format string, program []byte, e
 }
 
 // devices describes the client's devices, a line each.
-func (p *plugin) devices(client uintptr) []string {
+func (p *table) devices(client uintptr) []string {
 	var all []string
 	for {
 		text := C.mt_device_of(C.int(p.slot), handle(client), C.size_t(len(all)))
@@ -238,7 +252,7 @@ func (p *plugin) devices(client uintptr) []string {
 }
 
 // serialized is the program as the plugin can load it again.
-func (p *plugin) serialized(executable uintptr) ([]byte, error) {
+func (p *table) serialized(executable uintptr) ([]byte, error) {
 	var bytes *C.char
 	var size C.size_t
 	if err := check("serialize", C.mt_serialize_of(C.int(p.slot), handle(executable), &bytes, &size)); err != nil {
@@ -248,7 +262,18 @@ func (p *plugin) serialized(executable uintptr) ([]byte, error) {
 	return append([]byte(nil), unsafe.Slice((*byte)(unsafe.Pointer(bytes)), int(size))...), nil
 }
 
-func (p *plugin) release(executable uintptr) error {
+// stragglers is how many devices of the client still run a program whose execution has failed.
+func (p *table) stragglers(client uintptr) int {
+	return int(C.mt_stragglers(C.int(p.slot), handle(client)))
+}
+
+func (p *table) executing() Executing {
+	var programs, arguments, nanoseconds C.int64_t
+	C.mt_executing(C.int(p.slot), &programs, &arguments, &nanoseconds)
+	return Executing{Programs: int64(programs), Arguments: int64(arguments), Time: time.Duration(nanoseconds)}
+}
+
+func (p *table) release(executable uintptr) error {
 	return check("destroy executable", C.mt_release(C.int(p.slot), handle(executable)))
 }
 

@@ -13,6 +13,8 @@ typedef struct {
   char* refusal;    // malloc'ed text of an INVALID_ARGUMENT error, or NULL
   char* stored;     // malloc'ed: the program compiled earlier, as the plugin serialized it; NULL if there is none
   size_t stored_size;
+  char* options;    // malloc'ed compile options to use instead; NULL for the caller's
+  size_t options_size;
 } mt_decision;
 
 // A failed call: code is PJRT's, text is malloc'ed; text NULL means success.
@@ -23,6 +25,8 @@ typedef struct { int code; char* text; } mt_failure;
 char* mt_open(int slot, const char* path, int* major, int* minor);
 // Makes the table of an opened slot, before anyone uses it, that of a compiler without hardware: see topology.c.
 void mt_compile_only(int slot);
+// Names the store that the slot's next client shares with other processes; 0 for none.
+void mt_share(int slot, uintptr_t store);
 void* mt_table(int slot);        // our PJRT_Api for go-xla
 void* mt_last_client(int slot);  // the client that the last Client_Create returned
 // What the slot's programs have executed so far: how often, with how many arguments over all devices, and the time from
@@ -42,6 +46,9 @@ double mt_number(const mt_named_value* value, bool* ok);
 mt_failure mt_optimized_of(int slot, void* executable, char** program, size_t* size, char format[64]);
 // The kind of an addressable device of a client and what else its description says, malloc'ed; NULL past the last.
 char* mt_device_of(int slot, void* client, size_t index);
+// All devices of a client, those of other processes included: at most room of them; count is how many there are.
+typedef struct { int id, process; } mt_known_device;
+mt_failure mt_devices_of(int slot, void* client, mt_known_device* devices, size_t room, size_t* count);
 // What DeserializeAndLoad takes, malloc'ed.
 mt_failure mt_serialize_of(int slot, void* executable, char** bytes, size_t* size);
 mt_failure mt_release(int slot, void* executable);

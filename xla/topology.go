@@ -1,3 +1,5 @@
+//go:build cgo
+
 package xla
 
 import (
@@ -43,7 +45,7 @@ func OpenTopology(topology string, o Options) (*Engine, error) {
 			}
 		}
 	}
-	return found.open("tpu", true, pjrt.NamedValuesMap{"topology": topology}, o.Devices)
+	return found.open("tpu", true, pjrt.NamedValuesMap{"topology": topology}, o.Devices, nil)
 }
 
 // OpenGPUs opens the CUDA plugin's compiler for GPUs that need not be there: hosts of so many GPUs each, all alike, of which
@@ -65,7 +67,7 @@ func OpenGPUs(target string, hosts, each int, o Options) (*Engine, error) {
 	}
 	e, err := found.open("cuda", true, pjrt.NamedValuesMap{
 		"topology": fmt.Sprintf("1x%dx%d", hosts, each), "target_config": target,
-	}, o.Devices)
+	}, o.Devices, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/notimplemented"
 	"github.com/gomlx/compute/shapes"
 )
@@ -89,12 +90,16 @@ func (b *buffer) CopyToDevice(device compute.DeviceNum) (compute.Buffer, error) 
 	return b.engine.wrap(c), nil
 }
 
-// BufferFromFlatData copies flat, a slice of shape's dtype in row-major order, to a device.
+// BufferFromFlatData copies flat, a slice of shape's dtype in row-major order, to a device. Of a device of another process
+// it makes a stand-in, and does not read flat.
 func (e *Engine) BufferFromFlatData(device compute.DeviceNum, flat any, shape shapes.Shape) (compute.Buffer, error) {
 	if err := e.enter(); err != nil {
 		return nil, err
 	}
 	defer e.leave()
+	if e.remote(device) {
+		return &elsewhere{e, place{shape.Clone(), device}}, nil
+	}
 	b, err := e.Backend.BufferFromFlatData(device, flat, shape)
 	if err != nil {
 		return nil, asError("copy from host", err)
@@ -102,12 +107,16 @@ func (e *Engine) BufferFromFlatData(device compute.DeviceNum, flat any, shape sh
 	return e.wrap(b), nil
 }
 
-// NewSharedBuffer makes a buffer whose memory the host sees as the slice flat, until the buffer is finalized.
+// NewSharedBuffer makes a buffer whose memory the host sees as the slice flat, until the buffer is finalized. Of a device
+// of another process flat is nobody's memory.
 func (e *Engine) NewSharedBuffer(device compute.DeviceNum, shape shapes.Shape) (compute.Buffer, any, error) {
 	if err := e.enter(); err != nil {
 		return nil, nil, err
 	}
 	defer e.leave()
+	if e.remote(device) {
+		return &elsewhere{e, place{shape.Clone(), device}}, dtypes.MakeAnySlice(shape.DType, shape.Size()), nil
+	}
 	b, flat, err := e.Backend.NewSharedBuffer(device, shape)
 	if err != nil {
 		return nil, nil, asError("new shared buffer", err)
@@ -130,6 +139,7 @@ func (e *Engine) freeShared(free finalizer) error {
 type builder struct {
 	compute.Builder
 	engine *Engine
+	global bool // over the devices of all processes
 }
 
 // Builder starts a new program. On a closed engine everything that it is asked for fails with ErrClosed.
@@ -176,6 +186,7 @@ func (b *builder) Compile() (compute.Executable, error) {
 	e.compile.Lock()
 	defer e.compile.Unlock()
 	e.begin(b.Name())
+	e.current.global = b.global
 	inner, err := b.Builder.Compile()
 	program, err := e.end(err)
 	if err != nil {
@@ -194,6 +205,7 @@ type executable struct {
 	program *Program
 	id      uint64
 	results atomic.Pointer[results]
+	others  []compute.Buffer // see around; a program over several processes is executed by one goroutine
 }
 
 // results is where a program's results are, of its first execution on a device: GoMLX asks each buffer for its shape and
@@ -235,6 +247,23 @@ func (x *executable) Execute(inputs []compute.Buffer, donate []bool, device comp
 		return nil, err
 	}
 	defer e.leave()
+	if !x.program.global {
+		return x.execute(inputs, donate, device)
+	}
+	from, to := e.several.mine(len(inputs))
+	if donate != nil {
+		donate = donate[from:to]
+	}
+	outputs, err := x.execute(inputs[from:to], donate, device)
+	if err != nil {
+		return nil, err
+	}
+	return x.around(outputs)
+}
+
+// execute runs the program on this process's devices.
+func (x *executable) execute(inputs []compute.Buffer, donate []bool, device compute.DeviceNum) ([]compute.Buffer, error) {
+	e := x.engine
 	inner := make([]compute.Buffer, len(inputs))
 	for i, in := range inputs {
 		b, ok := in.(*buffer)

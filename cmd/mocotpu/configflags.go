@@ -82,6 +82,7 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.bind(&c.Encoder.Head, "head", "encoder.head", "projection: linear is v1's, mlp v2's")
 	b.bind(&c.Encoder.Dim, "dim", "encoder.dim", "dimension of the projections")
 	b.bind(&c.Run.Init, "init", "run.init", "weights to start from: a run, an encoder's file, or one of torchvision, timm or facebookresearch/moco")
+	b.bind(&c.Run.ResumeFrom, "resume-from", "run.resume_from", "checkpoint of facebookresearch/moco to go on from: encoders, queue, SGD's buffers, epoch")
 
 	b.group = groupAlgorithm
 	b.bind(&c.MoCo.Queue, "queue", "moco.queue", "keys in the queue")

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,7 +45,9 @@ func newDataPack() *cobra.Command {
 				return usageError{fmt.Errorf("--split %q, want both, train or test", split)}
 			}
 			for _, s := range splits {
-				err := packSplit(cmd, args[0], args[1], s, unlabeled, o)
+				end := terminal.Packing(cmd.ErrOrStderr(), &o)
+				out, m, err := packed.PackSplit(cmd.Context(), args[0], args[1], s, files.Options{Unlabeled: unlabeled}, o)
+				end()
 				if s == "test" && split == "both" && errors.Is(err, data.ErrMissing) {
 					fmt.Fprintf(cmd.ErrOrStderr(), "no held-out images: %v\n", err)
 					continue
@@ -54,6 +55,7 @@ func newDataPack() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, m)
 			}
 			return nil
 		},
@@ -95,24 +97,4 @@ func wantArguments(words string) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-// packSplit packs one split, if it is there.
-func packSplit(cmd *cobra.Command, from, to, split string, unlabeled bool, o packed.Options) error {
-	list, err := files.Open(from, split, files.Options{Unlabeled: unlabeled})
-	if err != nil {
-		return err
-	}
-	defer list.Close()
-	out := filepath.Join(to, map[string]string{"train": "train", "test": "val"}[split])
-	talk := cmd.ErrOrStderr()
-	fmt.Fprintf(talk, "%s: %d images, canvas %d, decoder %s\n", list.Dir, list.Len(), o.Canvas, o.Library)
-	end := terminal.Packing(talk, &o)
-	m, err := packed.Pack(cmd.Context(), list, out, o)
-	end()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", out, m)
-	return nil
 }

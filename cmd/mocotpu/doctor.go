@@ -25,6 +25,7 @@ func newDoctor() *cobra.Command {
 			if err := setup.WriteTable(cmd.OutOrStdout(), rows); err != nil {
 				return err
 			}
+			writeProcesses(cmd.OutOrStdout())
 			if err := programs.WriteStatus(cmd.OutOrStdout(), clear); err != nil {
 				return err
 			}

@@ -7,17 +7,19 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
+	"github.com/mocotpu/mocotpu/models/bank"
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/engine"
-	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // embedOptions are the flags of `embed` that are not the engine's.
 type embedOptions struct {
+	encoder, decoder   string
 	data               *dataFlags
 	split, out, labels string
 	images, batch      int
@@ -25,20 +27,40 @@ type embedOptions struct {
 	projection, force  bool
 }
 
+// ofSets are the flags that are for a data set, and say nothing of image files.
+var ofSets = []string{"data", "data-dir", "split", "images", "labels"}
+
 func newEmbed() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "embed RUN|FILE",
-		Short: "Write the features of a data set as a NumPy file",
-		Long: "Embeds every image of a data set by the newest good checkpoint's query encoder of a run, or by an encoder that\n" +
-			"export or import wrote, and writes float32 [images, features] in the set's order. The features are the\n" +
-			"trunk's, or with --projection the head's, of unit length.",
-		Example: "  mocotpu embed runs/glyphs-20260102-030405                      # the run's own test images, to features.npy\n" +
+		Use:   "embed IMAGES... --encoder=RUN|FILE | embed RUN|FILE",
+		Short: "Write the features of images, or of a data set, as a NumPy file",
+		Long: "Embeds image files, and all that are below folders, by the encoder of a run's newest good checkpoint or of a file,\n" +
+			"and writes float32 [images, features], with the images' names beside it (.json): a bank for mocotpu search. Each\n" +
+			"image is squeezed to the encoder's size. Those that cannot be read are named, and left out.\n\n" +
+			"Without --encoder the argument is the encoder, and the images are those of a data set, in the set's order. The\n" +
+			"features are the trunk's, or with --projection the head's, of unit length.",
+		Example: "  mocotpu embed photos --encoder=encoder.safetensors --backend=go --out=bank.npy\n" +
+			"  mocotpu embed runs/glyphs-20260102-030405                      # the run's own test images, to features.npy\n" +
 			"  mocotpu embed encoder.safetensors --data=cifar10 --split=train --out=bank.npy --labels=bank-labels.npy",
-		Args: oneEncoder,
 	}
 	var o embedOptions
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if o.encoder == "" {
+			return oneEncoder(cmd, args)
+		}
+		if len(args) == 0 {
+			return usageError{errors.New("no images: want files or folders; see " + cmd.CommandPath() + " --help")}
+		}
+		for _, name := range ofSets {
+			if cmd.Flags().Changed(name) {
+				return usageError{fmt.Errorf("--%s is for a data set: with --encoder the images are the arguments", name)}
+			}
+		}
+		return nil
+	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
+	addFileFlags(flags, &o.encoder, &o.decoder)
 	o.data = addDataFlags(flags)
 	flags.StringVar(&o.split, "split", "test", "images to embed: train or test; all of a folder that has no held-out ones")
 	flags.IntVar(&o.images, "images", 0, "embed the first so many (0: all, or as many as the run has)")
@@ -49,8 +71,59 @@ func newEmbed() *cobra.Command {
 	flags.IntVar(&o.batch, "batch", 64, "images that the program takes at a time, a multiple of the devices")
 	flags.StringVar(&o.precision, "precision", "", "arithmetic: float32 or bfloat16 (default: what it was trained with)")
 	engine := addEngineFlags(flags)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return embed(cmd, args[0], o, *engine) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if o.encoder != "" {
+			return embedFiles(cmd, args, o, *engine)
+		}
+		return embed(cmd, args[0], o, *engine)
+	}
 	return cmd
+}
+
+// check lists what is wrong with the flags, and keeps what is there.
+func (o embedOptions) check(w *encoder.Weights, outputs ...string) error {
+	if o.projection && w.Manifest.Network.Head == resnet.HeadNone {
+		return usageError{errors.New("--projection: this encoder has no head")}
+	}
+	if o.batch < 1 {
+		return usageError{fmt.Errorf("--batch %d: want at least 1", o.batch)}
+	}
+	return refuseExisting(o.force, outputs...)
+}
+
+// embedFiles embeds the files and folders that are named.
+func embedFiles(cmd *cobra.Command, paths []string, o embedOptions, choice engine.Config) error {
+	w, err := loadEncoder(cmd, o.encoder)
+	if err != nil {
+		return err
+	}
+	if err := o.check(w, o.out, o.out+bank.Suffix); err != nil {
+		return err
+	}
+	library, err := picture.Choose(o.decoder)
+	if err != nil {
+		return usageError{fmt.Errorf("--decoder: %w", err)}
+	}
+	list, err := files.Paths(paths)
+	if err != nil {
+		return usageError{err}
+	}
+	opened, e, err := openEncoder(cmd, w, encoder.Options{Batch: o.batch, Precision: o.precision}, choice)
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	defer e.Close()
+	watch := terminal.NewStages(cmd.ErrOrStderr())
+	defer watch.Close()
+	m, dim, err := bank.Write(cmd.Context(), o.out, e, w, list, bank.Options{
+		Projection: o.projection, Library: library, Broken: tellBroken(cmd, "which is left out"), Progress: watch.Stage(fmt.Sprintf("embedding %d images", list.Len())),
+	})
+	watch.End()
+	if err == nil {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: float32 [%d, %d], and their names in %s\n", o.out, len(m.Names), dim, o.out+bank.Suffix)
+	}
+	return err
 }
 
 func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config) error {
@@ -58,18 +131,12 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	if err != nil {
 		return err
 	}
-	if o.projection && w.Manifest.Network.Head == resnet.HeadNone {
-		return usageError{errors.New("--projection: this encoder has no head")}
-	}
 	outputs := []string{o.out}
 	if o.labels != "" {
 		outputs = append(outputs, o.labels)
 	}
-	if err := refuseExisting(o.force, outputs...); err != nil {
+	if err := o.check(w, outputs...); err != nil {
 		return err
-	}
-	if o.batch < 1 {
-		return usageError{fmt.Errorf("--batch %d: want at least 1", o.batch)}
 	}
 	c, err := o.data.of(w)
 	if err != nil {
@@ -96,15 +163,11 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	if o.labels != "" && set.Labels == nil {
 		return usageError{fmt.Errorf("--labels: %s has none", set.Name)}
 	}
-	opened, err := machine.OpenEngine(choice, programs.Kept(cmd.ErrOrStderr()))
+	opened, e, err := openEncoder(cmd, w, encoder.Options{Batch: o.batch, Precision: o.precision}, choice)
 	if err != nil {
 		return err
 	}
 	defer opened.Close()
-	e, err := encoder.New(opened, w, encoder.Options{Devices: opened.NumDevices(), Batch: o.batch, Precision: o.precision})
-	if err != nil {
-		return usageError{err}
-	}
 	defer e.Close()
 	watch := terminal.NewStages(cmd.ErrOrStderr())
 	defer watch.Close()

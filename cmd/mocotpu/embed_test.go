@@ -156,8 +156,12 @@ func TestAnyFolderForAnyEncoder(t *testing.T) {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want all six images", args, code, stdout, stderr)
 		}
 		args += " --split=test"
-		if code, _, stderr := call(t, strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, "no folder val") {
-			t.Errorf("%s: exit code %d, stderr %q, want 2: there are none", args, code, stderr)
+		if code, _, stderr := call(t, strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, "no folder val") || !strings.Contains(stderr, "--split=train embeds") {
+			t.Errorf("%s: exit code %d, stderr %q, want 2: there are none, and what else to embed", args, code, stderr)
+		}
+		args = "eval " + encoder + " --backend go --data photos/val"
+		if code, _, stderr := call(t, strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, "--data=FOLDER takes one with train/ and val/") {
+			t.Errorf("%s: exit code %d, stderr %q, want 2 and what to give", args, code, stderr)
 		}
 		args = "eval " + encoder + " --backend go --data photos --protocols knn --baselines="
 		code, stdout, stderr := call(t, strings.Fields(args)...)

@@ -11,11 +11,15 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/models/convert"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // addEngineFlags declares the flags that choose an engine.
@@ -57,16 +61,21 @@ func (d dataFlags) of(w *encoder.Weights) (dataset.Config, error) {
 
 // openSplit opens its images; those that cannot be decoded are named on standard error.
 func openSplit(cmd *cobra.Command, c dataset.Config, split string) (data.Source, error) {
-	var mu sync.Mutex
-	source, err := c.Source(split, func(b files.Broken) {
-		mu.Lock()
-		defer mu.Unlock()
-		fmt.Fprintf(cmd.ErrOrStderr(), "broken image %q, for which the next one stands in: %q\n", b.Name, b.Problem)
-	})
+	source, err := c.Source(split, tellBroken(cmd, "for which the next one stands in"))
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return nil, usageError{err}
 	}
 	return source, err
+}
+
+// tellBroken names images that cannot be decoded, and says what becomes of them, from any goroutine.
+func tellBroken(cmd *cobra.Command, outcome string) func(files.Broken) {
+	var mu sync.Mutex
+	return func(b files.Broken) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(cmd.ErrOrStderr(), "broken image %q, %s: %q\n", b.Name, outcome, b.Problem)
+	}
 }
 
 // oneEncoder takes the run directory or file that a command reads.
@@ -77,9 +86,39 @@ func oneEncoder(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// loadEncoder reads it, and prints what it passed over.
+// addFileFlags declares the flags of commands on image files: their encoder, and what decodes them.
+func addFileFlags(flags *pflag.FlagSet, encoder, decoder *string) {
+	flags.StringVar(encoder, "encoder", "", "run directory or file of the encoder for the image files that are the arguments")
+	flags.StringVar(decoder, "decoder", "auto", "what decodes image files that are JPEGs: turbojpeg, go, or the faster that is there (auto)")
+}
+
+// openEncoder opens an engine and puts an encoder on it. The caller closes both, the encoder first.
+func openEncoder(cmd *cobra.Command, w *encoder.Weights, o encoder.Options, choice engine.Config) (*xla.Engine, *encoder.Encoder, error) {
+	opened, err := machine.OpenEngine(choice, programs.Kept(cmd.ErrOrStderr()))
+	if err != nil {
+		return nil, nil, err
+	}
+	o.Devices = opened.NumDevices()
+	e, err := encoder.New(opened, w, o)
+	if err != nil {
+		opened.Close()
+		return nil, nil, usageError{err}
+	}
+	return opened, e, nil
+}
+
+// loadEncoder reads it, and prints what it passed over. A file of other software is read as import does.
 func loadEncoder(cmd *cobra.Command, path string) (*encoder.Weights, error) {
 	w, err := encoder.Load(path)
+	if errors.Is(err, encoder.ErrNotEncoder) {
+		foreign, failed := convert.Import(path, convert.ImportOptions{})
+		if failed != nil {
+			return nil, usageError{errors.Join(err, failed)}
+		}
+		in := foreign.Manifest.Input
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s is taken as mocotpu import reads it: for images of %d pixels, less the mean %.3v\n", path, in.ImageSize, in.Mean)
+		return foreign, nil
+	}
 	if err != nil {
 		return nil, usageError{err}
 	}

@@ -138,7 +138,11 @@ func (f evalFlags) open(cmd *cobra.Command, w *encoder.Weights, watch *terminal.
 	if train, err = openSplit(cmd, c, "train"); err != nil {
 		return nil, nil, err
 	}
-	if test, err = openSplit(cmd, c, "test"); err != nil {
+	test, err = openSplit(cmd, c, "test")
+	if errors.Is(err, data.ErrMissing) && c.Kind == "folder" {
+		err = fmt.Errorf("%w; eval judges by held-out images: --data=FOLDER takes one with train/ and val/, with folders of classes in both", err)
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, train.Close())
 	}
 	return train, test, nil

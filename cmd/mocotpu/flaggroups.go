@@ -22,11 +22,12 @@ const (
 	groupAlgorithm = "Algorithm"
 	groupOptim     = "Optimisation"
 	groupEngine    = "Engine"
+	groupProcesses = "Several processes"
 	groupRun       = "Run and evaluation"
 	groupOutput    = "Output"
 )
 
-var groups = []string{groupFirst, groupData, groupModel, groupAlgorithm, groupOptim, groupEngine, groupRun, groupOutput}
+var groups = []string{groupFirst, groupData, groupModel, groupAlgorithm, groupOptim, groupEngine, groupProcesses, groupRun, groupOutput}
 
 // setGroup puts flags into a group.
 func setGroup(flags *pflag.FlagSet, group string, names ...string) {

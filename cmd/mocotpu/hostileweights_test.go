@@ -58,6 +58,19 @@ func hostileWeights(g good) []hostileInput {
 	for i, c := range changed(must.M1(os.ReadFile(g.torchOld)), 12) {
 		add(fmt.Sprintf("old torch, changed %d", i), c)
 	}
+	goOn := "train --resume-from=DIR/x --backend=go --dir=DIR/run --arch=resnet10 --width=4 --stem=small --dim=16 --queue=40 --batch=16 --bn-groups=4 " +
+		"--train-images=32 --image-size=16 --epochs=2 --weight-decay=1e-4 --knn-every=0"
+	whole := must.M1(os.ReadFile(filepath.Join("..", "..", "models", "train", "testdata", "checkpoint_v1.pth.tar")))
+	for i, c := range append(changed(whole, 12), whole[:len(whole)-100], nil) {
+		in := fileInput(fmt.Sprintf("going on from a checkpoint, changed %d", i), goOn, "x", c)
+		in.harmless = i < 12
+		all = append(all, in)
+	}
+	all = append(all,
+		hostileInput{name: "going on from a pipe", args: goOn, make: func(dir string) { pipe(dir, "x") }},
+		fileInput("going on from a bomb", goOn, "x", zipped(map[string]func(io.Writer){"a/data.pkl": bombs["a bomb of lists"]}, zip.Deflate)),
+		fileInput("going on from an encoder", goOn, "x", must.M1(os.ReadFile(g.encoder))),
+	)
 	header := func(text string) []byte {
 		return append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
+	"github.com/mocotpu/mocotpu/xla/rendezvous"
 )
 
 // Exit codes.
@@ -45,7 +46,7 @@ func (usageError) Is(target error) bool { return target == errUsage }
 
 // usageErrors are the errors of exit code 2.
 var usageErrors = []error{
-	errUsage, data.ErrMissing, data.ErrCorrupt, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown,
+	errUsage, data.ErrMissing, data.ErrCorrupt, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown, rendezvous.ErrJoin, train.ErrOtherRun,
 	packed.ErrChecksum, packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace, run.ErrNotRun, xla.ErrOptions, regular.ErrIrregular, regular.ErrTooLong, checkpoint.ErrDamaged,
 	syscall.ELOOP, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, // of names that were given
 }
@@ -64,6 +65,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
+	var launched exitedError
+	if errors.As(err, &launched) {
+		return launched.code
+	}
 	var s guard.Signalled
 	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
 		return s.Code() // nobody reads on
@@ -77,6 +82,9 @@ func exitCode(ctx context.Context, err error) int {
 	var s guard.Signalled
 	if errors.As(err, &s) {
 		return s.Code()
+	}
+	if errors.Is(err, rendezvous.ErrLost) {
+		return rendezvous.ExitLost
 	}
 	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {
 		if errors.As(context.Cause(ctx), &s) {
@@ -116,7 +124,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w%s; see %s --help", err, didYouMeanFlag(cmd, err), cmd.CommandPath())}
 	})
-	root.AddCommand(newTrain(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport(), newSelftest())
+	root.AddCommand(newTrain(), newLaunch(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newSearch(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport(), newSelftest())
 	completeFlags(root)
 	groupHelp(root)
 	return root

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if peak := os.Getenv(commandVariable); peak != "" {
 		commandOf(peak)
 	}
-	if len(os.Args) > 1 && os.Args[1] == "train" {
+	if len(os.Args) > 1 && (os.Args[1] == "train" || os.Args[1] == "launch") {
 		main()
 	}
 	cache, err := os.MkdirTemp("", "programs-*")
@@ -76,6 +76,11 @@ func TestExitCodes(t *testing.T) {
 		{"train --keep first=3", 2, "", `"first=3" in it, want last=N, every=STEPS or best`},
 		{"train --keep best", 2, "", "--keep last is 0, want at least 1 checkpoint"},
 		{"train --temperature 1e-5 --weight-decay 2", 2, "", "--weight-decay is 2"},
+		{"train --processes 2", 2, "", "--coordinator=HOST:PORT and --processes"},
+		{"train --coordinator here --processes 2 --process 1", 2, "", "as HOST:PORT: --coordinator"},
+		{"train --coordinator here:7700 --processes 2 --process 2", 2, "", "process 2 of 2"},
+		{"launch --processes 2", 2, "", "want at least one of mocotpu train, behind --"},
+		{"launch -- eval", 2, "", "want at least one of mocotpu train, behind --"},
 		{"train --plugin /x.so", 2, "", "want the engine that plugin /x.so is of"},
 		{"train --backend go --data mnist", 2, "", "mocotpu data get mnist"},
 		{"train --preset moco-v1 --backend go", 2, "", "data/imagenet: no such folder"},

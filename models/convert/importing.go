@@ -80,7 +80,7 @@ func importTensors(path string, tensors []safetensors.Tensor, o ImportOptions) (
 		Network: encoder.NewNetwork(network),
 		Input:   encoder.NewInput(cmp.Or(o.ImageSize, usual.ImageSize), views.Mean, views.Std),
 		Source:  encoder.Source{Imported: filepath.Base(path)},
-	}}
+	}, Path: filepath.Clean(path)}
 	if err := errors.Join(w.Manifest.Validate(), w.SetStateDict(tensors)); err != nil {
 		return nil, err
 	}

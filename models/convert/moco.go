@@ -12,6 +12,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/format/torchfile"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
 // Names in facebookresearch/moco's checkpoints: those of the module MoCo inside DistributedDataParallel.
@@ -116,7 +117,7 @@ func mocoOptimizer(r *encoder.Run) (pickle.Dict, error) {
 	}
 	c := r.Config.Optim
 	group := pickle.Dict{
-		{Key: "lr", Value: c.LR},
+		{Key: "lr", Value: lastRate(r)},
 		{Key: "momentum", Value: c.Momentum},
 		{Key: "dampening", Value: 0},
 		{Key: "weight_decay", Value: c.WeightDecay},
@@ -128,6 +129,17 @@ func mocoOptimizer(r *encoder.Run) (pickle.Dict, error) {
 		{Key: "params", Value: numbers},
 	}
 	return pickle.Dict{{Key: "state", Value: state}, {Key: "param_groups", Value: pickle.List{group}}}, nil
+}
+
+// lastRate is the learning rate of the last step done.
+func lastRate(r *encoder.Run) float64 {
+	at, c := r.Query.Manifest.Source, r.Config
+	if at.Step < 1 {
+		return c.Optim.LR
+	}
+	perEpoch := max(1, at.Step/max(at.Epoch, 1))
+	epochs, _ := c.Run.Length(perEpoch)
+	return run.LR(c.Optim, (at.Step-1)/perEpoch, (at.Step-1)%perEpoch, perEpoch, epochs)
 }
 
 func float32Bytes(values []float32) []byte {

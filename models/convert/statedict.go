@@ -15,13 +15,18 @@ func readStateDict(path string) ([]safetensors.Tensor, error) {
 		return nil, err
 	}
 	defer f.Close()
-	dict, ok := f.Root.(pickle.Dict)
+	root, _ := f.Root.(pickle.Dict)
 	for _, key := range []string{stateDictKey, "model"} {
-		if inner, found := dict.Get(key); found {
-			dict, ok = inner.(pickle.Dict)
-			break
+		if inner, found := root.Get(key); found {
+			return namedTensors(inner)
 		}
 	}
+	return namedTensors(f.Root)
+}
+
+// namedTensors reads the tensors of a dict.
+func namedTensors(value any) ([]safetensors.Tensor, error) {
+	dict, ok := value.(pickle.Dict)
 	if !ok {
 		return nil, fmt.Errorf("%w: no dict of tensors in it", ErrUnknown)
 	}

@@ -20,6 +20,29 @@ type Source interface {
 	Close() error
 }
 
+// A rowFiller is a source that has what belongs to images without reading them.
+type rowFiller interface {
+	FillRows(rows []Row, indices []int) error
+}
+
+// HasRows tells whether FillRows reads no images of the source.
+func HasRows(s Source) bool {
+	_, has := s.(rowFiller)
+	if sp, ok := s.(*spread); ok {
+		has = HasRows(sp.Source)
+	}
+	return has
+}
+
+// FillRows puts what belongs to the images at indices into rows, as long, as the source's Fill does. It reads no images
+// where the source [HasRows].
+func FillRows(s Source, rows []Row, indices []int) error {
+	if !HasRows(s) {
+		return s.Fill(make([]uint8, len(indices)*s.Info().ImageLen()), rows, indices)
+	}
+	return s.(rowFiller).FillRows(rows, indices)
+}
+
 // Info describes the images of a [Source], as the fields of [Set] of the same names do.
 type Info struct {
 	Name              string
@@ -34,7 +57,8 @@ func (i Info) ImageLen() int { return i.Size * i.Size * i.Channels }
 
 // Row is what belongs to an image beside its pixels.
 type Row struct {
-	// Aspect is the original's width over its height, before it was squeezed to a square; above 0.
+	// Aspect is the original's width over its height, before it was squeezed to a square; above 0. It is 0 for an image that
+	// cannot be read, where the source does not let another one stand in for it.
 	Aspect float32
 	// Label is the number of the class, or -1.
 	Label int32
@@ -48,6 +72,11 @@ func (s *Set) Info() Info {
 // Fill is [Set.Gather], with rows: a set in memory holds images that were always square.
 func (s *Set) Fill(dst []uint8, rows []Row, indices []int) error {
 	s.Gather(dst, indices)
+	return s.FillRows(rows, indices)
+}
+
+// FillRows is [Set.Fill] without the images.
+func (s *Set) FillRows(rows []Row, indices []int) error {
 	for i, index := range indices {
 		rows[i] = Row{Aspect: 1, Label: -1}
 		if s.Labels != nil {
@@ -98,6 +127,11 @@ func (s *spread) Info() Info { return s.info }
 
 func (s *spread) Fill(dst []uint8, rows []Row, indices []int) error {
 	return s.Source.Fill(dst, rows, s.translate(indices))
+}
+
+// FillRows is [FillRows] of the source that has them.
+func (s *spread) FillRows(rows []Row, indices []int) error {
+	return FillRows(s.Source, rows, s.translate(indices))
 }
 
 // Fingerprint is the whole source's and the number of images taken of it.

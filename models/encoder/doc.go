@@ -4,6 +4,12 @@
 //	e, err := encoder.Open(b, "runs/cifar10-20261124-101500", encoder.Options{})
 //	features, err := e.Embed(pixels, n) // or e.EmbedAll of a data.Source
 //
+// The pixels of an image file come from package picture, in any size; that of training (Manifest's Input) loses least:
+//
+//	d, err := picture.NewDecoder(size, picture.Best())
+//	pixels := make([]uint8, size*size*3)
+//	_, err = d.Squeeze(pixels, file)
+//
 // A trained encoder is a run directory, of which the query encoder of the newest good checkpoint is taken, or a file
 // that `mocotpu export --format=safetensors` or `mocotpu import` wrote.
 //

@@ -21,7 +21,7 @@ var ErrEngine = errors.New("the engine failed")
 type Embedding struct {
 	// Trunk holds the trunk's features, and Head the head's projections, of unit length. Without a head Head.Dim is 0.
 	Trunk, Head Features
-	// Labels are the images' classes, -1 for an image without one.
+	// Labels are the images' classes, -1 for an image without one. Images that cannot be read have no row: see data.Row.
 	Labels []int32
 }
 
@@ -45,6 +45,33 @@ func (p *Program) EmbedAll(ctx context.Context, images data.Source, progress Pro
 	return all, err
 }
 
+// Accompany runs what another process's EmbedAll of the same images runs, on the devices that are this process's: a mesh
+// over several processes needs all of them. It reads the images that these devices take, and keeps nothing.
+func (p *Program) Accompany(ctx context.Context, images data.Source) error {
+	if err := p.config.check(images); err != nil {
+		return err
+	}
+	first, local := p.mesh.Local()
+	each := p.config.Batch / p.mesh.Devices()
+	for start := 0; start < images.Info().N; start += p.config.Batch {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		batch, _, err := p.config.rows(images, start, first*each, (first+local)*each)
+		if err != nil {
+			return err
+		}
+		out, err := p.compiled.Run(batch)
+		if err != nil {
+			return fmt.Errorf("encoder: %w: %w", ErrEngine, err)
+		}
+		for _, t := range out {
+			t.FinalizeAll()
+		}
+	}
+	return nil
+}
+
 // each embeds the images batch by batch, and lends the result of each to use.
 func (p *Program) each(ctx context.Context, images data.Source, progress Progress, use func(Embedding) error) error {
 	n := images.Info().N
@@ -63,10 +90,7 @@ func (p *Program) each(ctx context.Context, images data.Source, progress Progres
 		if err != nil {
 			return fmt.Errorf("encoder: %w: %w", ErrEngine, err)
 		}
-		for _, row := range rows {
-			result.Labels = append(result.Labels, row.Label)
-		}
-		if err := use(result); err != nil {
+		if err := use(result.of(rows)); err != nil {
 			return err
 		}
 		if progress != nil {
@@ -74,6 +98,25 @@ func (p *Program) each(ctx context.Context, images data.Source, progress Progres
 		}
 	}
 	return nil
+}
+
+// of is the embedding of a batch's rows, with their labels and without the images that could not be read.
+func (e Embedding) of(rows []data.Row) Embedding {
+	kept := 0
+	for i, row := range rows {
+		if row.Aspect == 0 {
+			continue
+		}
+		e.Labels = append(e.Labels, row.Label)
+		for _, f := range []Features{e.Trunk, e.Head} {
+			if len(f.Data) > 0 {
+				copy(f.Data[kept*f.Dim:(kept+1)*f.Dim], f.Data[i*f.Dim:])
+			}
+		}
+		kept++
+	}
+	e.Trunk.Data, e.Head.Data = e.Trunk.Data[:kept*e.Trunk.Dim], e.Head.Data[:kept*e.Head.Dim]
+	return e
 }
 
 // run runs the program once and copies the first n rows of what comes out.
@@ -102,20 +145,19 @@ func (c ProgramConfig) check(images data.Source) error {
 // batch reads the images from start on, at most a batch, into a tensor of a whole batch, the rest of it black, and has
 // those after them read ahead.
 func (c ProgramConfig) batch(images data.Source, start int) (*tensors.Tensor, []data.Row, error) {
+	return c.rows(images, start, 0, c.Batch)
+}
+
+// rows is batch, of its rows from first to last-1 alone.
+func (c ProgramConfig) rows(images data.Source, start, first, last int) (*tensors.Tensor, []data.Row, error) {
 	info := images.Info()
-	indices := make([]int, min(c.Batch, info.N-start))
-	next := make([]int, min(c.Batch, info.N-start-len(indices)))
-	for i := range indices {
-		indices[i] = start + i
-	}
-	for i := range next {
-		next[i] = start + len(indices) + i
-	}
-	images.Prefetch(next)
+	indices := numbers(start+first, min(start+last, info.N))
+	images.Prefetch(numbers(start+c.Batch+first, min(start+c.Batch+last, info.N)))
 	rows := make([]data.Row, len(indices))
 	t := tensors.FromShape(shapes.Make(dtypes.Uint8, c.Batch, c.Size, c.Size, c.Channels))
 	var reading error
 	err := tensors.MutableFlatData(t, func(flat []uint8) {
+		flat = flat[first*info.ImageLen():]
 		reading = images.Fill(flat[:len(indices)*info.ImageLen()], rows, indices)
 	})
 	if err := errors.Join(err, reading); err != nil {
@@ -123,6 +165,15 @@ func (c ProgramConfig) batch(images data.Source, start int) (*tensors.Tensor, []
 		return nil, nil, fmt.Errorf("encoder: reading images: %w", err)
 	}
 	return t, rows, nil
+}
+
+// numbers are those from first to last-1; none where there is nothing between.
+func numbers(first, last int) []int {
+	all := make([]int, max(0, last-first))
+	for i := range all {
+		all[i] = first + i
+	}
+	return all
 }
 
 // writeNPY writes what each gives; see [Encoder.WriteNPY].
@@ -141,7 +192,9 @@ func (p *Program) writeNPY(ctx context.Context, images data.Source, head bool, f
 			return err
 		}
 	}
+	written := 0
 	err = p.each(ctx, images, progress, func(batch Embedding) error {
+		written += len(batch.Labels)
 		part := batch.Trunk
 		if head {
 			part = batch.Head
@@ -154,8 +207,26 @@ func (p *Program) writeNPY(ctx context.Context, images data.Source, head bool, f
 	if err != nil {
 		return err
 	}
-	if labels != nil {
-		err = classes.Close()
+	if written == n {
+		if labels != nil {
+			err = classes.Close()
+		}
+		return errors.Join(err, rows.Close())
 	}
-	return errors.Join(err, rows.Close())
+	if written == 0 {
+		return fmt.Errorf("encoder: %w: none of the %d images can be read", data.ErrCorrupt, n)
+	}
+	return errors.Join(cut(features, rows), cut(labels, classes))
+}
+
+// cut ends an array that has got fewer rows than images, of which some could not be read.
+func cut[T npy.Element](w io.Writer, array *npy.Writer[T]) error {
+	if w == nil {
+		return nil
+	}
+	f, ok := w.(io.WriterAt)
+	if !ok {
+		return fmt.Errorf("encoder: images that cannot be read have no row, and a %T cannot change how many rows there are: want a file", w)
+	}
+	return array.CloseAt(f)
 }

@@ -121,7 +121,8 @@ func (e *Encoder) EmbedAll(ctx context.Context, images data.Source, progress Pro
 
 // WriteNPY writes the trunk's features of all images, or the head's projections, as a NumPy file: float32 [n, dim] in
 // the source's order. To labels, unless that is nil, it writes the classes as another: int32 [n], -1 for an image without
-// one. Neither images nor features need fit in memory. An encoder without a head has no projections, which is an error.
+// one. Images that cannot be read are left out where the source says so (data.Row), and then the two writers must be files.
+// Neither images nor features need fit in memory. An encoder without a head has no projections, which is an error.
 func (e *Encoder) WriteNPY(ctx context.Context, images data.Source, head bool, features, labels io.Writer, progress Progress) error {
 	if head && e.manifest.Network.Head == resnet.HeadNone {
 		return errors.New("encoder: it has no head, want the trunk's features (without --projection)")

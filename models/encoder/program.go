@@ -32,6 +32,7 @@ type ProgramConfig struct {
 // current values, and changes none.
 type Program struct {
 	config   ProgramConfig
+	mesh     *mesh.Mesh
 	compiled *mesh.Program
 }
 
@@ -48,7 +49,7 @@ func Compile(m *mesh.Mesh, store *model.Store, scope string, c ProgramConfig) (*
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
-	return &Program{config: c, compiled: p}, nil
+	return &Program{config: c, mesh: m, compiled: p}, nil
 }
 
 // Close frees the compiled program.

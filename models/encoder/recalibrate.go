@@ -31,7 +31,7 @@ func Recalibrated(ctx context.Context, m *mesh.Mesh, store *model.Store, scope s
 	if batches < 1 {
 		return fmt.Errorf("encoder: recalibrating takes a batch of %d images, got %d", c.Batch, n)
 	}
-	restore, err := keepBuffers(store, scope, c.Encoder)
+	restore, err := keepBuffers(m, store, scope, c.Encoder)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func averageStatistics(ctx context.Context, m *mesh.Mesh, store *model.Store, sc
 }
 
 // keepBuffers copies the running statistics and returns what puts them back.
-func keepBuffers(store *model.Store, scope string, c resnet.Config) (restore func() error, err error) {
+func keepBuffers(m *mesh.Mesh, store *model.Store, scope string, c resnet.Config) (restore func() error, err error) {
 	type saved struct {
 		v     *model.Variable
 		value *tensors.Tensor
@@ -91,12 +91,10 @@ func keepBuffers(store *model.Store, scope string, c resnet.Config) (restore fun
 		if v == nil {
 			return nil, fmt.Errorf("encoder: variable %q is not in scope %q", p.Name, scope)
 		}
-		value, err := v.Value()
-		if err == nil {
-			value, err = value.LocalClone()
-		}
-		if err != nil {
-			return nil, fmt.Errorf("encoder: copying %s: %w", p.Name, err)
+		value := tensors.FromShape(v.Shape())
+		var err error
+		if e := value.MutableFlatData(func(flat any) { err = m.CopyVariable(flat, v) }); e != nil || err != nil {
+			return nil, fmt.Errorf("encoder: copying the running statistics: %w", errors.Join(e, err))
 		}
 		all = append(all, saved{v, value})
 	}

@@ -1,6 +1,10 @@
 package encoder
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 
 	"github.com/gomlx/gomlx/core/tensors"
@@ -53,6 +57,25 @@ func (w *Weights) check() error {
 func (w *Weights) BatchBytes(batch int) int64 {
 	side := int64(max(1, w.Manifest.Input.ImageSize))
 	return limits.Product(int64(max(0, batch)), side, side, 3, 4)
+}
+
+// Checksum is a SHA-256, in hex, of the network, its input and all values: that of the same encoder is the same, from
+// whatever file or run it was read.
+func (w *Weights) Checksum() (string, error) {
+	if err := w.check(); err != nil {
+		return "", fmt.Errorf("encoder: %w", err)
+	}
+	h := sha256.New()
+	if err := json.NewEncoder(h).Encode([]any{w.Manifest.Network, w.Manifest.Input}); err != nil {
+		return "", fmt.Errorf("encoder: checksum: %w", err)
+	}
+	for _, p := range w.Manifest.Network.Config().Params() {
+		fmt.Fprintln(h, p.Name)
+		if err := binary.Write(h, binary.LittleEndian, w.Values[p.Name]); err != nil {
+			return "", fmt.Errorf("encoder: checksum: %w", err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // Trunk returns the weights without their head. The values are shared.

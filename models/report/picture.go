@@ -23,7 +23,7 @@ type Picture struct {
 
 // NewPicture encodes an image, uint8 [size, size, channels], at most 96 pixels wide: larger ones are made smaller.
 func NewPicture(pixels []uint8, size, channels int, text string) (Picture, error) {
-	img := picture(pixels, size, channels)
+	img := bitmap(pixels, size, channels)
 	if size > mostPixels {
 		small := image.NewNRGBA(image.Rect(0, 0, mostPixels, mostPixels))
 		draw.CatmullRom.Scale(small, small.Bounds(), img, img.Bounds(), draw.Src, nil)
@@ -36,8 +36,8 @@ func NewPicture(pixels []uint8, size, channels int, text string) (Picture, error
 	return Picture{template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(out.Bytes())), text}, nil
 }
 
-// picture is an image, uint8 [size, size, channels], 1 channel or 3.
-func picture(pixels []uint8, size, channels int) *image.NRGBA {
+// bitmap is an image, uint8 [size, size, channels], 1 channel or 3.
+func bitmap(pixels []uint8, size, channels int) *image.NRGBA {
 	img := image.NewNRGBA(image.Rect(0, 0, size, size))
 	for i := range size * size {
 		for ch := range 3 {

@@ -55,10 +55,10 @@ func ViewSheet(b compute.Backend, c run.Config, source data.Source) (image.Image
 		return image.Rectangle{corner, corner.Add(image.Pt(size, size))}
 	}
 	for i := range n {
-		original := picture(pixels[i*info.ImageLen():], info.Size, info.Channels)
+		original := bitmap(pixels[i*info.ImageLen():], info.Size, info.Channels)
 		draw.CatmullRom.Scale(sheet, at(i, 0), original, original.Bounds(), draw.Src, nil)
 		for v, view := range views {
-			draw.Draw(sheet, at(i, 1+v), picture(view[i*size*size*3:], size, 3), image.Point{}, draw.Src)
+			draw.Draw(sheet, at(i, 1+v), bitmap(view[i*size*size*3:], size, 3), image.Point{}, draw.Src)
 		}
 	}
 	return sheet, nil

@@ -118,6 +118,10 @@ type Run struct {
 	// Init names what both encoders start from: a run directory, an encoder's file, or one of torchvision, timm or
 	// facebookresearch/moco. Empty starts from weights drawn by Seed. A run that goes on does not read it.
 	Init string `json:"init"`
+	// ResumeFrom names a checkpoint of facebookresearch/moco whose whole state this run goes on from: both encoders, SGD's
+	// buffers, queue and pointer, and the epochs done, where the schedule goes on. Empty begins at epoch 0. A run that goes
+	// on in its own directory does not read it.
+	ResumeFrom string `json:"resume_from"`
 	// Seed of the parameters, the order of the images and the views.
 	Seed uint64 `json:"seed"`
 	// CheckpointEvery is the number of steps between checkpoints; 0 writes one

@@ -19,7 +19,7 @@ var ErrIncompatible = errors.New("not the configuration of the saved run")
 // notice lets the user see.
 var harmless = []string{
 	"preset", "views.preset", "data.dir", "data.test_images", "data.workers", "encoder.remat", "knn", "engine",
-	"run.init", "run.epochs", "run.steps", "run.checkpoint_every", "run.keep", "run.log_every",
+	"run.init", "run.resume_from", "run.epochs", "run.steps", "run.checkpoint_every", "run.keep", "run.log_every",
 }
 
 // Diff names the fields in which b differs from a, one per string, in the order

@@ -85,6 +85,6 @@ func allFields(t *testing.T) string {
 		Backend: "b", Devices: 1, Plugin: "p",
 		GPU: engine.GPU{Devices: []int{1}, MemoryFraction: 1, Preallocate: true, Allocator: "a", CollectiveMemory: 1},
 	}
-	full.Run = Run{1, 1, "i", 1, 1, checkpoint.Keep{Last: 1, Every: 1, Best: true}, 1, ""}
+	full.Run = Run{1, 1, "i", "r", 1, 1, checkpoint.Keep{Last: 1, Every: 1, Best: true}, 1, ""}
 	return "\n" + strings.Join(Diff(Config{}, full), "\n")
 }

@@ -7,9 +7,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/xla/host/lock"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
@@ -103,10 +103,10 @@ func summarise(dir string, c Config) Summary {
 
 // held tells whether a trainer has the directory's lock.
 func held(dir string) bool {
-	lock, err := regular.Open(filepath.Join(dir, lockFile))
+	f, err := regular.Open(filepath.Join(dir, lockFile))
 	if err != nil {
 		return false
 	}
-	defer lock.Close() // which gives the lock back, if this took it
-	return errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+	defer f.Close() // which gives the lock back, if this took it
+	return errors.Is(lock.Try(f), lock.ErrHeld)
 }

@@ -180,14 +180,11 @@ func ImageNetMini() Config {
 // momentum of only 0.9, batch 128, 4096 keys, T 0.07. That trainer had no BN
 // groups and no shuffle; they are on here, and --shuffle=false shows why.
 func Student() Config {
-	c := base("student")
-	c.Data = dataset.Config{Kind: "mnist"}
-	c.Views = viewsOf("digits", 32)
-	c.Encoder.Arch, c.Encoder.Stem = "resnet18", "small"
-	c.MoCo.Batch, c.MoCo.Queue = 128, 4096
+	c := MNIST()
+	c.Preset = "student"
+	c.MoCo.Batch = 128
 	c.MoCo.KeyMomentum, c.MoCo.Temperature = 0.9, 0.07
-	c.Optim.LR, c.Optim.WeightDecay = 0.03, 1e-4
-	c.Run.Epochs = 20
+	c.Optim.WeightDecay = 1e-4
 	return c
 }
 

@@ -78,7 +78,7 @@ func CheckResume(saved, asked Record) (notices []string, err error) {
 		return notices, fmt.Errorf("run: resume: %w; start a new directory, or set back:\n%s",
 			ErrIncompatible, strings.Join(refused, "\n"))
 	}
-	return append(notices, versionNotices(saved.Versions, asked.Versions)...), nil
+	return append(notices, VersionDiff(saved.Versions, asked.Versions)...), nil
 }
 
 // bothFloat32 tells whether two precisions differ only in how an engine multiplies: a run of the cuda engine's tf32 may
@@ -87,7 +87,8 @@ func bothFloat32(a, b resnet.Config) bool {
 	return a.Precision != resnet.BFloat16 && b.Precision != resnet.BFloat16
 }
 
-func versionNotices(saved, now map[string]string) (notices []string) {
+// VersionDiff names the versions that differ, one per string, as [Diff] does fields.
+func VersionDiff(saved, now map[string]string) (notices []string) {
 	names := map[string]string{}
 	for _, versions := range []map[string]string{saved, now} {
 		for name := range versions {

@@ -6,10 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/lock"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
@@ -70,23 +70,23 @@ func (d *RunDir) open() error {
 	if err := d.fs.SyncDir(filepath.Dir(filepath.Clean(d.path))); err != nil {
 		return err
 	}
-	lock, err := regular.OpenFile(filepath.Join(d.path, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := regular.OpenFile(filepath.Join(d.path, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}
-	if err := takeLock(lock); err != nil {
-		return errors.Join(err, lock.Close())
+	if err := takeLock(f); err != nil {
+		return errors.Join(err, f.Close())
 	}
-	d.lock = lock
+	d.lock = f
 	return nil
 }
 
 // takeLock locks the file and leaves in it who holds it.
-func takeLock(lock *os.File) error {
-	err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+func takeLock(f *os.File) error {
+	err := lock.Try(f)
+	if errors.Is(err, lock.ErrHeld) {
 		var holder [320]byte
-		n, _ := lock.Read(holder[:]) // it only helps the reader of the message
+		n, _ := f.Read(holder[:]) // it only helps the reader of the message
 		return fmt.Errorf("%w (process %s); stop it", ErrLocked, strings.TrimSpace(string(holder[:n])))
 	}
 	if err != nil {
@@ -94,10 +94,10 @@ func takeLock(lock *os.File) error {
 	}
 	host, err := os.Hostname()
 	if err == nil {
-		err = lock.Truncate(0)
+		err = f.Truncate(0)
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(lock, "%d on %s\n", os.Getpid(), host)
+		_, err = fmt.Fprintf(f, "%d on %s\n", os.Getpid(), host)
 	}
 	if err != nil {
 		return fmt.Errorf("lock: %w", err)

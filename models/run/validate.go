@@ -88,6 +88,7 @@ func (r Run) validate() error {
 	p.That(r.Epochs >= 0, "epochs", "is %d, want 0 or more", r.Epochs)
 	p.That(r.Steps >= 0, "steps", "is %d, want 0 (no limit) or more", r.Steps)
 	p.That(r.Epochs != 0 || r.Steps != 0, "epochs", "and {steps} are both 0, want a length")
+	p.That(r.Init == "" || r.ResumeFrom == "", "init", "and {resume_from} are both given, want one: what a run goes on from has its weights")
 	p.That(r.CheckpointEvery >= 0, "checkpoint_every", "is %d, want 0 (each epoch) or more", r.CheckpointEvery)
 	p.That(r.Keep.Last > 0, "keep.last", "is %d, want at least 1 checkpoint", r.Keep.Last)
 	p.That(r.Keep.Every >= 0, "keep.every", "is %d, want 0 (none) or steps", r.Keep.Every)

@@ -41,11 +41,14 @@ func (s *session) tellBroken() error {
 	for _, image := range pending {
 		lines = fmt.Appendf(lines, "%s: %s\n", image.Name, image.Problem)
 		if s.broken.told++; s.broken.told <= brokenNotes {
-			s.report.Note(fmt.Sprintf("broken image, another in its place: %s: %s", image.Name, image.Problem))
+			s.talk.Note(fmt.Sprintf("broken image, another in its place: %s: %s", image.Name, image.Problem))
 		}
 		if s.broken.told == brokenNotes {
-			s.report.Note("further broken images are named in " + filepath.Join(s.dir.Path(), brokenFile))
+			s.talk.Note("further broken images are named in " + filepath.Join(s.config.Run.Dir, brokenFile))
 		}
+	}
+	if !s.leads() { // the file is process 0's
+		return nil
 	}
 	if err := s.dir.Append(brokenFile, lines); err != nil {
 		return fmt.Errorf("train: %w", err)

@@ -23,6 +23,10 @@ func (s *session) evaluate(ctx context.Context) (better bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if !s.leads() {
+		s.scores[s.done] = 0 // process 0 knows it
+		return false, nil
+	}
 	row.Step, row.Epoch = s.done, s.done/s.perEpoch
 	if err := s.metrics.Write(row); err != nil {
 		return false, err

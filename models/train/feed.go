@@ -19,7 +19,8 @@ import (
 const feedSlots = 2
 
 // feed makes the inputs of training steps and brings them to the devices while the step before runs: images and view
-// parameters, each a pure function of the seed and the step's number. Its memory is two batches, used again and again.
+// parameters, each a pure function of the seed and the step's number. Its memory is two batches, used again and again. It
+// makes the inputs of this process's devices, see [mesh.Mesh.Local].
 type feed struct {
 	source data.Source
 	info   data.Info
@@ -31,7 +32,8 @@ type feed struct {
 	perEpoch     int
 	shuffleOrder []int
 	orders       [2]epochOrder // of this epoch and the last or the next
-	rows         []data.Row    // of the batch being made
+	rows         []data.Row    // of the batch being made: those of other processes only where they are needed
+	others       []int         // which those are: their view parameters are drawn here, for a shuffled input
 
 	idle chan *mesh.Slot // those that no step uses
 	all  []*mesh.Slot
@@ -69,12 +71,14 @@ func NewFeed(s fed, source data.Source, views augment.Config, seed uint64) (*fee
 		f.all = append(f.all, slot)
 		f.idle <- slot
 	}
+	f.others = f.rowsOfOthers()
 	return f, nil
 }
 
-// InputBytes is what is written for the inputs of one step, over all devices.
+// InputBytes is what is written for the inputs of one step, over all devices of this process.
 func (f *feed) InputBytes() (n int64) {
-	for device := range f.all[0].Devices() {
+	first, local := f.all[0].Local()
+	for device := first; device < first+local; device++ {
 		for _, part := range f.all[0].Parts(device) {
 			switch flat := part.(type) {
 			case []uint8:
@@ -144,18 +148,22 @@ func (f *feed) fill(slot *mesh.Slot, step, last int) error {
 	epoch, indices := f.indices(step)
 	if step+1 < last {
 		_, next := f.indices(step + 1)
-		f.source.Prefetch(next)
+		f.source.Prefetch(f.wanted(next))
 	}
 	// A device's view parameters may be of images that another one fetches: all are fetched before any is drawn.
 	devices := slot.Devices()
+	_, local := slot.Local()
 	var fetched sync.WaitGroup
-	fetched.Add(devices)
+	fetched.Add(local)
 	errs := make([]error, devices)
+	if err := f.fetchOthers(indices); err != nil {
+		return fmt.Errorf("train: feed: step %d: %w", step+1, err)
+	}
 	err := slot.Fill(func(device int, parts []any) error {
 		share := f.step.Batch / devices
 		first := device * share
 		errs[device] = guard.Call(func() error { // the other devices wait for this one
-			return f.fetch(parts[f.images()].([]uint8), indices, first, share, max(1, limits.CPUs()/devices))
+			return f.fetch(parts[f.images()].([]uint8), indices, first, share, max(1, limits.CPUs()/local))
 		})
 		fetched.Done()
 		fetched.Wait()
@@ -169,6 +177,56 @@ func (f *feed) fill(slot *mesh.Slot, step, last int) error {
 		return fmt.Errorf("train: feed: step %d: %w", step+1, err)
 	}
 	return nil
+}
+
+// share is the rows of the batch that this process's devices get: from first to last-1.
+func (f *feed) share() (first, last int) {
+	place, local := f.all[0].Local()
+	each := f.step.Batch / f.all[0].Devices()
+	return place * each, (place + local) * each
+}
+
+// rowsOfOthers lists the rows of other processes whose images' shapes this one needs.
+func (f *feed) rowsOfOthers() (rows []int) {
+	first, last := f.share()
+	if !slices.ContainsFunc(f.inputs, func(in moco.Input) bool { return in.Kind == moco.ViewParams && in.Shuffled }) {
+		return nil
+	}
+	for _, row := range f.shuffleOrder[first:last] {
+		if row < first || row >= last {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// fetchOthers gets what is needed of other processes' images.
+func (f *feed) fetchOthers(indices []int) error {
+	if len(f.others) == 0 {
+		return nil
+	}
+	rows, of := make([]data.Row, len(f.others)), make([]int, len(f.others))
+	for i, row := range f.others {
+		of[i] = indices[row]
+	}
+	err := data.FillRows(f.source, rows, of)
+	for i, row := range f.others {
+		f.rows[row] = rows[i]
+	}
+	return err
+}
+
+// wanted is which images of a batch this process reads.
+func (f *feed) wanted(indices []int) []int {
+	first, last := f.share()
+	wanted := indices[first:last]
+	if len(f.others) > 0 && !data.HasRows(f.source) {
+		wanted = slices.Clone(wanted)
+		for _, row := range f.others {
+			wanted = append(wanted, indices[row])
+		}
+	}
+	return wanted
 }
 
 // indices returns the numbers of a step's images.

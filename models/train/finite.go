@@ -33,7 +33,8 @@ func notFiniteInput(inputs []moco.Input, slot *mesh.Slot, lr float32) string {
 		if in.Kind == moco.LearningRate && !finite(lr) {
 			return in.String()
 		}
-		for device := range slot.Devices() {
+		first, local := slot.Local()
+		for device := first; device < first+local; device++ {
 			flat, ok := slot.Parts(device)[i].([]float32)
 			if !ok {
 				continue

@@ -15,11 +15,17 @@ import (
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
-// beginning is what a run's encoders start from, where that is a file; nil for fresh weights.
+// beginning is what a run starts from, where that is a file.
 type beginning struct {
-	path       string
-	query, key map[string][]float32 // the values of variables, by name
-	fresh      []string             // variables that the file does not have, which stay as they were drawn
+	path   string
+	values map[string]map[string][]float32 // of variables, by scope and name
+	fresh  []string                        // variables of the encoders that the file does not have, which stay as they were drawn
+
+	// Of a whole state: the queue, nil without one, its pointer, and the epochs done.
+	queue   []float32
+	pointer int
+	epochs  int
+	said    []string // notes for the user
 }
 
 // readBeginning reads the weights that a run starts from, and checks them against its encoder, before anything is
@@ -33,7 +39,7 @@ func readBeginning(path string, c resnet.Config) (*beginning, error) {
 	if key == nil {
 		key = query
 	}
-	b := &beginning{path: path, query: query.Values, key: key.Values}
+	b := &beginning{path: path, values: map[string]map[string][]float32{moco.QueryScope: query.Values, moco.KeyScope: key.Values}}
 	var wrong []string
 	head := fits(query, c, isHead) && fits(key, c, isHead)
 	for _, p := range c.Params() {
@@ -56,6 +62,11 @@ func readBeginning(path string, c resnet.Config) (*beginning, error) {
 		return nil, fmt.Errorf("train: --init: %w: %s is a %s of width %d with stem %s, want --arch=%s --width=%d --stem=%s, or set these flags "+
 			"to the file's:\n%s", settings.ErrInvalid, path, n.Arch, n.Width, n.Stem, c.Arch, c.Width, c.Stem, strings.Join(wrong, "\n"))
 	}
+	note := "both encoders start from " + path
+	if len(b.fresh) > 0 {
+		note += fmt.Sprintf(", but for the head, which is new (%s): the file's does not fit --head and --dim", strings.Join(b.fresh, ", "))
+	}
+	b.said = []string{note}
 	return b, nil
 }
 
@@ -82,27 +93,29 @@ func fits(w *encoder.Weights, c resnet.Config, which func(string) bool) bool {
 	return count == 0
 }
 
-// notes say what is taken from the file.
-func (b *beginning) notes() []string {
-	note := "both encoders start from " + b.path
-	if len(b.fresh) > 0 {
-		note += fmt.Sprintf(", but for the head, which is new (%s): the file's does not fit --head and --dim", strings.Join(b.fresh, ", "))
-	}
-	return []string{note}
-}
-
-// apply sets the variables of both encoders in the state of a run that begins.
+// apply sets what the file has in the state of a run that begins.
 func (b *beginning) apply(s *step.Step, c resnet.Config) error {
-	for scope, values := range map[string]map[string][]float32{moco.QueryScope: b.query, moco.KeyScope: b.key} {
+	set := func(name string, value *tensors.Tensor) error {
+		if err := s.Store().GetVariable(name).SetValue(value); err != nil {
+			return fmt.Errorf("train: setting %s as %s has it: %w", name, b.path, err)
+		}
+		return nil
+	}
+	for scope, values := range b.values {
 		for _, p := range c.Params() {
-			if slices.Contains(b.fresh, p.Name) {
+			if p.Buffer && scope == moco.MomentumScope || slices.Contains(b.fresh, p.Name) {
 				continue
 			}
-			value := tensors.FromFlatDataAndDimensions(values[p.Name], p.Dims...)
-			if err := s.Store().GetVariable(scope + "/" + p.Name).SetValue(value); err != nil {
-				return fmt.Errorf("train: --init: setting %s of the %s encoder: %w", p.Name, scope, err)
+			if err := set(scope+"/"+p.Name, tensors.FromFlatDataAndDimensions(values[p.Name], p.Dims...)); err != nil {
+				return err
 			}
 		}
 	}
-	return nil
+	if b.queue == nil {
+		return nil
+	}
+	if err := set(moco.QueueName, tensors.FromFlatDataAndDimensions(b.queue, len(b.queue)/c.Dim, c.Dim)); err != nil {
+		return err
+	}
+	return set(moco.PointerName, tensors.FromScalar(int32(b.pointer)))
 }

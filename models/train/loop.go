@@ -15,7 +15,7 @@ func (s *session) run(ctx context.Context) error {
 	for {
 		err := s.steps(ctx)
 		var failed deviceError
-		if !errors.As(err, &failed) {
+		if !errors.As(err, &failed) || s.machine.Peers != nil { // other processes cannot be brought back
 			return err
 		}
 		if err := s.reload(failed); err != nil {
@@ -26,8 +26,10 @@ func (s *session) run(ctx context.Context) error {
 
 // steps does what is due after the steps done, and the next step, until the end.
 func (s *session) steps(ctx context.Context) (err error) {
-	if err := s.replay(); err != nil {
-		return err
+	if s.leads() {
+		if err := s.replay(); err != nil {
+			return err
+		}
 	}
 	if ctx.Err() != nil { // and so perhaps nothing was compiled
 		return s.interrupted()
@@ -41,6 +43,9 @@ func (s *session) steps(ctx context.Context) (err error) {
 	s.sums.begin = time.Now()
 	for {
 		pause := time.Now()
+		if err := s.askToStop(); err != nil {
+			return err
+		}
 		if err := s.betweenSteps(ctx); err != nil {
 			return err
 		}
@@ -132,6 +137,9 @@ func (s *session) stepOn(batch Batch, lr float64) (values moco.Figures, err erro
 func (s *session) log(lr float64) error {
 	now := time.Now()
 	row := s.sums.row(s.config, now)
+	if !s.leads() {
+		return nil
+	}
 	row.Step, row.Epoch, row.LR = s.done, (s.done-1)/s.perEpoch, run.Float(lr)
 	keys := s.config.MoCo.Batch
 	if s.config.MoCo.Symmetric {
@@ -154,7 +162,10 @@ func (s *session) interrupted() error {
 	if err := s.saver.wait(); err != nil {
 		return err
 	}
-	return fmt.Errorf("train: %w after step %d of %d; --dir %s goes on from there", ErrInterrupted, s.done, s.total, s.dir.Path())
+	if err := s.rejoin("saved"); err != nil {
+		return err
+	}
+	return fmt.Errorf("train: %w after step %d of %d; --dir %s goes on from there", ErrInterrupted, s.done, s.total, s.config.Run.Dir)
 }
 
 // replay tells the diagnoser what happened before a resumed run, which the user has been told.

@@ -27,7 +27,7 @@ type monitor struct {
 	mesh    *mesh.Mesh
 	config  encoder.ProgramConfig
 	encoder *encoder.Program
-	search  *judge.Search
+	search  *judge.Search // nil where another process judges
 	bank    data.Source
 	knn     judge.KNNOptions
 }
@@ -42,10 +42,12 @@ func newMonitor(s *session, m *mesh.Mesh) (*monitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	search, err := judge.NewSearch(m.Backend())
-	if err != nil {
-		e.Close()
-		return nil, err
+	var search *judge.Search
+	if s.leads() {
+		if search, err = judge.NewSearch(m.Backend()); err != nil {
+			e.Close()
+			return nil, err
+		}
 	}
 	bank := dataset.Part(s.train, s.config.KNN.BankImages)
 	knn := judge.KNNOptions{Ks: s.config.KNN.Ks, Temperature: s.config.KNN.Temperature}
@@ -58,11 +60,17 @@ func newMonitor(s *session, m *mesh.Mesh) (*monitor, error) {
 
 func (m *monitor) close() {
 	m.encoder.Close()
-	m.search.Close()
+	if m.search != nil {
+		m.search.Close()
+	}
 }
 
-// embed encodes all images of a source. It gives up with the context.
+// embed encodes all images of a source. It gives up with the context. Where another process judges, this one does its
+// share of the work and gets nothing.
 func (m *monitor) embed(ctx context.Context, source data.Source) (encoder.Embedding, error) {
+	if !m.session.leads() {
+		return encoder.Embedding{}, ofDevice(m.encoder.Accompany(ctx, source))
+	}
 	e, err := m.encoder.EmbedAll(ctx, source, nil)
 	return e, ofDevice(err)
 }
@@ -88,6 +96,9 @@ func (m *monitor) current(ctx context.Context) (run.KNNRow, error) {
 	if err != nil {
 		return row, err
 	}
+	if !m.session.leads() {
+		return row, nil
+	}
 	if row.Backbone, err = m.judge(ctx, bank.Trunk, bank.Labels, queries.Trunk, queries.Labels); err != nil {
 		return row, err
 	}
@@ -106,7 +117,7 @@ func (m *monitor) untrained(ctx context.Context) (row run.KNNRow, err error) {
 			row, err = m.current(ctx)
 			return err
 		})
-	if err != nil {
+	if err != nil || !m.session.leads() {
 		return row, ofDevice(err)
 	}
 	return row, m.judgePixels(ctx, &row)

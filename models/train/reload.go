@@ -45,7 +45,7 @@ func (s *session) backToCheckpoint() error {
 		}
 		return s.goOnFrom(saved)
 	}
-	s.done, s.saved, s.sums = 0, -1, figures{}
+	s.done, s.saved, s.sums = s.first, -1, figures{}
 	if err := errors.Join(s.step.Reset(), s.begin()); err != nil {
 		return err
 	}

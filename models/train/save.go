@@ -36,6 +36,10 @@ func (s *session) save() error {
 	if s.saved == s.done {
 		return nil
 	}
+	if !s.leads() {
+		s.saved, s.savedAt = s.done, s.now()
+		return nil
+	}
 	state, err := s.state()
 	if err != nil {
 		return err

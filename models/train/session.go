@@ -23,17 +23,20 @@ type session struct {
 	config  run.Config
 	machine Machine
 	report  Reporter
+	talk    Reporter // what this process alone knows, such as an image that it cannot read
 
 	train, test data.Source // test is nil where nothing can be judged
 	broken      brokenLog
 	views       augment.Config
 	definition  moco.Step
 
-	dir     *run.RunDir
-	metrics *run.Metrics
+	dir     *run.RunDir            // nil where another process owns it
+	metrics *run.Metrics           // nil with it
 	resumed *checkpoint.Checkpoint // nil in a fresh run
 
-	beginning *beginning // nil where the weights are fresh
+	beginning *beginning   // nil where the weights are fresh
+	takeOver  bool         // the state is one that all processes take over from process 0
+	askToStop func() error // see agreed
 
 	step    *step.Step
 	monitor *monitor // nil when the run is never evaluated
@@ -52,6 +55,7 @@ type session struct {
 	scores              checkpoint.Scores // of the evaluations
 	perEpoch            int               // steps
 	epochs, total, done int               // epochs the schedule spans, steps of the run, steps done
+	first               int               // steps done where the run began: those of the checkpoint it goes on from
 }
 
 // openData reads both splits and checks the configuration against them.
@@ -88,6 +92,20 @@ func (s *session) openData() (err error) {
 	return nil
 }
 
+// open opens the run's directory, where this process owns it, and finds out where the run stands.
+func (s *session) open(ctx context.Context, disk durable.FileSystem) error {
+	s.saved, s.reloadedAt = -1, -1
+	if s.leads() {
+		if err := s.openDir(disk); err != nil {
+			return err
+		}
+	}
+	if err := s.meet(ctx); err != nil {
+		return errors.Join(err, s.closeDir())
+	}
+	return nil
+}
+
 // openDir locks the directory and finds out whether the run begins or goes on.
 func (s *session) openDir(disk durable.FileSystem) (err error) {
 	if s.dir, err = run.OpenDir(disk, s.config.Run.Dir); err != nil {
@@ -116,8 +134,8 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 	if err := s.dir.SaveRecord(record); err != nil {
 		return err
 	}
-	s.saved, s.reloadedAt = -1, -1
 	if s.resumed == nil {
+		s.done = s.first
 		return s.openMetrics()
 	}
 	if err := s.goOnFrom(s.resumed); err != nil {
@@ -188,6 +206,9 @@ func (s *session) build(ctx context.Context) error {
 	if err := s.step.Compile(info.Size, info.Channels); err != nil || ctx.Err() != nil {
 		return err
 	}
+	if err := s.shareState(ctx); err != nil {
+		return err
+	}
 	if s.test != nil {
 		s.report.Stage("compiling the encoder")
 		s.monitor, err = newMonitor(s, m)
@@ -197,21 +218,25 @@ func (s *session) build(ctx context.Context) error {
 
 // readBeginning reads what a run that begins starts from.
 func (s *session) readBeginning() (err error) {
-	path := s.config.Run.Init
-	if path == "" || s.resumed != nil {
+	weights, state := s.config.Run.Init, s.config.Run.ResumeFrom
+	if s.resumed != nil || weights == "" && state == "" {
 		return nil
 	}
-	s.report.Stage("reading " + path)
-	if s.beginning, err = readBeginning(path, s.config.Encoder); err != nil {
+	s.report.Stage("reading " + weights + state)
+	if state != "" {
+		s.beginning, err = readState(state, s.config, s.perEpoch, s.epochs)
+	} else {
+		s.beginning, err = readBeginning(weights, s.config.Encoder)
+	}
+	if err != nil {
 		return err
 	}
-	for _, n := range s.beginning.notes() {
-		s.report.Note(n)
-	}
+	s.first = s.beginning.epochs * s.perEpoch
+	s.notes(s.beginning.said)
 	return nil
 }
 
-// begin sets the state of a run that has done no step yet.
+// begin sets the state of a run that has done no step of its own yet.
 func (s *session) begin() error {
 	if s.beginning == nil {
 		return nil
@@ -234,9 +259,15 @@ func (s *session) close() error {
 	if s.monitor != nil {
 		s.monitor.close()
 	}
-	err := s.saver.wait()
+	return errors.Join(s.saver.wait(), s.closeData(), s.closeDir())
+}
+
+func (s *session) closeDir() (err error) {
 	if s.metrics != nil { // a reload may have failed to open it again
-		err = errors.Join(err, s.metrics.Close())
+		err = s.metrics.Close()
 	}
-	return errors.Join(err, s.closeData(), s.dir.Close())
+	if s.dir != nil {
+		err = errors.Join(err, s.dir.Close())
+	}
+	return err
 }

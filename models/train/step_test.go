@@ -76,6 +76,7 @@ var stepFields = map[string]struct {
 	"Run.Epochs":          {77, nil},
 	"Run.Steps":           {77, nil},
 	"Run.Init":            {"weights", nil},
+	"Run.ResumeFrom":      {"checkpoint", nil},
 	"Run.Seed":            {uint64(77), nil},
 	"Run.CheckpointEvery": {77, nil},
 	"Run.Keep":            {checkpoint.Keep{Last: 77}, nil},

@@ -14,6 +14,8 @@ import (
 var (
 	// ErrInterrupted says that the context ended the run; its checkpoint is written.
 	ErrInterrupted = errors.New("interrupted")
+	// ErrOtherRun says that this process was asked for another run than process 0.
+	ErrOtherRun = errors.New("this process's run is not that of process 0")
 	// ErrDiverged says that the loss or the gradient became NaN or infinite.
 	ErrDiverged = errors.New("diverged")
 )
@@ -24,6 +26,9 @@ type Machine struct {
 	Backend compute.Backend
 	// Devices is how many of its devices to use; it divides the configuration's Groups.
 	Devices int
+	// Peers are the processes that train the run together, this one included; nil is for this one alone. Devices is then
+	// that of all of them. A device that fails ends the run, for all.
+	Peers Peers
 	// Versions of the program and its libraries, by name, are saved with every checkpoint.
 	Versions map[string]string
 }
@@ -50,11 +55,21 @@ func (silent) Step(_, _ int)  {}
 func (silent) Row(run.Row)    {}
 func (silent) KNN(run.KNNRow) {}
 
+// follower is the Reporter of a process that follows process 0, which tells of the run.
+type follower struct {
+	silent
+	report Reporter
+}
+
+// Step implements [Reporter].
+func (f follower) Step(done, total int) { f.report.Step(done, total) }
+
 // Result is how a run ended.
 type Result struct {
 	// Steps is the number of steps done, over all parts of the run; Epochs the number of whole epochs.
 	Steps, Epochs int
-	// KNN holds the evaluations of the whole run, the one before training first.
+	// KNN holds the evaluations of the whole run, the one before training first; nothing where another process owns the
+	// directory.
 	KNN []run.KNNRow
 	// Saving is what this part's checkpoints cost.
 	Saving Saving
@@ -77,27 +92,36 @@ func train(ctx context.Context, c run.Config, m Machine, report Reporter, disk d
 	if report == nil {
 		report = silent{}
 	}
+	talk := report
+	if m.Peers != nil && m.Peers.Index() > 0 {
+		report = follower{report: report}
+	}
 	// Only for the check: what is saved is what was asked for, since a run may go on on another engine.
 	resolved := c
 	resolved.Engine.Devices = m.Devices
 	if err := resolved.Validate(); err != nil {
 		return result, err
 	}
-	s := &session{config: c, machine: m, report: report, now: time.Now, start: time.Now(), savedAt: time.Now()}
+	s := &session{config: c, machine: m, report: report, talk: talk, now: time.Now, start: time.Now(), savedAt: time.Now()}
 	if err := s.openData(); err != nil {
 		return result, err
 	}
-	if err := s.openDir(disk); err != nil {
+	if err := s.open(ctx, disk); err != nil {
 		return result, errors.Join(err, s.closeData())
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if !s.finished() {
-		if err := s.build(ctx); err != nil {
+		between, ask := s.agreed(ctx)
+		s.askToStop = ask
+		if err := s.build(between); err != nil {
 			return result, err
 		}
-		err = s.run(ctx)
+		err = s.run(between)
 	}
 	result.Steps, result.Epochs, result.Saving = s.done, s.done/s.perEpoch, s.saver.saving
+	if !s.leads() {
+		return result, err
+	}
 	_, knn, readErr := run.ReadMetrics(c.Run.Dir)
 	result.KNN = knn
 	return result, errors.Join(err, readErr)

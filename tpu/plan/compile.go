@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/mocotpu/mocotpu/xla"
@@ -164,15 +163,6 @@ func Compile(e *xla.Engine, target string, store *programs.Store, build func() e
 		keep(store, key, c)
 	}
 	return c, nil
-}
-
-// mostMemory is the most resident memory that this process has had, in bytes.
-func mostMemory() int64 {
-	var used syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &used) != nil {
-		return 0
-	}
-	return used.Maxrss << 10
 }
 
 // read takes over what the compiler says about its program.

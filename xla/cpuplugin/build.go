@@ -61,12 +61,12 @@ func Compiler() (string, error) {
 //
 // wheelDir is the folder tensorflow of the unpacked wheel, with OneDNNLibrary put into it: its include folder and
 // Libraries are used. The plugin looks for Libraries in its own folder, so that they have to be moved or copied to
-// outDir, which must exist. progress, where not nil, is told what happens in words.
+// outDir, which must exist. With gloo, which HasGloo tells, it runs programs over several processes. progress, where not nil, is told what happens in words.
 //
 // It takes about half a minute on two cores and 2 GB of memory. An interrupted Build leaves no file in outDir. The words of
 // CXXFLAGS in the environment are given to g++ after its own.
 // It fails with ErrNoCompiler where g++ is missing.
-func Build(ctx context.Context, wheelDir, outDir string, progress func(string)) (string, error) {
+func Build(ctx context.Context, wheelDir, outDir string, gloo bool, progress func(string)) (string, error) {
 	compiler, err := Compiler()
 	if err != nil {
 		return "", err
@@ -89,7 +89,7 @@ func Build(ctx context.Context, wheelDir, outDir string, progress func(string)) 
 		progress("compiling the CPU plugin (half a minute)")
 	}
 	built := filepath.Join(work, FileName)
-	if err := compile(ctx, compiler, filepath.Join(work, "src"), wheelDir, built); err != nil {
+	if err := compile(ctx, compiler, filepath.Join(work, "src"), wheelDir, built, gloo); err != nil {
 		return "", fmt.Errorf("cpuplugin: %w", err)
 	}
 	path := filepath.Join(outDir, FileName)
@@ -99,8 +99,33 @@ func Build(ctx context.Context, wheelDir, outDir string, progress func(string)) 
 	return path, nil
 }
 
-// Version tells apart plugins that Build would make differently: the wheels' versions and a hash of the sources.
-func Version() string {
+// glooMark ends the version of a plugin that was built with Gloo.
+const glooMark = "-gloo"
+
+// SeveralProcesses reports whether a plugin of a version runs programs over several processes.
+func SeveralProcesses(version string) bool { return strings.HasSuffix(version, glooMark) }
+
+// HasGloo reports whether Build would build with Gloo: whether g++ finds its headers and its library.
+func HasGloo(ctx context.Context) bool {
+	compiler, err := Compiler()
+	if err != nil {
+		return false
+	}
+	work, err := os.MkdirTemp("", "mocotpu-gloo-*")
+	if err != nil {
+		return false
+	}
+	defer os.RemoveAll(work)
+	source := filepath.Join(work, "gloo.cc")
+	if err := os.WriteFile(source, []byte("#include \"gloo/rendezvous/context.h\"\nint main() {}\n"), 0o600); err != nil {
+		return false
+	}
+	return gxx(ctx, compiler, work, "-std=c++17", "-w", source, "-lgloo", "-o", filepath.Join(work, "gloo")) == nil
+}
+
+// Version tells apart plugins that Build would make differently: the wheels' versions, a hash of the sources, and whether
+// it is built with Gloo.
+func Version(gloo bool) string {
 	h := sha256.New()
 	// The file system is in memory and sorted: no errors, one order.
 	_ = fs.WalkDir(sources, ".", func(path string, d fs.DirEntry, err error) error {
@@ -111,16 +136,26 @@ func Version() string {
 		fmt.Fprintf(h, "%s %d\n%s", path, len(text), text)
 		return err
 	})
-	return fmt.Sprintf("tensorflow-%s-onednn-%s-%x", TensorFlowVersion, OneDNNVersion, h.Sum(nil)[:4])
+	version := fmt.Sprintf("tensorflow-%s-onednn-%s-%x", TensorFlowVersion, OneDNNVersion, h.Sum(nil)[:4])
+	if gloo {
+		version += glooMark
+	}
+	return version
 }
 
 // compile compiles the translation units side by side and links them.
-func compile(ctx context.Context, compiler, src, wheelDir, out string) error {
+func compile(ctx context.Context, compiler, src, wheelDir, out string, gloo bool) error {
 	include := filepath.Join(wheelDir, "include")
 	units := []string{src, filepath.Join(src, "collectives"), filepath.Join(src, "convolution"), filepath.Join(src, "memory")}
+	libraries := slices.Clone(Libraries)
+	extra := strings.Fields(os.Getenv("CXXFLAGS"))
+	if gloo {
+		units = append(units, filepath.Join(src, "gloo"))
+		libraries = append(libraries, "libgloo.so")
+		extra = append(extra, "-DMOCOTPU_GLOO")
+	}
 	objects := make([]string, len(units))
 	errs := make([]error, len(units))
-	extra := strings.Fields(os.Getenv("CXXFLAGS"))
 	var running guard.Group
 	for i, unit := range units {
 		objects[i] = filepath.Join(filepath.Dir(out), fmt.Sprintf("unit%d.o", i))
@@ -144,7 +179,7 @@ func compile(ctx context.Context, compiler, src, wheelDir, out string) error {
 	}
 	link := slices.Concat([]string{"-shared"}, objects, extra)
 	link = append(link, "-o", out, "-L"+wheelDir)
-	for _, name := range Libraries {
+	for _, name := range libraries {
 		link = append(link, "-l:"+name)
 	}
 	return gxx(

@@ -48,7 +48,7 @@ echo built >"$out"
 func TestBuild(t *testing.T) {
 	wheelDir, out := fakes(t, writesOutput), t.TempDir()
 	said := ""
-	path, err := Build(t.Context(), wheelDir, out, func(s string) { said += s })
+	path, err := Build(t.Context(), wheelDir, out, true, func(s string) { said += s })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestBuildFailures(t *testing.T) {
 			if test.ctx == nil {
 				test.ctx = t.Context()
 			}
-			_, err := Build(test.ctx, wheelDir, out, nil)
+			_, err := Build(test.ctx, wheelDir, out, false, nil)
 			if err == nil || test.want != nil && !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("got %v, want %v that says %q", err, test.want, test.says)
 			}
@@ -99,8 +99,9 @@ func TestBuildFailures(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	if v := Version(); !regexp.MustCompile(`^tensorflow-2\.21\.0-onednn-2023\.2\.0-[0-9a-f]{8}$`).MatchString(v) || v != Version() {
-		t.Errorf("got %q, want the same tensorflow-2.21.0-onednn-2023.2.0-xxxxxxxx every time", v)
+	if v := Version(false); !regexp.MustCompile(`^tensorflow-2\.21\.0-onednn-2023\.2\.0-[0-9a-f]{8}$`).MatchString(v) || v != Version(false) ||
+		Version(true) != v+"-gloo" || SeveralProcesses(v) || !SeveralProcesses(v+"-gloo") {
+		t.Errorf("got %q, want the same tensorflow-2.21.0-onednn-2023.2.0-xxxxxxxx every time, with -gloo where it is built with Gloo", v)
 	}
 }
 

@@ -43,6 +43,16 @@
 // For tests, MOCOTPU_CPU_FAULT makes a device of the next client fail, come late, never arrive or not start:
 // src/collectives/fault.cc.
 //
+// # Several processes
+//
+// Where g++ found Gloo (libgloo-dev), a client can be one of several processes (src/gloo): num_nodes and node_id (int64),
+// gloo_host (string, this machine's address; default 127.0.0.1), gloo_timeout_seconds (int64, default 1800) and the
+// caller's key-value callbacks, of which get and put are used. Every process has the same number of devices. Collective
+// operations that span processes go over TCP, each device to each, unencrypted; sums are taken in the order of devices
+// with the arithmetic of those within a process, so that the numbers do not depend on how devices are spread. A process
+// that is gone is UNAVAILABLE at the others at once, one that does not come after the time limit or after XLA's
+// --xla_cpu_collective_timeout_seconds, if that is less.
+//
 // # Not there
 //
 // The collective_broadcast operation does not exist in XLA's CPU engine.

@@ -13,6 +13,12 @@
 //
 // The parameters of a program are its inputs, then the variables in the order the graph function used them:
 // the same function gives the same program text.
+//
+// # Several processes
+//
+// A backend whose devices are those of several processes (a [Spread]) makes a mesh over all of them, of which each process
+// compiles and runs every program, in one order. It fills its own parts of split inputs only, gives the same replicated
+// ones as the others, and gets the same outputs.
 package mesh
 
 import (
@@ -35,6 +41,9 @@ const axis = "data"
 type Mesh struct {
 	backend    compute.Backend
 	devices    int
+	first      int                 // the place of this process's first device
+	local      int                 // how many places from there on are its own
+	assignment []compute.DeviceNum // the devices at the places; nil where they are 0, 1, 2, ...
 	mesh       *distributed.DeviceMesh
 	split      *distributed.ShardingSpec
 	replicated *distributed.ShardingSpec
@@ -45,7 +54,10 @@ func New(b compute.Backend, devices int) (*Mesh, error) {
 	if have := b.NumDevices(); devices < 1 || devices > have {
 		return nil, fmt.Errorf("mesh: %d devices, want between 1 and the %d that %s has", devices, have, b.Name())
 	}
-	m := &Mesh{backend: b, devices: devices}
+	m := &Mesh{backend: b, devices: devices, local: devices}
+	if err := m.share(); err != nil {
+		return nil, err
+	}
 	if devices == 1 {
 		return m, nil
 	}
@@ -62,6 +74,10 @@ func New(b compute.Backend, devices int) (*Mesh, error) {
 
 // Devices is the number of devices.
 func (m *Mesh) Devices() int { return m.devices }
+
+// Local returns which places of the mesh are devices of this process: count from first on. They are all of them unless
+// the backend is a [Spread].
+func (m *Mesh) Local() (first, count int) { return m.first, m.local }
 
 // Backend is what the mesh was made of.
 func (m *Mesh) Backend() compute.Backend { return m.backend }
@@ -112,6 +128,9 @@ func (m *Mesh) Compile(name string, store *model.Store, inputs []Input,
 			specs[i] = m.spec(in)
 		}
 		p.exec.AutoSharding(m.mesh).WithInputShardingSpecs(specs...).WithOutputShardingSpecs(m.replicated)
+		if m.assignment != nil {
+			p.exec.WithDeviceAssignment(m.assignment)
+		}
 		if err := p.exec.SetDefaultShardingSpec(m.replicated); err != nil {
 			panic(err)
 		}
@@ -138,7 +157,8 @@ func (m *Mesh) Compile(name string, store *model.Store, inputs []Input,
 }
 
 // Run executes the program over global tensors, in the inputs' order, and waits for it. It takes the
-// arguments over and frees them; the outputs, one tensor each, are the caller's.
+// arguments over and frees them; the outputs, one tensor each, are the caller's. Of the rows of split inputs only those of
+// the [Mesh.Local] places are read.
 func (p *Program) Run(args ...*tensors.Tensor) ([]*tensors.Tensor, error) {
 	if len(args) != len(p.inputs) {
 		return nil, fmt.Errorf("mesh: %s: %d arguments, want %d", p.name, len(args), len(p.inputs))
@@ -166,7 +186,7 @@ func (p *Program) Run(args ...*tensors.Tensor) ([]*tensors.Tensor, error) {
 	return outputs, err
 }
 
-// call executes the program and returns the first device's outputs, which are those of all.
+// call executes the program and returns the outputs of the first device of this process, which are those of all.
 func (p *Program) call(values []any) (outputs []*tensors.Tensor, err error) {
 	err = exceptions.TryCatch[error](func() {
 		var err error
@@ -178,10 +198,13 @@ func (p *Program) call(values []any) (outputs []*tensors.Tensor, err error) {
 		return nil, fmt.Errorf("mesh: running %s: %w", p.name, err)
 	}
 	perDevice := len(outputs) / p.mesh.devices
-	for _, t := range outputs[perDevice:] {
-		t.FinalizeAll()
+	from := p.mesh.first * perDevice
+	for i, t := range outputs {
+		if i < from || i >= from+perDevice {
+			t.FinalizeAll()
+		}
 	}
-	return outputs[:perDevice], nil
+	return outputs[from : from+perDevice], nil
 }
 
 // Close frees the compiled program. The variables stay the store's.

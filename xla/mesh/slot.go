@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -20,7 +19,8 @@ import (
 // filling it ends with sending it to the devices. A slot is used by one goroutine at a time.
 type Slot struct {
 	program *Program
-	// parts has a row for each device, and in it an entry for each input: the zero value for replicated ones.
+	// parts has a row for each device, and in it an entry for each input: the zero value for replicated ones. Those of
+	// other processes' devices have no memory.
 	parts [][]part
 	flats [][]any
 }
@@ -47,7 +47,7 @@ func (p *Program) newSlot(shared bool) (*Slot, error) {
 				continue
 			}
 			err := exceptions.TryCatch[error](func() {
-				if err := s.parts[device][i].allocate(p.mesh.backend, p.mesh.shard(in), compute.DeviceNum(device), shared); err != nil {
+				if err := s.parts[device][i].allocate(p.mesh, p.mesh.shard(in), device, shared); err != nil {
 					panic(err)
 				}
 			})
@@ -60,8 +60,12 @@ func (p *Program) newSlot(shared bool) (*Slot, error) {
 	return s, nil
 }
 
-func (p *part) allocate(b compute.Backend, shape shapes.Shape, device compute.DeviceNum, shared bool) error {
+func (p *part) allocate(m *Mesh, shape shapes.Shape, place int, shared bool) (err error) {
 	p.shape = shape
+	if !m.isLocal(place) { // stands for what another process fills
+		p.tensor, err = upload(m, place, nil, shape)
+		return err
+	}
 	switch shape.DType {
 	case dtypes.Uint8:
 		p.flat = make([]uint8, shape.Size())
@@ -74,26 +78,40 @@ func (p *part) allocate(b compute.Backend, shape shapes.Shape, device compute.De
 		return nil
 	}
 	p.tensor, p.shared = tensors.FromShape(shape), true
-	if err := p.tensor.MaterializeOnDevice(b, true, device); err != nil {
+	if err := p.tensor.MaterializeOnDevice(m.backend, true, m.device(place)); err != nil {
 		return err
 	}
 	// The memory stays where it is until the tensor is finalized.
 	return p.tensor.MutableFlatData(func(flat any) { p.flat = flat })
 }
 
-// Devices is the number of devices that the slot has parts for.
+// upload copies flat to the device at a place.
+func upload(m *Mesh, place int, flat any, shape shapes.Shape) (*tensors.Tensor, error) {
+	b, err := m.backend.BufferFromFlatData(m.device(place), flat, shape)
+	if err != nil {
+		return nil, err
+	}
+	return tensors.FromBuffer(b)
+}
+
+// Devices is the number of devices of the program.
 func (s *Slot) Devices() int { return len(s.parts) }
 
-// Parts returns what the last Fill wrote for a device, as it was given to write. It is the slot's: read it only.
+// Local is [Mesh.Local] of the slot's program.
+func (s *Slot) Local() (first, count int) { return s.program.mesh.Local() }
+
+// Parts returns what the last Fill wrote for a device of this process, as it was given to write. It is the slot's: read
+// it only.
 func (s *Slot) Parts(device int) []any { return s.flats[device] }
 
-// Fill calls write for every device at the same time, with its part of each input: the elements, a []uint8 or
+// Fill calls write for every device of this process at the same time, with its part of each input: the elements, a []uint8 or
 // []float32 in row-major order, and nil for replicated inputs. It returns when the parts are on their devices; what
 // write keeps of them it must not use later.
 func (s *Slot) Fill(write func(device int, parts []any) error) error {
 	errs := make([]error, len(s.parts))
 	var wg guard.Group
-	for device := range s.parts {
+	first, local := s.Local()
+	for device := first; device < first+local; device++ {
 		wg.Go(func() {
 			if errs[device] = write(device, s.flats[device]); errs[device] == nil {
 				errs[device] = s.send(device)
@@ -114,11 +132,8 @@ func (s *Slot) send(device int) error {
 		if err := p.drop(); err != nil {
 			return err
 		}
-		b, err := s.program.mesh.backend.BufferFromFlatData(compute.DeviceNum(device), p.flat, p.shape)
-		if err == nil {
-			p.tensor, err = tensors.FromBuffer(b)
-		}
-		if err != nil {
+		var err error
+		if p.tensor, err = upload(s.program.mesh, device, p.flat, p.shape); err != nil {
 			return fmt.Errorf("mesh: %s: sending input %d to device %d: %w", s.program.name, i, device, err)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // CopyVariable copies a variable's value into flat, a slice of its Go type as long as its size, which stays the
-// caller's. Variables are replicated: it is read once, from the first device, and nothing of it is kept on the host.
+// caller's. Variables are replicated: it is read once, from the first device of this process, and nothing of it is kept on the host.
 func (m *Mesh) CopyVariable(flat any, v *model.Variable) error {
 	if err := m.copyVariable(flat, v); err != nil {
 		return fmt.Errorf("mesh: reading %s: %w", v.Path(), err)
@@ -45,8 +45,8 @@ func (m *Mesh) firstCopy(v *model.Variable) (*tensors.Tensor, error) {
 		return v.Value()
 	}
 	d, err := v.DistributedValue()
-	if err != nil {
-		return nil, err
+	if err != nil { // no program is compiled, which would say how to split it: it is on the host
+		return v.Value()
 	}
-	return d.Shards()[0], nil
+	return d.Shards()[m.first], nil
 }

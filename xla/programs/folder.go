@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -55,14 +54,14 @@ func checkFolder(dir string) error {
 	if err != nil {
 		return err
 	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
+	owner, known := ownerOf(info)
 	switch {
 	case !info.IsDir():
 		return fmt.Errorf("%s is no folder", dir)
-	case info.Mode().Perm()&0o022 != 0:
+	case known && info.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("%s is %w: others may write to it (%s); chmod go-w, or set %s", dir, ErrUnsafe, info.Mode().Perm(), Variable)
-	case ok && int(owner.Uid) != os.Geteuid():
-		return fmt.Errorf("%s is %w: it belongs to user %d, want %d; set %s to a folder of your own", dir, ErrUnsafe, owner.Uid, os.Geteuid(), Variable)
+	case known && owner != os.Geteuid():
+		return fmt.Errorf("%s is %w: it belongs to user %d, want %d; set %s to a folder of your own", dir, ErrUnsafe, owner, os.Geteuid(), Variable)
 	}
 	return nil
 }

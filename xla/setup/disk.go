@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/mocotpu/mocotpu/xla/host/limits"
+	filelock "github.com/mocotpu/mocotpu/xla/host/lock"
 )
 
 // errDiskSpace means that an installation would not fit.
@@ -20,11 +22,11 @@ func checkDisk(dir string, want int64) error {
 		}
 		at = filepath.Dir(at)
 	}
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(at, &s); err != nil {
+	free, err := limits.Disk(at)
+	if err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	if free := int64(s.Bavail) * s.Bsize; free < want {
+	if free < want {
 		return fmt.Errorf("%w: %s has %d MB free, want %d MB; set MOCOTPU_HOME to a folder on another disk",
 			errDiskSpace, at, free/1e6, want/1e6)
 	}
@@ -37,7 +39,7 @@ func lock(dir, engine string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+	if err := filelock.Wait(f); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"syscall"
 
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
@@ -144,7 +143,7 @@ func (w way) run(ctx context.Context, parent, engine string, progress func(strin
 	if err := writeMarker(stage, marker{Version: w.version, Recipe: w.recipe, Path: path, CompileOnly: w.compileOnly, Files: files}); err != nil {
 		return err
 	}
-	syscall.Sync() // a power failure must not leave the marker without the libraries
+	syncDisks() // a power failure must not leave the marker without the libraries
 	return replace(stage, filepath.Join(parent, engine))
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/mocotpu/mocotpu/xla/cpuplugin"
 )
 
 // Engines are the engines that have a plugin. The fourth, go, is part of the program.
@@ -25,6 +27,23 @@ type Plugin struct {
 	Dir     string // the folder of Path
 	// CompileOnly says that it compiles for devices that need not be there and runs nothing, see Options.CompileOnly.
 	CompileOnly bool
+}
+
+// SeveralProcesses reports whether the CPU plugin was built to run programs over several processes.
+func (p Plugin) SeveralProcesses() bool {
+	return p.Engine == "cpu" && cpuplugin.SeveralProcesses(p.Version)
+}
+
+// SeveralProcesses says in a line which engines run programs over several processes, or how they come to it.
+func SeveralProcesses() string {
+	p, err := Find("cpu")
+	switch {
+	case err != nil:
+		return "the cpu engine, once it is installed"
+	case p.SeveralProcesses():
+		return "the cpu engine"
+	}
+	return "the cpu engine, after apt-get install libgloo-dev and mocotpu setup cpu"
 }
 
 // root returns the folder under which everything is installed: $MOCOTPU_HOME, else $XDG_DATA_HOME/mocotpu, else

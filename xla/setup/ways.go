@@ -19,7 +19,7 @@ const userRecipe = "user"
 func waysOf(engine string, compileOnly bool) []way {
 	switch {
 	case engine == "cpu":
-		return []way{builtCPU(tensorflowWheel, onednnWheel), prebuiltCPU(prebuiltURL)}
+		return []way{builtCPU(tensorflowWheel, onednnWheel, cpuplugin.HasGloo(context.Background())), prebuiltCPU(prebuiltURL)}
 	case compileOnly:
 		return []way{cudaCompiler(cudaWheels)}
 	case engine == "cuda":
@@ -40,12 +40,13 @@ func userPlugin(path string) way {
 	}
 }
 
-// builtCPU builds package cpuplugin over the TensorFlow and oneDNN wheels, and keeps only their libraries.
-func builtCPU(tensorflow, onednn wheel) way {
+// builtCPU builds package cpuplugin over the TensorFlow and oneDNN wheels, and keeps only their libraries. Gloo, where the
+// machine has it, stays where it is.
+func builtCPU(tensorflow, onednn wheel, gloo bool) way {
 	const headers = 200e6
 	return way{
-		version: cpuplugin.Version(),
-		recipe:  cpuplugin.Version() + " " + tensorflow.sha256 + " " + onednn.sha256,
+		version: cpuplugin.Version(gloo),
+		recipe:  cpuplugin.Version(gloo) + " " + tensorflow.sha256 + " " + onednn.sha256,
 		disk:    2*tensorflow.bytes + tensorflow.unpacked + onednn.unpacked + headers,
 		possible: func() error {
 			_, err := cpuplugin.Compiler()
@@ -72,7 +73,7 @@ func builtCPU(tensorflow, onednn wheel) way {
 				files[w.file] = w.sha256
 			}
 			unpacked := filepath.Join(work, "tensorflow")
-			if _, err := cpuplugin.Build(ctx, unpacked, dir, progress); err != nil {
+			if _, err := cpuplugin.Build(ctx, unpacked, dir, gloo, progress); err != nil {
 				return "", nil, err
 			}
 			for _, name := range cpuplugin.Libraries {

@@ -19,10 +19,11 @@ func OpenEngine(e engine.Config, store *programs.Store) (*xla.Engine, error) {
 	return xla.Open(e.Backend, o)
 }
 
-// Open opens the engine of a configuration, for its training step, with a store as [OpenEngine].
-func Open(c run.Config, store *programs.Store) (*xla.Engine, error) {
+// Open opens the engine of a configuration, for its training step, with a store as [OpenEngine]; over several processes
+// unless these are nil.
+func Open(c run.Config, store *programs.Store, processes *xla.Processes) (*xla.Engine, error) {
 	o := stepOptions(c)
-	o.Programs = store
+	o.Programs, o.Processes = store, processes
 	e, err := xla.Open(c.Engine.Backend, o)
 	if err != nil {
 		return nil, err

@@ -41,10 +41,13 @@ func openFolder(dir string, classes []string, o Options) (*List, error) {
 		return nil, err
 	}
 	if l.Len() == 0 {
-		return nil, missing(dir, "no images (*"+strings.Join(extensions, ", *")+")")
+		return nil, missing(dir, noImages)
 	}
 	return l, nil
 }
+
+// noImages is what is wrong with a folder without any.
+var noImages = "no images (*" + strings.Join(extensions, ", *") + ")"
 
 // classFolders returns the names of the classes that a folder has folders of; nil where it has none.
 func classFolders(dir string) ([]string, error) {

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -24,6 +25,9 @@ type StreamOptions struct {
 	Workers int
 	// Report, where it is not nil, is called once for each broken image, from any goroutine.
 	Report func(Broken)
+	// Blank has a broken image be black, with an aspect of 0 in its row, in place of the next one standing in for it; any
+	// number of them may be broken.
+	Blank bool
 }
 
 // Stream is image files as a [data.Source] that decodes them when they are asked for, for sets that are read a few times.
@@ -31,6 +35,7 @@ type Stream struct {
 	list  *List
 	info  data.Info
 	tally *Tally
+	blank bool
 	// workers holds those that are idle, all of them when no Fill is under way.
 	workers chan *Worker
 }
@@ -48,8 +53,8 @@ func NewStream(l *List, o StreamOptions) (*Stream, error) {
 		return nil, fmt.Errorf("files: %d workers, want 1 or more, or 0 for the default", o.Workers)
 	}
 	s := &Stream{
-		list: l, tally: NewTally(l, o.Report), workers: make(chan *Worker, o.Workers),
-		info: data.Info{Name: l.Dir, N: l.Len(), Size: o.Size, Channels: 3, Labels: l.Labels(), Classes: l.Classes},
+		list: l, tally: NewTally(l, o.Report), workers: make(chan *Worker, o.Workers), blank: o.Blank,
+		info: data.Info{Name: cmp.Or(l.Dir, "the images given"), N: l.Len(), Size: o.Size, Channels: 3, Labels: l.Labels(), Classes: l.Classes},
 	}
 	for range o.Workers {
 		w, err := NewWorker(o.Size, o.Library)
@@ -115,15 +120,20 @@ func (s *Stream) Fill(dst []uint8, rows []data.Row, indices []int) error {
 	return failure
 }
 
-// one decodes image i or, where it is broken, the next that is not.
+// one decodes image i or, where it is broken, the next that is not, or none.
 func (s *Stream) one(w *Worker, dst []uint8, i int) (data.Row, error) {
 	for {
 		aspect, err := w.Decode(s.list, dst, i)
 		if err == nil {
 			return data.Row{Aspect: aspect, Label: s.list.Label(i)}, nil
 		}
-		if err := s.tally.Add(i, err.Error()); err != nil {
-			return data.Row{}, err
+		tooMany := s.tally.Add(i, err.Error())
+		if s.blank {
+			clear(dst)
+			return data.Row{Label: -1}, nil
+		}
+		if tooMany != nil {
+			return data.Row{}, tooMany
 		}
 		i = (i + 1) % s.info.N
 	}

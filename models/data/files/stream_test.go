@@ -93,6 +93,25 @@ func TestBrokenImagesAreReplaced(t *testing.T) {
 	}
 }
 
+// TestBrokenImagesAreBlank has a broken image be black and without an aspect, and none stand in for it, however many are.
+func TestBrokenImagesAreBlank(t *testing.T) {
+	told := 0
+	s := open(t, folder(t, 4, 0, 1, 2), StreamOptions{Size: 6, Workers: 1, Blank: true, Report: func(Broken) { told++ }})
+	n := s.Info().ImageLen()
+	dst, rows := bytes.Repeat([]byte{7}, 4*n), make([]data.Row, 4)
+	for range 2 {
+		if err := s.Fill(dst, rows, []int{0, 1, 2, 3}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := (data.Row{Label: -1}); rows[1] != want || rows[3].Aspect != 7.0/8 || told != 3 {
+		t.Errorf("rows %v, want %v for a broken one; %d told, want 3", rows, want, told)
+	}
+	if black := make([]byte, n); !bytes.Equal(dst[n:2*n], black) || dst[3*n] != 3 {
+		t.Errorf("the broken image is %v, and the whole one begins with %d", dst[n:2*n], dst[3*n])
+	}
+}
+
 func TestTooManyBrokenImages(t *testing.T) {
 	s := open(t, folder(t, 50, 3), StreamOptions{Size: 6})
 	err := s.Fill(make([]uint8, 2*6*6*3), make([]data.Row, 2), []int{2, 3})

@@ -14,8 +14,6 @@ import (
 	"slices"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/format/npy"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
@@ -91,7 +89,7 @@ func (s *Set) load(dir, base, kind string, shape ...int) ([]uint8, error) {
 	if h.Bytes() != size-h.Offset || h.Offset%64 != 0 || h.Bytes() == 0 {
 		return nil, corrupt(name, "%d bytes of elements from %d on, want %d at a multiple of 64", size-h.Offset, h.Offset, h.Bytes())
 	}
-	mapped, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	mapped, err := mapFile(f, size)
 	if err != nil {
 		return nil, fmt.Errorf("packed: %s: mapping %d bytes: %w", name, size, err)
 	}
@@ -118,7 +116,35 @@ func (s *Set) checkRows(dir string) error {
 func (s *Set) Info() data.Info { return s.info }
 
 // Fill copies images. A file that was cut short after it was opened, or a disk that cannot be read, is an error.
-func (s *Set) Fill(dst []uint8, rows []data.Row, indices []int) (err error) {
+func (s *Set) Fill(dst []uint8, rows []data.Row, indices []int) error {
+	n := s.info.ImageLen()
+	if len(dst) != len(indices)*n {
+		panic(fmt.Sprintf("packed: Fill: dst has %d bytes, want %d (%d images of %d)", len(dst), len(indices)*n, len(indices), n))
+	}
+	return s.mapped(func() {
+		for at, i := range indices {
+			copy(dst[at*n:(at+1)*n], s.pixels[i*n:(i+1)*n])
+		}
+		s.rows(rows, indices)
+	})
+}
+
+// FillRows is [Set.Fill] without the images.
+func (s *Set) FillRows(rows []data.Row, indices []int) error {
+	return s.mapped(func() { s.rows(rows, indices) })
+}
+
+func (s *Set) rows(rows []data.Row, indices []int) {
+	for at, i := range indices {
+		rows[at] = data.Row{Aspect: s.aspect[i], Label: -1}
+		if s.info.Labels != nil {
+			rows[at].Label = s.info.Labels[i]
+		}
+	}
+}
+
+// mapped makes an error of what goes wrong when f reads the mapped files.
+func (s *Set) mapped(f func()) (err error) {
 	before := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(before)
@@ -129,17 +155,7 @@ func (s *Set) Fill(dst []uint8, rows []data.Row, indices []int) (err error) {
 			err = fmt.Errorf("packed: %s: reading the mapped files: %v: was one cut or replaced, or does the disk fail?", s.info.Name, fault)
 		}
 	}()
-	n := s.info.ImageLen()
-	if len(dst) != len(indices)*n {
-		panic(fmt.Sprintf("packed: Fill: dst has %d bytes, want %d (%d images of %d)", len(dst), len(indices)*n, len(indices), n))
-	}
-	for at, i := range indices {
-		copy(dst[at*n:(at+1)*n], s.pixels[i*n:(i+1)*n])
-		rows[at] = data.Row{Aspect: s.aspect[i], Label: -1}
-		if s.info.Labels != nil {
-			rows[at].Label = s.info.Labels[i]
-		}
-	}
+	f()
 	return nil
 }
 
@@ -160,8 +176,7 @@ func (s *Set) Prefetch(indices []int) {
 	n := s.info.ImageLen()
 	for _, i := range indices {
 		from := (start + i*n) / page * page
-		// The call is a hint: where it fails, the image is read when it is copied.
-		_ = unix.Madvise(whole[from:start+(i+1)*n], unix.MADV_WILLNEED)
+		readAhead(whole[from : start+(i+1)*n])
 	}
 }
 
@@ -169,7 +184,7 @@ func (s *Set) Prefetch(indices []int) {
 func (s *Set) Close() error {
 	var first error
 	for _, m := range s.maps {
-		if err := unix.Munmap(m); err != nil && first == nil {
+		if err := unmap(m); err != nil && first == nil {
 			first = fmt.Errorf("packed: %w", err)
 		}
 	}

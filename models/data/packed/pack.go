@@ -7,11 +7,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
+	filelock "github.com/mocotpu/mocotpu/xla/host/lock"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
@@ -34,7 +34,7 @@ type Options struct {
 	Workers int
 	// Progress, where it is not nil, receives the number of images done and of all images, from the goroutine that called Pack.
 	Progress func(done, total int)
-	// Note, where it is not nil, receives a sentence for the user when Pack goes on with earlier work, from the same goroutine.
+	// Note, where it is not nil, receives sentences for the user, from the same goroutine: what PackSplit packs, and that Pack goes on with earlier work.
 	Note func(string)
 	// Broken, where it is not nil, is called once for each broken image, from any goroutine.
 	Broken func(files.Broken)
@@ -108,6 +108,9 @@ func Pack(ctx context.Context, l *files.List, out string, o Options) (Meta, erro
 		return Meta{}, fmt.Errorf("packed: %w", err)
 	}
 	o.about("remove")
+	if lockedStays {
+		unlock()
+	}
 	return meta, removeAll(part)
 }
 
@@ -136,9 +139,9 @@ func lock(part string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("packed: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := filelock.Try(f); err != nil {
 		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
+		if errors.Is(err, filelock.ErrHeld) {
 			return nil, fmt.Errorf("packed: %s: %w", part, ErrBusy)
 		}
 		return nil, fmt.Errorf("packed: lock %s: %w", f.Name(), err)
@@ -148,11 +151,11 @@ func lock(part string) (unlock func(), err error) {
 
 // checkDisk returns [ErrDiskSpace] where dir has no room for so many bytes more.
 func checkDisk(dir string, want int64) error {
-	var s unix.Statfs_t
-	if err := unix.Statfs(dir, &s); err != nil {
+	free, err := limits.Disk(dir)
+	if err != nil {
 		return fmt.Errorf("packed: %s: %w", dir, err)
 	}
-	if free := int64(s.Bavail) * int64(s.Bsize); free < want {
+	if free < want {
 		return fmt.Errorf("packed: %s: %w: %d MB free, want %d MB: choose a folder on another disk, or a smaller canvas",
 			dir, ErrDiskSpace, free/1e6, want/1e6)
 	}

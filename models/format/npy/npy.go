@@ -19,6 +19,7 @@ type Element interface{ float32 | int32 }
 // Writer writes one array.
 type Writer[T Element] struct {
 	w     io.Writer
+	kind  string
 	shape []int
 	left  int // elements
 }
@@ -40,7 +41,7 @@ func NewWriter[T Element](w io.Writer, shape ...int) (*Writer[T], error) {
 	if _, err := w.Write(Header{Type: kind, Shape: shape}.Encode()); err != nil {
 		return nil, fmt.Errorf("npy: %w", err)
 	}
-	return &Writer[T]{w: w, shape: shape, left: size}, nil
+	return &Writer[T]{w: w, kind: kind, shape: shape, left: size}, nil
 }
 
 // Write writes the next elements. More than the shape has are an error.
@@ -52,6 +53,26 @@ func (w *Writer[T]) Write(values []T) error {
 		return fmt.Errorf("npy: %w", err)
 	}
 	w.left -= len(values)
+	return nil
+}
+
+// CloseAt ends an array that has got fewer rows along its first axis than its shape said: the header of those that were
+// written replaces the one at the beginning of f, which is what the writer writes to.
+func (w *Writer[T]) CloseAt(f io.WriterAt) error {
+	row, size := 1, 1
+	for i, n := range w.shape {
+		size *= n
+		if i > 0 {
+			row *= n
+		}
+	}
+	if row == 0 || w.left%row != 0 {
+		return fmt.Errorf("npy: %d elements of %v are missing, want whole rows", w.left, w.shape)
+	}
+	shape := append([]int{(size - w.left) / row}, w.shape[1:]...)
+	if _, err := f.WriteAt(Header{Type: w.kind, Shape: shape}.Encode(), 0); err != nil {
+		return fmt.Errorf("npy: %w", err)
+	}
 	return nil
 }
 

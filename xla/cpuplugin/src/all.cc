@@ -4,6 +4,7 @@
 // Read in this order:
 //   xla.h       what is used of XLA           status.h   errors, and the frame of every function
 //   launch.h    programs on several devices   handles.h   what the C handles are        convert.cc types, dimensions and layouts between C and C++
+//   processes.cc a client of one of several processes
 //   client.cc device.cc event.cc compile.cc executable.cc serialize.cc execute.cc buffer.cc   the functions
 //   table.cc    the function table and GetPjrtApi
 // stub/ stands in for headers that the wheel lacks (MLIR) or that cost a minute and give us nothing.
@@ -15,6 +16,8 @@
 #include "handles.h"
 
 #include "convert.cc"
+
+#include "processes.cc"
 
 #include "client.cc"
 #include "device.cc"

@@ -4,42 +4,67 @@
 
 namespace {
 
-constexpr int64_t kMaxDevices = 1024;
+constexpr int64_t kMaxDevices = 1024, kMaxNodes = 1 << 16;
 
 // Options: cpu_device_count (int64; else XLA_FLAGS=--xla_force_host_platform_device_count decides,
-// else 1) and asynchronous (bool; default true).
-absl::StatusOr<xla::CpuClientOptions> ClientOptions(const PJRT_Client_Create_Args* args) {
-  xla::CpuClientOptions options;
+// else 1) and asynchronous (bool; default true). Of one of several processes also num_nodes and node_id (int64, as the
+// CUDA plugin has them), gloo_host (string, an address of this machine; default 127.0.0.1) and gloo_timeout_seconds
+// (int64; default 1800).
+absl::StatusOr<Wanted> ClientOptions(const PJRT_Client_Create_Args* args) {
+  Wanted wanted;
   if (args->num_options > 0) RETURN_IF_ERROR(NotNull(args->create_options, "create_options"));
   for (size_t i = 0; i < args->num_options; ++i) {
     const PJRT_NamedValue& v = args->create_options[i];
     const absl::string_view name(v.name, v.name_size);
-    if (name == "cpu_device_count") {
-      if (v.type != PJRT_NamedValue_kInt64 || v.int64_value < 1 || v.int64_value > kMaxDevices) {
-        return absl::InvalidArgumentError(
-            absl::StrFormat("option cpu_device_count must be an int64 in [1, %d]", kMaxDevices));
+    const auto integer = [&](int64_t low, int64_t high, int64_t* to) {
+      if (v.type != PJRT_NamedValue_kInt64 || v.int64_value < low || v.int64_value > high) {
+        return absl::InvalidArgumentError(absl::StrFormat("option %s must be an int64 in [%d, %d]", name, low, high));
       }
-      options.cpu_device_count = static_cast<int>(v.int64_value);
+      *to = v.int64_value;
+      return absl::OkStatus();
+    };
+    if (name == "cpu_device_count") {
+      int64_t devices;
+      RETURN_IF_ERROR(integer(1, kMaxDevices, &devices));
+      wanted.options.cpu_device_count = static_cast<int>(devices);
     } else if (name == "asynchronous") {
       if (v.type != PJRT_NamedValue_kBool) {
         return absl::InvalidArgumentError("option asynchronous must be a bool");
       }
-      options.asynchronous = v.bool_value;
+      wanted.options.asynchronous = v.bool_value;
+    } else if (name == "num_nodes") {
+      RETURN_IF_ERROR(integer(1, kMaxNodes, &wanted.nodes));
+    } else if (name == "node_id") {
+      RETURN_IF_ERROR(integer(0, kMaxNodes - 1, &wanted.node));
+    } else if (name == "gloo_timeout_seconds") {
+      RETURN_IF_ERROR(integer(1, 1 << 30, &wanted.timeout_seconds));
+    } else if (name == "gloo_host") {
+      if (v.type != PJRT_NamedValue_kString) {
+        return absl::InvalidArgumentError("option gloo_host must be a string");
+      }
+      wanted.host = std::string(v.string_value, v.value_size);
     } else {
       return absl::InvalidArgumentError(
-          absl::StrCat("unknown option \"", name,
-                       "\" for the CPU client, want cpu_device_count or asynchronous"));
+          absl::StrCat("unknown option \"", name, "\" for the CPU client, want cpu_device_count, asynchronous, "
+                       "num_nodes, node_id, gloo_host or gloo_timeout_seconds"));
     }
   }
-  return options;
+  if (wanted.node >= wanted.nodes) {
+    return absl::InvalidArgumentError(absl::StrFormat("option node_id is %d, want less than num_nodes, %d", wanted.node, wanted.nodes));
+  }
+  return wanted;
 }
 
 FN_TO(PJRT_Client_Create, client) {
-  ASSIGN_OR_RETURN(xla::CpuClientOptions options, ClientOptions(args));
-  options.collectives = mocotpu::Collectives();
+  ASSIGN_OR_RETURN(Wanted wanted, ClientOptions(args));
   auto client = std::make_shared<PJRT_Client>();
   ASSIGN_OR_RETURN(client->fault, mocotpu::FaultFromEnvironment());
-  ASSIGN_OR_RETURN(client->xla, xla::GetXlaPjrtCpuClient(std::move(options)));
+  if (wanted.nodes > 1) {
+    ASSIGN_OR_RETURN(client->xla, ClientOfSeveral(args, std::move(wanted)));
+  } else {
+    wanted.options.collectives = mocotpu::Collectives();
+    ASSIGN_OR_RETURN(client->xla, xla::GetXlaPjrtCpuClient(std::move(wanted.options)));
+  }
   client->platform_name = std::string(client->xla->platform_name());
   client->platform_version = std::string(client->xla->platform_version());
   for (xla::PjRtDevice* d : client->xla->devices()) {

@@ -22,6 +22,12 @@ FN(PJRT_Device_LocalHardwareId) {
   return absl::OkStatus();
 }
 
+FN(PJRT_DeviceDescription_Id) {
+  RETURN_IF_ERROR(NotNull(args->device_description, "device_description"));
+  args->id = args->device_description->description->id();
+  return absl::OkStatus();
+}
+
 FN(PJRT_DeviceDescription_ProcessIndex) {
   RETURN_IF_ERROR(NotNull(args->device_description, "device_description"));
   args->process_index = args->device_description->description->process_index();

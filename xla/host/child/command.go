@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -79,7 +78,7 @@ func (c Command) Run(ctx context.Context) ([]byte, error) {
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.Dir = c.Dir
 	cmd.SysProcAttr = attributes()
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel = func() error { return kill(cmd.Process) }
 	cmd.WaitDelay = goneAfter
 	out, words := &bounded{most: c.Most, over: stop}, &tail{}
 	if out.most == 0 {

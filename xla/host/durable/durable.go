@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
@@ -76,18 +75,7 @@ func (Disk) Rename(from, to string) error { return os.Rename(from, to) }
 func (Disk) RemoveAll(name string) error { return os.RemoveAll(name) }
 
 // SyncDir implements [FileSystem].
-func (Disk) SyncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	// Some network file systems cannot sync a directory and say so this way.
-	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return err
-	}
-	return nil
-}
+func (Disk) SyncDir(dir string) error { return syncDir(dir) }
 
 // Write creates name and has write fill it; it returns after the content is durable. The name is not: that takes a
 // SyncDir.

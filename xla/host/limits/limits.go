@@ -1,20 +1,17 @@
 // Package limits says what this process may take of the machine it is on: the memory and the CPUs of its container
-// (cgroup v1 and v2), not those of the machine.
+// (cgroup v1 and v2), not those of the machine, and the room that a disk has for it.
 //
 // # Errors
 //
-// Nothing returns an error: what cannot be read bounds nothing.
+// [Disk] alone returns an error: of memory and CPUs, what cannot be read bounds nothing.
 package limits
 
 import (
 	"io/fs"
-	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // Memory is the number of bytes that this process may use: the least of the machine's memory, the limits of its cgroup
@@ -35,15 +32,6 @@ func memoryOf(root fs.FS) int64 {
 		most = min(most, limit)
 	}
 	return most
-}
-
-// addressSpace is the process's own limit.
-func addressSpace() int64 {
-	var own unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_AS, &own); err != nil || own.Cur > math.MaxInt64 {
-		return math.MaxInt64
-	}
-	return int64(own.Cur)
 }
 
 // Apply has Go collect garbage rather than grow beyond what the container has, unless the user says otherwise.

@@ -1575,11 +1575,12 @@ func (x *CompileOptionsProto) GetExecutableBuildOptions() *ExecutableBuildOption
 }
 
 type ExecutableBuildOptionsProto struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	NumReplicas   int64                  `protobuf:"varint,4,opt,name=num_replicas,json=numReplicas,proto3" json:"num_replicas,omitempty"`
-	NumPartitions int64                  `protobuf:"varint,5,opt,name=num_partitions,json=numPartitions,proto3" json:"num_partitions,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	NumReplicas      int64                  `protobuf:"varint,4,opt,name=num_replicas,json=numReplicas,proto3" json:"num_replicas,omitempty"`
+	NumPartitions    int64                  `protobuf:"varint,5,opt,name=num_partitions,json=numPartitions,proto3" json:"num_partitions,omitempty"`
+	DeviceAssignment *DeviceAssignmentProto `protobuf:"bytes,9,opt,name=device_assignment,json=deviceAssignment,proto3" json:"device_assignment,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *ExecutableBuildOptionsProto) Reset() {
@@ -1626,6 +1627,73 @@ func (x *ExecutableBuildOptionsProto) GetNumPartitions() int64 {
 	return 0
 }
 
+func (x *ExecutableBuildOptionsProto) GetDeviceAssignment() *DeviceAssignmentProto {
+	if x != nil {
+		return x.DeviceAssignment
+	}
+	return nil
+}
+
+type DeviceAssignmentProto struct {
+	state              protoimpl.MessageState                     `protogen:"open.v1"`
+	ReplicaCount       int32                                      `protobuf:"varint,1,opt,name=replica_count,json=replicaCount,proto3" json:"replica_count,omitempty"`
+	ComputationCount   int32                                      `protobuf:"varint,2,opt,name=computation_count,json=computationCount,proto3" json:"computation_count,omitempty"`
+	ComputationDevices []*DeviceAssignmentProto_ComputationDevice `protobuf:"bytes,3,rep,name=computation_devices,json=computationDevices,proto3" json:"computation_devices,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *DeviceAssignmentProto) Reset() {
+	*x = DeviceAssignmentProto{}
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceAssignmentProto) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceAssignmentProto) ProtoMessage() {}
+
+func (x *DeviceAssignmentProto) ProtoReflect() protoreflect.Message {
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceAssignmentProto.ProtoReflect.Descriptor instead.
+func (*DeviceAssignmentProto) Descriptor() ([]byte, []int) {
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *DeviceAssignmentProto) GetReplicaCount() int32 {
+	if x != nil {
+		return x.ReplicaCount
+	}
+	return 0
+}
+
+func (x *DeviceAssignmentProto) GetComputationCount() int32 {
+	if x != nil {
+		return x.ComputationCount
+	}
+	return 0
+}
+
+func (x *DeviceAssignmentProto) GetComputationDevices() []*DeviceAssignmentProto_ComputationDevice {
+	if x != nil {
+		return x.ComputationDevices
+	}
+	return nil
+}
+
 type HloScheduleProto_InstructionSequence struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	InstructionIds []int64                `protobuf:"varint,1,rep,packed,name=instruction_ids,json=instructionIds,proto3" json:"instruction_ids,omitempty"`
@@ -1635,7 +1703,7 @@ type HloScheduleProto_InstructionSequence struct {
 
 func (x *HloScheduleProto_InstructionSequence) Reset() {
 	*x = HloScheduleProto_InstructionSequence{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[22]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1647,7 +1715,7 @@ func (x *HloScheduleProto_InstructionSequence) String() string {
 func (*HloScheduleProto_InstructionSequence) ProtoMessage() {}
 
 func (x *HloScheduleProto_InstructionSequence) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[22]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1750,7 @@ type HloInputOutputAliasProto_AliasEntryProto struct {
 
 func (x *HloInputOutputAliasProto_AliasEntryProto) Reset() {
 	*x = HloInputOutputAliasProto_AliasEntryProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[24]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1694,7 +1762,7 @@ func (x *HloInputOutputAliasProto_AliasEntryProto) String() string {
 func (*HloInputOutputAliasProto_AliasEntryProto) ProtoMessage() {}
 
 func (x *HloInputOutputAliasProto_AliasEntryProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[24]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1747,7 +1815,7 @@ type MeshProto_MeshAxis struct {
 
 func (x *MeshProto_MeshAxis) Reset() {
 	*x = MeshProto_MeshAxis{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[25]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1827,7 @@ func (x *MeshProto_MeshAxis) String() string {
 func (*MeshProto_MeshAxis) ProtoMessage() {}
 
 func (x *MeshProto_MeshAxis) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[25]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1792,7 +1860,7 @@ type AxisRefProto_SubAxis struct {
 
 func (x *AxisRefProto_SubAxis) Reset() {
 	*x = AxisRefProto_SubAxis{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[26]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1804,7 +1872,7 @@ func (x *AxisRefProto_SubAxis) String() string {
 func (*AxisRefProto_SubAxis) ProtoMessage() {}
 
 func (x *AxisRefProto_SubAxis) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[26]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1832,6 +1900,50 @@ func (x *AxisRefProto_SubAxis) GetSize() int64 {
 		return x.Size
 	}
 	return 0
+}
+
+type DeviceAssignmentProto_ComputationDevice struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	ReplicaDeviceIds []int64                `protobuf:"varint,1,rep,packed,name=replica_device_ids,json=replicaDeviceIds,proto3" json:"replica_device_ids,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *DeviceAssignmentProto_ComputationDevice) Reset() {
+	*x = DeviceAssignmentProto_ComputationDevice{}
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceAssignmentProto_ComputationDevice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceAssignmentProto_ComputationDevice) ProtoMessage() {}
+
+func (x *DeviceAssignmentProto_ComputationDevice) ProtoReflect() protoreflect.Message {
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceAssignmentProto_ComputationDevice.ProtoReflect.Descriptor instead.
+func (*DeviceAssignmentProto_ComputationDevice) Descriptor() ([]byte, []int) {
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{22, 0}
+}
+
+func (x *DeviceAssignmentProto_ComputationDevice) GetReplicaDeviceIds() []int64 {
+	if x != nil {
+		return x.ReplicaDeviceIds
+	}
+	return nil
 }
 
 var File_xla_internal_hlopb_hlo_proto protoreflect.FileDescriptor
@@ -1966,10 +2078,17 @@ const file_xla_internal_hlopb_hlo_proto_rawDesc = "" +
 	"\bpre_size\x18\x01 \x01(\x03R\apreSize\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\"y\n" +
 	"\x13CompileOptionsProto\x12b\n" +
-	"\x18executable_build_options\x18\x03 \x01(\v2(.mocotpu.hlo.ExecutableBuildOptionsProtoR\x16executableBuildOptions\"g\n" +
+	"\x18executable_build_options\x18\x03 \x01(\v2(.mocotpu.hlo.ExecutableBuildOptionsProtoR\x16executableBuildOptions\"\xb8\x01\n" +
 	"\x1bExecutableBuildOptionsProto\x12!\n" +
 	"\fnum_replicas\x18\x04 \x01(\x03R\vnumReplicas\x12%\n" +
-	"\x0enum_partitions\x18\x05 \x01(\x03R\rnumPartitions*:\n" +
+	"\x0enum_partitions\x18\x05 \x01(\x03R\rnumPartitions\x12O\n" +
+	"\x11device_assignment\x18\t \x01(\v2\".mocotpu.hlo.DeviceAssignmentProtoR\x10deviceAssignment\"\x93\x02\n" +
+	"\x15DeviceAssignmentProto\x12#\n" +
+	"\rreplica_count\x18\x01 \x01(\x05R\freplicaCount\x12+\n" +
+	"\x11computation_count\x18\x02 \x01(\x05R\x10computationCount\x12e\n" +
+	"\x13computation_devices\x18\x03 \x03(\v24.mocotpu.hlo.DeviceAssignmentProto.ComputationDeviceR\x12computationDevices\x1aA\n" +
+	"\x11ComputationDevice\x12,\n" +
+	"\x12replica_device_ids\x18\x01 \x03(\x03R\x10replicaDeviceIds*:\n" +
 	"\x04Kind\x12\x13\n" +
 	"\x0fUNDEFINED_ALIAS\x10\x00\x12\r\n" +
 	"\tMAY_ALIAS\x10\x01\x12\x0e\n" +
@@ -2032,7 +2151,7 @@ func file_xla_internal_hlopb_hlo_proto_rawDescGZIP() []byte {
 }
 
 var file_xla_internal_hlopb_hlo_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_xla_internal_hlopb_hlo_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_xla_internal_hlopb_hlo_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_xla_internal_hlopb_hlo_proto_goTypes = []any{
 	(Kind)(0),                                    // 0: mocotpu.hlo.Kind
 	(PrimitiveType)(0),                           // 1: mocotpu.hlo.PrimitiveType
@@ -2058,18 +2177,20 @@ var file_xla_internal_hlopb_hlo_proto_goTypes = []any{
 	(*AxisRefProto)(nil),                         // 21: mocotpu.hlo.AxisRefProto
 	(*CompileOptionsProto)(nil),                  // 22: mocotpu.hlo.CompileOptionsProto
 	(*ExecutableBuildOptionsProto)(nil),          // 23: mocotpu.hlo.ExecutableBuildOptionsProto
-	(*HloScheduleProto_InstructionSequence)(nil), // 24: mocotpu.hlo.HloScheduleProto.InstructionSequence
-	nil, // 25: mocotpu.hlo.HloScheduleProto.SequencesEntry
-	(*HloInputOutputAliasProto_AliasEntryProto)(nil), // 26: mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto
-	(*MeshProto_MeshAxis)(nil),                       // 27: mocotpu.hlo.MeshProto.MeshAxis
-	(*AxisRefProto_SubAxis)(nil),                     // 28: mocotpu.hlo.AxisRefProto.SubAxis
+	(*DeviceAssignmentProto)(nil),                // 24: mocotpu.hlo.DeviceAssignmentProto
+	(*HloScheduleProto_InstructionSequence)(nil), // 25: mocotpu.hlo.HloScheduleProto.InstructionSequence
+	nil, // 26: mocotpu.hlo.HloScheduleProto.SequencesEntry
+	(*HloInputOutputAliasProto_AliasEntryProto)(nil), // 27: mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto
+	(*MeshProto_MeshAxis)(nil),                       // 28: mocotpu.hlo.MeshProto.MeshAxis
+	(*AxisRefProto_SubAxis)(nil),                     // 29: mocotpu.hlo.AxisRefProto.SubAxis
+	(*DeviceAssignmentProto_ComputationDevice)(nil),  // 30: mocotpu.hlo.DeviceAssignmentProto.ComputationDevice
 }
 var file_xla_internal_hlopb_hlo_proto_depIdxs = []int32{
 	6,  // 0: mocotpu.hlo.HloModuleProto.computations:type_name -> mocotpu.hlo.HloComputationProto
 	4,  // 1: mocotpu.hlo.HloModuleProto.schedule:type_name -> mocotpu.hlo.HloScheduleProto
 	5,  // 2: mocotpu.hlo.HloModuleProto.input_output_alias:type_name -> mocotpu.hlo.HloInputOutputAliasProto
-	25, // 3: mocotpu.hlo.HloScheduleProto.sequences:type_name -> mocotpu.hlo.HloScheduleProto.SequencesEntry
-	26, // 4: mocotpu.hlo.HloInputOutputAliasProto.entries:type_name -> mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto
+	26, // 3: mocotpu.hlo.HloScheduleProto.sequences:type_name -> mocotpu.hlo.HloScheduleProto.SequencesEntry
+	27, // 4: mocotpu.hlo.HloInputOutputAliasProto.entries:type_name -> mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto
 	7,  // 5: mocotpu.hlo.HloComputationProto.instructions:type_name -> mocotpu.hlo.HloInstructionProto
 	8,  // 6: mocotpu.hlo.HloInstructionProto.shape:type_name -> mocotpu.hlo.ShapeProto
 	11, // 7: mocotpu.hlo.HloInstructionProto.metadata:type_name -> mocotpu.hlo.OpMetadata
@@ -2089,16 +2210,18 @@ var file_xla_internal_hlopb_hlo_proto_depIdxs = []int32{
 	18, // 21: mocotpu.hlo.CollectiveDeviceListProto.iota_replica_group_list:type_name -> mocotpu.hlo.IotaReplicaGroupListProto
 	20, // 22: mocotpu.hlo.MeshAxesReplicaGroupListProto.mesh:type_name -> mocotpu.hlo.MeshProto
 	21, // 23: mocotpu.hlo.MeshAxesReplicaGroupListProto.axes:type_name -> mocotpu.hlo.AxisRefProto
-	27, // 24: mocotpu.hlo.MeshProto.axes:type_name -> mocotpu.hlo.MeshProto.MeshAxis
-	28, // 25: mocotpu.hlo.AxisRefProto.sub_axis_info:type_name -> mocotpu.hlo.AxisRefProto.SubAxis
+	28, // 24: mocotpu.hlo.MeshProto.axes:type_name -> mocotpu.hlo.MeshProto.MeshAxis
+	29, // 25: mocotpu.hlo.AxisRefProto.sub_axis_info:type_name -> mocotpu.hlo.AxisRefProto.SubAxis
 	23, // 26: mocotpu.hlo.CompileOptionsProto.executable_build_options:type_name -> mocotpu.hlo.ExecutableBuildOptionsProto
-	24, // 27: mocotpu.hlo.HloScheduleProto.SequencesEntry.value:type_name -> mocotpu.hlo.HloScheduleProto.InstructionSequence
-	0,  // 28: mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto.kind:type_name -> mocotpu.hlo.Kind
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	24, // 27: mocotpu.hlo.ExecutableBuildOptionsProto.device_assignment:type_name -> mocotpu.hlo.DeviceAssignmentProto
+	30, // 28: mocotpu.hlo.DeviceAssignmentProto.computation_devices:type_name -> mocotpu.hlo.DeviceAssignmentProto.ComputationDevice
+	25, // 29: mocotpu.hlo.HloScheduleProto.SequencesEntry.value:type_name -> mocotpu.hlo.HloScheduleProto.InstructionSequence
+	0,  // 30: mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto.kind:type_name -> mocotpu.hlo.Kind
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_xla_internal_hlopb_hlo_proto_init() }
@@ -2112,7 +2235,7 @@ func file_xla_internal_hlopb_hlo_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_xla_internal_hlopb_hlo_proto_rawDesc), len(file_xla_internal_hlopb_hlo_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   27,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

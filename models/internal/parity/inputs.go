@@ -5,50 +5,15 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 )
-
-// Affine is the recorded runs' viewer, as package moco wants one: a view is uint8/255*scale + offset, with the two
-// parameters scale and offset. Images have three channels and the size of the view.
-type Affine struct{}
-
-// NumParams is 2.
-func (Affine) NumParams() int { return 2 }
-
-// Validate finds nothing wrong.
-func (Affine) Validate() error { return nil }
-
-// Apply is graph code: images uint8 [n,size,size,3] and parameters float32 [n,2] give float32 [n,size,size,3].
-func (Affine) Apply(images, params *graph.Node, size int) *graph.Node {
-	n := images.Shape().Dimensions[0]
-	images.AssertDims(n, size, size, 3)
-	column := func(i int) *graph.Node {
-		return graph.Reshape(graph.Slice(params, graph.AxisRange(), graph.AxisElem(i)), n, 1, 1, 1)
-	}
-	x := graph.DivScalar(graph.ConvertDType(images, dtypes.Float32), 255)
-	return graph.Add(graph.Mul(x, column(0)), column(1))
-}
-
-// affineParams are n views' parameters by formula, row i being that of image order[i]; order nil is the batch's order.
-func affineParams(name string, n int, order []int) []float32 {
-	params := make([]float32, 0, 2*n)
-	for i := range n {
-		if order != nil {
-			i = order[i]
-		}
-		scale, offset := Uniform(name+".scale", i), Uniform(name+".offset", i)
-		params = append(params, float32(1+0.3*scale), float32(0.3*offset-0.5))
-	}
-	return params
-}
 
 // StepInputs are the inputs of the step-th step of a recorded run, as the step declares them: n images of size pixels a
 // side, both views of them, the second in order, and the learning rate; for a symmetric loss the views exchanged as well.
 func StepInputs(n, size int, order []int, symmetric bool, step string, lr float32) []*tensors.Tensor {
 	views := func(v string, order []int) *tensors.Tensor {
-		return tensors.FromFlatDataAndDimensions(affineParams("view"+v+"."+step, n, order), n, 2)
+		return tensors.FromFlatDataAndDimensions(AffineParams("view"+v+"."+step, n, order), n, 2)
 	}
 	inputs := []*tensors.Tensor{
 		tensors.FromFlatDataAndDimensions(Pixels("images"+step, n, size), n, size, size, 3),
@@ -62,7 +27,7 @@ func StepInputs(n, size int, order []int, symmetric bool, step string, lr float3
 
 // Views are view 1 of the first step's images, as the encoder of a recorded run sees them: float32 [n,size,size,3].
 func Views(n, size int) *tensors.Tensor {
-	pixels, params := Pixels("images0", n, size), affineParams("view1.0", n, nil)
+	pixels, params := Pixels("images0", n, size), AffineParams("view1.0", n, nil)
 	values := make([]float32, len(pixels))
 	for i, p := range pixels {
 		image := i / (len(pixels) / n)

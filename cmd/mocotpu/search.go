@@ -1,0 +1,125 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
+	"github.com/mocotpu/mocotpu/models/bank"
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/data/picture"
+	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/models/judge"
+	"github.com/mocotpu/mocotpu/models/report"
+	"github.com/mocotpu/mocotpu/xla/engine"
+)
+
+// searchFlags are what the user asks search for.
+type searchFlags struct {
+	bank, encoder, decoder, html string
+	neighbours                   int
+	json, force                  bool
+	engine                       *engine.Config
+}
+
+func newSearch() *cobra.Command {
+	var f searchFlags
+	cmd := &cobra.Command{
+		Use:   "search --bank=FILE IMAGES...",
+		Short: "Find the images of a bank that are most similar to others",
+		Long: "Embeds image files, and all that are below folders, by the encoder that made a bank of features (mocotpu embed\n" +
+			"IMAGES... --encoder=FILE), and prints for each the bank's most similar images with their cosine similarity, the\n" +
+			"nearest first. An image that is in the bank finds itself.",
+		Example: "  mocotpu embed photos --encoder=encoder.safetensors --out=bank.npy\n" +
+			"  mocotpu search --bank=bank.npy new.jpg --html=found.html",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 || f.bank == "" {
+				return usageError{fmt.Errorf("want --bank=FILE and images to look for; see %s --help", cmd.CommandPath())}
+			}
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.bank, "bank", "", "features that embed wrote of image files, with their names beside them (.json)")
+	flags.IntVar(&f.neighbours, "neighbours", 8, "images to find for each")
+	flags.StringVar(&f.html, "html", "", "page to write, with the pictures (default: none)")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	flags.BoolVar(&f.force, "force", false, "write over files that are there")
+	addFileFlags(flags, &f.encoder, &f.decoder)
+	flags.Lookup("encoder").Usage = "run directory or file of the bank's encoder (default: where it was, if that is below the bank's folder)"
+	f.engine = addEngineFlags(flags)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return f.search(cmd, args) }
+	return cmd
+}
+
+func (f searchFlags) search(cmd *cobra.Command, paths []string) error {
+	if f.neighbours < 1 {
+		return usageError{fmt.Errorf("--neighbours %d: want at least 1", f.neighbours)}
+	}
+	if f.html != "" {
+		if err := refuseExisting(f.force, f.html); err != nil {
+			return err
+		}
+	}
+	library, err := picture.Choose(f.decoder)
+	if err != nil {
+		return usageError{fmt.Errorf("--decoder: %w", err)}
+	}
+	b, err := bank.Open(f.bank)
+	if err != nil {
+		return usageError{err}
+	}
+	list, err := files.Paths(paths)
+	if err != nil {
+		return usageError{err}
+	}
+	if f.encoder == "" {
+		if f.encoder = b.EncoderPath(); f.encoder == "" {
+			return usageError{fmt.Errorf("--encoder: %s was made by %q, which is not below its folder: say where it is", f.bank, b.Encoder.Path)}
+		}
+	}
+	w, err := loadEncoder(cmd, f.encoder)
+	if err != nil {
+		return err
+	}
+	opened, e, err := openEncoder(cmd, w, encoder.Options{}, *f.engine)
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	defer e.Close()
+	s, err := judge.NewSearch(opened)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	watch := terminal.NewStages(cmd.ErrOrStderr())
+	defer watch.Close()
+	found, err := b.Search(cmd.Context(), s, e, w, list, f.neighbours, bank.Options{
+		Library: library, Broken: tellBroken(cmd, "which is not looked for"), Progress: watch.Stage(fmt.Sprintf("embedding %d images", list.Len())),
+	})
+	watch.End()
+	switch {
+	case errors.Is(err, bank.ErrOther):
+		return usageError{fmt.Errorf("%w: name the bank's by --encoder", err)}
+	case err != nil:
+		return err
+	case len(found) == 0:
+		return fmt.Errorf("%w: none of the images can be read", data.ErrCorrupt)
+	}
+	if f.html != "" {
+		page := func(w io.Writer) error { return report.WriteSearch(w, f.bank, found, library) }
+		if err := writeWhole(f.html, page); err != nil {
+			return err
+		}
+	}
+	if f.json {
+		return writeJSON(cmd.OutOrStdout(), found...)
+	}
+	return bank.WriteText(cmd.OutOrStdout(), found)
+}

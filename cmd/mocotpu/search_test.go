@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/models/bank"
+	"github.com/mocotpu/mocotpu/models/data/specimen"
+)
+
+// exportedToy trains the smallest run and exports its encoder as x.safetensors, beside drawn photos and a broken one.
+func exportedToy(t *testing.T) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	must.M(specimen.Folder("photos", specimen.Options{Images: 8, Classes: 2, Width: 40, Height: 24}))
+	put(".", "photos/broken.jpg", []byte("\xff\xd8no more"))
+	for _, args := range [][]string{append(tinyRun, "--dir", "run", "--steps", "1", "--knn-every", "0"), {"export", "run", "--out=x.safetensors"}} {
+		if code, _, stderr := call(t, args...); code != 0 {
+			t.Fatalf("%q: exit code %d, %s", args, code, stderr)
+		}
+	}
+}
+
+// Images are embedded without a run or a data set, and found again: each nearest to itself, by a run as by its export.
+func TestEmbedImagesAndSearch(t *testing.T) {
+	exportedToy(t)
+	code, stdout, stderr := call(t, strings.Fields("embed photos --encoder=x.safetensors --backend=go --out=bank.npy")...)
+	if code != 0 || !strings.Contains(stdout, "bank.npy: float32 [8, 16], and their names in bank.npy.json") {
+		t.Fatalf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if !strings.Contains(stderr, `broken image "photos/broken.jpg", which is left out`) {
+		t.Errorf("stderr %q, want the broken image's name", stderr)
+	}
+	for _, encoder := range []string{"", " --encoder=run"} {
+		args := "search --bank=bank.npy --backend=go --neighbours=3 --json --html=found.html --force photos" + encoder
+		code, stdout, stderr = call(t, strings.Fields(args)...)
+		if code != 0 {
+			t.Fatalf("%s: exit code %d, stderr %q", args, code, stderr)
+		}
+		n := 0
+		for decoder := json.NewDecoder(strings.NewReader(stdout)); decoder.More(); n++ {
+			var f bank.Found
+			must.M(decoder.Decode(&f))
+			if len(f.Matches) != 3 || f.Matches[0].Name != f.Name || f.Matches[0].Similarity < 0.999 {
+				t.Errorf("%s finds %+v, want itself first of three", f.Name, f.Matches)
+			}
+		}
+		if page := must.M1(os.ReadFile("found.html")); n != 8 || bytes.Count(page, []byte("<img")) != 32 {
+			t.Errorf("%d images looked for and %d pictures, want 8 and 32", n, bytes.Count(page, []byte("<img")))
+		}
+	}
+	must.M(os.Mkdir("banks", 0o755))
+	if code, _, stderr := call(t, strings.Fields("embed photos --encoder=run --backend=go --out=banks/b.npy --projection")...); code != 0 {
+		t.Fatalf("exit code %d, stderr %q", code, stderr)
+	}
+	for _, test := range []struct{ args, want string }{
+		{"embed --encoder=x.safetensors", "no images"},
+		{"embed photos --encoder=x.safetensors --data=glyphs", "--data is for a data set"},
+		{"embed nowhere --encoder=x.safetensors", "neither a file nor a folder"},
+		{"embed photos --encoder=nowhere", "no such file"},
+		{"embed photos --encoder=x.safetensors --out=bank.npy", "bank.npy is there already"},
+		{"embed photos --encoder=x.safetensors --decoder=magic", "--decoder"},
+		{"search photos", "want --bank=FILE"},
+		{"search --bank=bank.npy", "images to look for"},
+		{"search --bank=bank.npy photos --neighbours=0", "--neighbours 0"},
+		{"search --bank=x.safetensors photos", "not a bank"},
+		{"search --bank=banks/b.npy photos", `"../run", which is not below its folder`},
+		{"search --bank=bank.npy photos/broken.jpg", "none of the images can be read"},
+	} {
+		if code, _, stderr := call(t, strings.Fields(test.args+" --backend=go")...); code != 2 || !strings.Contains(stderr, test.want) {
+			t.Errorf("%s: exit code %d, stderr %q, want 2 and %q", test.args, code, stderr, test.want)
+		}
+	}
+}
+
+// A build without cgo, as on a machine with nothing installed, gives the same features, bit for bit, and says of the other
+// engines what it lacks.
+func TestWithoutCgo(t *testing.T) {
+	exportedToy(t)
+	program := filepath.Join(t.TempDir(), "mocotpu")
+	build := exec.Command("go", "build", "-o", program, ".")
+	build.Dir = must.M1(os.Getwd())
+	if _, file, _, ok := runtime.Caller(0); ok {
+		build.Dir = filepath.Dir(file)
+	}
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "PWD="+build.Dir)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v: %s", err, out)
+	}
+	run := func(args string) (code int, text string) {
+		child := exec.Command(program, strings.Fields(args)...)
+		child.Env = append(os.Environ(), "PATH=", "MOCOTPU_HOME="+t.TempDir(), "HOME="+t.TempDir())
+		out, _ := child.CombinedOutput()
+		return child.ProcessState.ExitCode(), string(out)
+	}
+	images := strings.Join(must.M1(filepath.Glob("photos/*/*.JPEG")), " ")
+	if code, text := run("embed " + images + " --encoder=x.safetensors --backend=go --out=without.npy"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, text)
+	}
+	if code, _, stderr := call(t, strings.Fields("embed "+images+" --encoder=x.safetensors --backend=go --decoder=go --out=with.npy")...); code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	if with, without := must.M1(os.ReadFile("with.npy")), must.M1(os.ReadFile("without.npy")); !bytes.Equal(with, without) {
+		t.Error("a build without cgo gives other features")
+	}
+	if code, text := run("search --bank=without.npy photos"); code != 0 || !strings.Contains(text, "1.0000  photos/") {
+		t.Errorf("search by the engine that is there: exit code %d: %s", code, text)
+	}
+	for _, args := range []string{"embed photos --encoder=x.safetensors --backend=cpu", "compile --topology=v3-8", "train --backend=tpu"} {
+		if code, text := run(args); code != exitUsage || !strings.Contains(text, "this build has no cgo") {
+			t.Errorf("%s: exit code %d: %s", args, code, text)
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package lock
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/janpfeifer/must"
+)
+
+// A lock is one open file's at a time, and the next one's after Close; the file can be read meanwhile.
+func TestTry(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "LOCK")
+	must.M(os.WriteFile(name, []byte("1 on here\n"), 0o644))
+	open := func() *os.File { return must.M1(os.OpenFile(name, os.O_RDWR, 0)) }
+	first, second := open(), open()
+	defer second.Close()
+	if err := Try(first); err != nil {
+		t.Fatal(err)
+	}
+	if err := Try(second); !errors.Is(err, ErrHeld) {
+		t.Fatalf("error %v, want ErrHeld", err)
+	}
+	if text, err := os.ReadFile(name); err != nil || string(text) != "1 on here\n" {
+		t.Errorf("it reads %q, error %v", text, err)
+	}
+	must.M(first.Close())
+	if err := Try(second); err != nil {
+		t.Errorf("error %v after the lock was given back", err)
+	}
+}
+
+// Wait returns when the holder is done, and no sooner.
+func TestWait(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "LOCK")
+	open := func() *os.File { return must.M1(os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)) }
+	first, second := open(), open()
+	defer second.Close()
+	must.M(Wait(first))
+	var over atomic.Bool
+	done := make(chan error)
+	go func() {
+		err := Wait(second)
+		if !over.Load() {
+			err = errors.Join(err, errors.New("two have the lock"))
+		}
+		done <- err
+	}()
+	over.Store(true)
+	must.M(first.Close())
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	third := open()
+	defer third.Close()
+	if err := Try(third); !errors.Is(err, ErrHeld) {
+		t.Errorf("error %v, want ErrHeld", err)
+	}
+}

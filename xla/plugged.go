@@ -1,0 +1,145 @@
+//go:build cgo
+
+package xla
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
+)
+
+// openPlugged opens an engine that is a PJRT plugin.
+func openPlugged(name string, o Options) (*Engine, error) {
+	found, err := findPlugin(name, o)
+	if err != nil {
+		return nil, err
+	}
+	if name == "tpu" {
+		if err := findTPU("/dev"); err != nil {
+			return nil, &Error{Op: openTPU, Code: NotFound, Msg: err.Error()}
+		}
+	}
+	if found.CompileOnly {
+		return nil, fmt.Errorf("%w for %s: it is installed to compile only, run `mocotpu setup %s`", ErrNoPlugin, name, name)
+	}
+	e, err := found.open(name, false, clientOptions(name, o), o.Devices, o.Processes)
+	if err != nil {
+		return nil, err
+	}
+	e.exact = name == "cuda" && !o.TF32
+	e.keep(o.Programs, found)
+	return e, nil
+}
+
+// open makes an engine of a client of the plugin; devices is 0 for all of them.
+func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedValuesMap, devices int, processes *Processes) (*Engine, error) {
+	opening.Lock()
+	defer opening.Unlock()
+	if err := quietLogs(name); err != nil {
+		return nil, err
+	}
+	if name == "cpu" {
+		if err := shareHost(); err != nil {
+			return nil, err
+		}
+	}
+	p, err := openPlugin(name, found.Path, compileOnly)
+	if err != nil {
+		return nil, asError("open "+name, err)
+	}
+	store := p.share(processes)
+	b, err := p.newClient(name, options)
+	if err != nil {
+		return nil, asError("create "+name+" client", err)
+	}
+	if devices > b.NumDevices() {
+		n := b.NumDevices()
+		b.Finalize()
+		return nil, fmt.Errorf("xla: %s: %d devices asked for, there are %d", name, devices, n)
+	}
+	e := newEngine(name, b)
+	e.plugin, e.client = p, p.lastClient()
+	if devices > 0 {
+		e.devices = devices
+	}
+	e.version = fmt.Sprintf("%s (PJRT API %d.%d)", strings.TrimSpace(found.Version+" "+p.platformVersion(e.client)), p.major, p.minor)
+	if processes != nil {
+		if err := e.join(processes, store); err != nil {
+			e.Close()
+			return nil, err
+		}
+	}
+	clients.Store(e.client, e)
+	return e, nil
+}
+
+// quietLogs keeps TensorFlow's library, which our CPU plugin stands on, from greeting every user with two lines about
+// oneDNN as it is loaded. The variable is about TensorFlow's own operations: XLA's programs give the same numbers, bit
+// for bit, with it and without.
+func quietLogs(name string) error {
+	const variable = "TF_ENABLE_ONEDNN_OPTS"
+	if _, set := os.LookupEnv(variable); set || name != "cpu" {
+		return nil
+	}
+	return os.Setenv(variable, "0")
+}
+
+// newClient makes a client of the plugin, wrapped as a GoMLX backend.
+func (p *table) newClient(name string, options pjrt.NamedValuesMap) (*xla.Backend, error) {
+	if name == "cpu" && !p.used {
+		restore, err := setFlags(cpuFlags(int(options[deviceCount].(int64)), runtime.GOMAXPROCS(0)))
+		if err != nil {
+			return nil, err
+		}
+		defer restore()
+	}
+	p.used = true
+	xla.EnableAutoInstall(false)
+	config := p.name
+	if options[preallocate] == true {
+		config += "," + preallocate + "=true" // what go-xla is told this way it heeds
+	}
+	return xla.NewWithOptions(config, options)
+}
+
+// deviceCount is the option of the CPU plugins for their virtual devices.
+const deviceCount = "cpu_device_count"
+
+// clientOptions are the options that the plugin's client is made with.
+func clientOptions(name string, o Options) pjrt.NamedValuesMap {
+	options := pjrt.NamedValuesMap{}
+	switch name {
+	case "cpu":
+		options[deviceCount] = int64(max(1, o.Devices))
+		o.Processes.clientOptions(options)
+	case "cuda":
+		if o.Devices > 0 {
+			visible := make([]int64, o.Devices)
+			for i := range visible {
+				visible[i] = int64(i)
+			}
+			options["visible_devices"] = visible
+		}
+		gpuOptions(o.GPU, options)
+	}
+	return options
+}
+
+// clientOptions tells the cpu engine's plugin of the processes, where there are several.
+func (p *Processes) clientOptions(options pjrt.NamedValuesMap) {
+	if p == nil {
+		return
+	}
+	options["num_nodes"], options["node_id"] = int64(p.Count), int64(p.Index)
+	if p.Host != "" {
+		options["gloo_host"] = p.Host
+	}
+	if p.Timeout > 0 {
+		options["gloo_timeout_seconds"] = int64(max(1, p.Timeout/time.Second))
+	}
+}

@@ -1,0 +1,126 @@
+package rendezvous
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrDiffer says that the processes of a run do not have the same.
+var ErrDiffer = errors.New("the processes of the run differ")
+
+// Barrier waits until all processes have called it by this name, which is used once.
+func (m *Meeting) Barrier(ctx context.Context, at string) error {
+	_, err := m.all(ctx, "barrier/"+at, nil)
+	return err
+}
+
+// Agree waits until all processes have called it by this name, which is used once, and compares their values. Where they
+// are not all the same, the error of all is [ErrDiffer] and names those that differ from process 0.
+func (m *Meeting) Agree(ctx context.Context, what, value string) error {
+	values, err := m.all(ctx, "agree/"+what, []byte(value))
+	if err != nil {
+		return err
+	}
+	var differ []string
+	for i, v := range values {
+		if v != values[0] {
+			differ = append(differ, fmt.Sprintf("%s has %s", m.Name(i), v))
+		}
+	}
+	if len(differ) > 0 {
+		return fmt.Errorf("rendezvous: %w in their %s: %s; %s has %s", ErrDiffer, what, strings.Join(differ, ", "), m.Name(0), values[0])
+	}
+	return nil
+}
+
+// all puts this process's value and waits for those of all.
+func (m *Meeting) all(ctx context.Context, key string, value []byte) ([]string, error) {
+	at := func(i int) string { return fmt.Sprintf("%s/%d", key, i) }
+	if err := m.Put(at(m.config.Index), value); err != nil {
+		return nil, err
+	}
+	values := make([]string, m.config.Count)
+	for i := range values {
+		v, err := m.get(ctx, at(i))
+		if err != nil {
+			return nil, err
+		}
+		values[i] = string(v)
+	}
+	return values, nil
+}
+
+// Share returns process 0's value to all processes that call it by this name, which is used once. The values of the others
+// are not looked at.
+func (m *Meeting) Share(ctx context.Context, what string, value []byte) ([]byte, error) {
+	if m.config.Index == 0 {
+		return value, m.Put("share/"+what, value)
+	}
+	return m.get(ctx, "share/"+what)
+}
+
+// chunk is how much of a broadcast is in the store at a time, in bytes.
+const chunk = 8 << 20
+
+// Broadcast copies process 0's memory to that of the others, who call it by this name, which is used once, with parts of
+// the same sizes.
+func (m *Meeting) Broadcast(ctx context.Context, what string, parts [][]byte) error {
+	buffer := make([]byte, 0, chunk)
+	at := 0
+	flush := func() error {
+		key := fmt.Sprintf("broadcast/%s/%d", what, at)
+		at++
+		return m.pass(ctx, key, buffer)
+	}
+	var filled [][]byte // the pieces of parts that the buffer is for
+	for _, part := range parts {
+		for len(part) > 0 {
+			n := min(len(part), chunk-len(buffer))
+			buffer = append(buffer, part[:n]...)
+			filled, part = append(filled, part[:n]), part[n:]
+			if len(buffer) < chunk {
+				continue
+			}
+			if err := flush(); err != nil {
+				return err
+			}
+			buffer, filled = scatter(buffer, filled), filled[:0]
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	scatter(buffer, filled)
+	return nil
+}
+
+// pass fills the buffer with process 0's, which has as much in it.
+func (m *Meeting) pass(ctx context.Context, key string, buffer []byte) error {
+	if m.config.Index == 0 {
+		if err := m.Put(key, buffer); err != nil {
+			return err
+		}
+		defer func() { _ = m.kv.Purge(ctx, encoded(key)) }() // its memory only
+		return m.Barrier(ctx, key)
+	}
+	value, err := m.get(ctx, key)
+	if err != nil {
+		return err
+	}
+	if len(value) != len(buffer) {
+		return fmt.Errorf("rendezvous: %s: process 0 has %d bytes, this process %d: want the same", key, len(value), len(buffer))
+	}
+	copy(buffer, value)
+	return m.Barrier(ctx, key)
+}
+
+// scatter copies a buffer to the pieces that it was gathered from, and empties it.
+func scatter(buffer []byte, pieces [][]byte) []byte {
+	rest := buffer
+	for _, p := range pieces {
+		rest = rest[copy(p, rest):]
+	}
+	return buffer[:0]
+}
