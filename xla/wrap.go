@@ -232,6 +232,7 @@ func (x *executable) Execute(inputs []compute.Buffer, donate []bool, device comp
 	if !x.program.global {
 		return x.execute(inputs, donate, device)
 	}
+	defer e.several.begin()()
 	from, to := e.several.mine(len(inputs))
 	if donate != nil {
 		donate = donate[from:to]

@@ -39,7 +39,10 @@ func isHarmless(field string) bool {
 	})
 }
 
-type difference struct{ field, line string }
+type difference struct {
+	field, line string
+	now         reflect.Value
+}
 
 func differences(a, b Config) []difference {
 	var found []difference
@@ -60,7 +63,7 @@ func differences(a, b Config) []difference {
 			same = true
 		}
 		if !same {
-			found = append(found, difference{field, fmt.Sprintf("%s: %s, now %s", field, show(a), show(b))})
+			found = append(found, difference{field, fmt.Sprintf("%s: %s, now %s", field, show(a), show(b)), b})
 		}
 	}
 	walk("", reflect.ValueOf(a), reflect.ValueOf(b))

@@ -1,0 +1,67 @@
+package runflags
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
+)
+
+// Message is what the user reads of an error: settings are called by the flags of the command that change them, and by their
+// fields as well where a run's config.json has their values, or no flag has them.
+func Message(cmd *cobra.Command, err error) string {
+	text := err.Error()
+	var list *settings.Error
+	if !errors.As(err, &list) {
+		return text
+	}
+	flags, resumed := names(), goesOn(cmd)
+	named := list.Text(func(field string) string {
+		if flag, ok := strings.CutPrefix(field, "bench."); ok {
+			return "--" + flag
+		}
+		flag := flags[field]
+		name, _, _ := strings.Cut(flag, " ")
+		declared := cmd.Flags().Lookup(name)
+		switch {
+		case declared == nil:
+			return field
+		case resumed && !declared.Changed:
+			return fmt.Sprintf("--%s (%s in %s)", flag, field, run.ConfigFile)
+		}
+		return "--" + flag
+	})
+	if len(list.Problems) > 1 {
+		named = fmt.Sprintf("%d problems:\n%s", len(list.Problems), named)
+	}
+	return strings.Replace(text, list.Error(), named, 1)
+}
+
+// goesOn tells whether the command's flags change the configuration of a run that is there: see [Config.Resolve].
+func goesOn(cmd *cobra.Command) bool {
+	dir := cmd.Flags().Lookup("dir")
+	if dir == nil || dir.Annotations[groupOf] == nil || cmd.Flags().Changed("preset") {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(dir.Value.String(), run.ConfigFile))
+	return dir.Changed && err == nil
+}
+
+// DidYouMean proposes the flag that a mistyped one was probably meant to be.
+func DidYouMean(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return ""
+	}
+	if near := settings.Nearest(unknown.GetSpecifiedName(), of(cmd)); near != "" {
+		return ", did you mean --" + near + "?"
+	}
+	return ""
+}
