@@ -9,7 +9,7 @@ PROTOC := github.com/jhump/goprotoc/cmd/goprotoc@v0.5.0
 # With the invariants of models/internal/invariants, which every build of a test checks.
 TAGS := invariants
 # Packages with goroutines: those whose tests are quick, and those of which race runs the tests that RACE_TESTS names.
-RACE := ./cmd/internal/terminal ./models/data/files ./models/data/packed ./models/data/specimen ./xla/host/guard ./xla/programs ./xla/setup
+RACE := ./cmd/internal/peers ./cmd/internal/terminal ./models/data/files ./models/data/packed ./models/data/specimen ./xla/host/guard ./xla/programs ./xla/rendezvous ./xla/setup
 RACE_SOME := ./models/data ./models/judge ./models/train ./xla ./xla/mesh ./cmd/mocotpu
 RACE_TESTS := Glyphs|KNN|Nearest|Feed|Saver|Broken|Stored|Executing|Slot|Replicas|Signal
 # All that CI does not run.
@@ -97,7 +97,7 @@ peers: setup bin/peers/ready ## hold the steps of PyTorch and JAX in bench peers
 	MOCOTPU_TORCH_PYTHON=$(abspath bin/peers/bin/python) MOCOTPU_JAX_PYTHON=$(abspath bin/peers/bin/python) \
 		$(GO) test -timeout 25m -tags $(TAGS) -run "TestTorch|TestJAX" ./cmd/mocotpu
 
-interop: setup bin/peers/ready ## run exported encoders in torchvision, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
+interop: setup bin/peers/ready ## run exported encoders in torchvision, timm, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
 	PYTHONDONTWRITEBYTECODE=1 bin/peers/bin/python models/convert/testdata/interop.py $(MOCOTPU)
 
 bin/peers/ready: models/convert/testdata/interop.txt

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/peers"
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/packed"
@@ -65,9 +67,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	var launched exitedError
+	var launched peers.Exited
 	if errors.As(err, &launched) {
-		return launched.code
+		return int(launched)
 	}
 	var s guard.Signalled
 	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
@@ -75,6 +77,18 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	tell(terminal.Plain(stderr), cmd, err)
 	return exitCode(ctx, err)
+}
+
+// maxMessage bounds an error's text: a file can put anything into it.
+const maxMessage = 8 << 10
+
+// tell prints the error that ends cmd.
+func tell(w io.Writer, cmd *cobra.Command, err error) {
+	text := runflags.Message(cmd, err)
+	if len(text) > maxMessage {
+		text = fmt.Sprintf("%s... (%d bytes more)", text[:maxMessage], len(text)-maxMessage)
+	}
+	fmt.Fprintln(w, "mocotpu:", text)
 }
 
 // exitCode tells wrong input from failure.
@@ -122,11 +136,11 @@ func newRoot() *cobra.Command {
 		return cmd.Help()
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w%s; see %s --help", err, didYouMeanFlag(cmd, err), cmd.CommandPath())}
+		return usageError{fmt.Errorf("%w%s; see %s --help", err, runflags.DidYouMean(cmd, err), cmd.CommandPath())}
 	})
 	root.AddCommand(newTrain(), newLaunch(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newSearch(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport(), newSelftest())
 	completeFlags(root)
-	groupHelp(root)
+	runflags.GroupHelp(root)
 	return root
 }
 

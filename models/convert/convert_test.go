@@ -151,7 +151,7 @@ func TestMocoNames(t *testing.T) {
 func TestMoco(t *testing.T) {
 	run := tinyRun(tiny(resnet.HeadMLP))
 	path := filepath.Join(t.TempDir(), "checkpoint_0002.pth.tar")
-	m, err := Export(path, "moco", Source{run.Query, run}, Options{})
+	m, err := Export(path, "moco", Source{Encoder: run.Query, Run: run}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestMoco(t *testing.T) {
 	for _, o := range []struct {
 		source Source
 		o      Options
-	}{{Source{Encoder: run.Query}, Options{}}, {Source{run.Query, run}, Options{Trunk: true}}, {Source{run.Query, run}, Options{DType: "BF16"}}} {
+	}{{Source{Encoder: run.Query}, Options{}}, {Source{Encoder: run.Query, Run: run}, Options{Trunk: true}}, {Source{Encoder: run.Query, Run: run}, Options{DType: "BF16"}}} {
 		if _, err := Export(path, "moco", o.source, o.o); !errors.Is(err, ErrUnsupported) {
 			t.Errorf("%+v: error %v, want ErrUnsupported", o.o, err)
 		}

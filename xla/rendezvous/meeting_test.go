@@ -100,7 +100,7 @@ func TestTogether(t *testing.T) {
 func TestStore(t *testing.T) {
 	each(meet(t, 2), func(i int, m *Meeting) {
 		if i == 0 {
-			if _, err := m.Get("a key, with: signs", 0); !errors.Is(err, fs.ErrNotExist) {
+			if _, err := m.Get("nobody's", 0); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("error %v, want one that it does not exist", err)
 			}
 			if _, err := m.Get("never", time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
@@ -187,6 +187,18 @@ func TestForeignListener(t *testing.T) {
 	for i, want := range []string{"cannot listen at", "is no process 0"} {
 		if errs[i] == nil || !strings.Contains(errs[i].Error(), want) {
 			t.Errorf("process %d: error %v, want one that says %q", i, errs[i], want)
+		}
+	}
+}
+
+// Who does not want to wait any more is not told of a time limit.
+func TestJoinGivesUp(t *testing.T) {
+	enough := errors.New("enough")
+	for _, index := range []int{0, 1} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(10*time.Millisecond, func() { cancel(enough) })
+		if _, err := Join(ctx, configs(address(t), 2)[index]); !errors.Is(err, enough) {
+			t.Errorf("process %d: error %v, want the context's cause", index, err)
 		}
 	}
 }
