@@ -14,6 +14,7 @@
 //	models/bank      keeps the features of image files under their names, and finds the most similar ones
 //	models/judge     what the features are worth: nearest neighbours, linear probes, finetuning, intervals
 //	models/report    one HTML page of runs: curves, views, neighbours, a map of the features
+//	models/selftest  holds an engine to recorded numbers, to other engines and to itself
 //	models/convert   writes encoders as other software reads them, and reads those of other software
 //
 // Beside them stand

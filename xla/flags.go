@@ -70,6 +70,10 @@ func cpuFlags(devices, cores int) [][2]string {
 	}
 }
 
+// severalGPUFlags are the words that the cuda engine adds to XLA_FLAGS where it is that of several processes: otherwise each
+// would tune a part of a program and wait for what the others find, of which one may load what it compiled before.
+var severalGPUFlags = [][2]string{{"xla_gpu_shard_autotuning", "false"}}
+
 // setFlags adds words to XLA_FLAGS, but those that the user has set or that this XLA does not know, and returns how to
 // take them back. XLA reads the variable once, at the latest when the first client is made.
 func setFlags(flags [][2]string) (restore func(), err error) {

@@ -1,7 +1,9 @@
 package xla_test
 
 import (
+	"context"
 	"errors"
+	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -9,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
@@ -37,6 +40,10 @@ func TestGPUOptionsArrive(t *testing.T) {
 			xla.Options{GPU: engine.GPU{Devices: []int{2, 0}, MemoryFraction: 0.5, Preallocate: true, Allocator: "cuda_async", CollectiveMemory: 256}},
 			"allocator=string:cuda_async collective_memory_size=int64:268435456 memory_fraction=float:0.5 preallocate=bool:1 visible_devices=list:2:0",
 		},
+		{
+			xla.Options{Processes: &xla.Processes{Index: 1, Count: 2, Store: memoryStore{}}},
+			"get:4:two late:4 node_id=int64:1 num_nodes=int64:2 preallocate=bool:0 put:1 try:5",
+		},
 	} {
 		test.options.Plugin = plugin
 		_, err := xla.Open("cuda", test.options)
@@ -55,6 +62,25 @@ func TestGPUOptionsArrive(t *testing.T) {
 			t.Errorf("%+v: the plugin got\n%s, want\n%s", test.options, got, test.want)
 		}
 	}
+}
+
+// memoryStore is a store without other processes.
+type memoryStore map[string][]byte
+
+func (s memoryStore) Get(key string, timeout time.Duration) ([]byte, error) {
+	v, ok := s[key]
+	switch {
+	case ok:
+		return v, nil
+	case timeout > 0:
+		return nil, context.DeadlineExceeded
+	}
+	return nil, fs.ErrNotExist
+}
+
+func (s memoryStore) Put(key string, value []byte) error {
+	s[key] = value
+	return nil
 }
 
 func TestGPUValidate(t *testing.T) {

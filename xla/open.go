@@ -28,8 +28,8 @@ type Options struct {
 	Programs *programs.Store
 	// GPU is for the cuda engine alone.
 	GPU engine.GPU
-	// Processes makes the engine that of the devices of all of them, Devices of each; nil is for this process alone. Open
-	// waits for the others.
+	// Processes makes the engine, cpu or cuda, that of the devices of all of them, Devices of each; "auto" is cpu then. Nil
+	// is for this process alone. Open waits for the others.
 	Processes *Processes
 }
 
@@ -50,7 +50,10 @@ func Open(name string, o Options) (*Engine, error) {
 	if name != "cuda" && !o.GPU.IsZero() {
 		return nil, fmt.Errorf("xla: options of GPUs are for the cuda engine, got %q", name)
 	}
-	if o.Processes != nil && name != "cpu" {
+	if o.Processes != nil && name == "auto" { // on every host the same
+		name = "cpu"
+	}
+	if o.Processes != nil && name != "cpu" && name != "cuda" {
 		return nil, fmt.Errorf("%w: the %s engine computes in one process, several need cpu: --backend=cpu", ErrOptions, name)
 	}
 	switch name {

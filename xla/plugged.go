@@ -11,6 +11,8 @@ import (
 
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
+
+	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
 // openPlugged opens an engine that is a PJRT plugin.
@@ -26,6 +28,10 @@ func openPlugged(name string, o Options) (*Engine, error) {
 	}
 	if found.CompileOnly {
 		return nil, fmt.Errorf("%w for %s: it is installed to compile only, run `mocotpu setup %s`", ErrNoPlugin, name, name)
+	}
+	if p := setup.Plugin(found); name == "cpu" && o.Processes != nil && p.Version != "" && !p.SeveralProcesses() {
+		return nil, fmt.Errorf("%w: the cpu plugin (%s) was built without Gloo, which several processes need: apt-get install libgloo-dev, then mocotpu setup cpu",
+			ErrOptions, p.Version)
 	}
 	e, err := found.open(name, false, clientOptions(name, o), o.Devices, o.Processes)
 	if err != nil {
@@ -98,6 +104,13 @@ func (p *table) newClient(name string, options pjrt.NamedValuesMap) (*xla.Backen
 		}
 		defer restore()
 	}
+	if _, several := options["num_nodes"]; several && name == "cuda" && !p.used {
+		restore, err := setFlags(severalGPUFlags)
+		if err != nil {
+			return nil, err
+		}
+		defer restore()
+	}
 	p.used = true
 	xla.EnableAutoInstall(false)
 	config := p.name
@@ -126,8 +139,16 @@ func clientOptions(name string, o Options) pjrt.NamedValuesMap {
 			options["visible_devices"] = visible
 		}
 		gpuOptions(o.GPU, options)
+		if o.Processes != nil {
+			o.Processes.nodes(options)
+		}
 	}
 	return options
+}
+
+// nodes tells a plugin which process this is, in the words of XLA's GPU client.
+func (p *Processes) nodes(options pjrt.NamedValuesMap) {
+	options["num_nodes"], options["node_id"] = int64(p.Count), int64(p.Index)
 }
 
 // clientOptions tells the cpu engine's plugin of the processes, where there are several.
@@ -135,7 +156,7 @@ func (p *Processes) clientOptions(options pjrt.NamedValuesMap) {
 	if p == nil {
 		return
 	}
-	options["num_nodes"], options["node_id"] = int64(p.Count), int64(p.Index)
+	p.nodes(options)
 	if p.Host != "" {
 		options["gloo_host"] = p.Host
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -67,6 +68,9 @@ type several struct {
 	store    *engineStore
 	programs int           // over all processes, that were compiled; guarded by Engine.compile
 	patience time.Duration // with another process that compiles something else
+
+	begun atomic.Int64              // executions over all processes
+	since atomic.Pointer[time.Time] // when the last one began; nil where none is under way
 }
 
 // join makes the engine that of all processes.
@@ -206,6 +210,27 @@ var (
 func (s *several) spread(text string) string {
 	all := "${1}" + strconv.Itoa(len(s.ids))
 	return partitionsText.ReplaceAllString(meshText.ReplaceAllString(text, all), all)
+}
+
+// begin notes that a program over all processes is executed; the end of it is to be called.
+func (s *several) begin() (end func()) {
+	now := time.Now()
+	s.since.Store(&now)
+	s.begun.Add(1)
+	return func() { s.since.Store(nil) }
+}
+
+// Progress returns how many programs over all processes this one has begun to execute, and for how long it has been in the
+// last; 0 where it is in none.
+func (e *Engine) Progress() (begun int64, waiting time.Duration) {
+	s := e.several
+	if s == nil {
+		return 0, 0
+	}
+	if since := s.since.Load(); since != nil {
+		waiting = time.Since(*since)
+	}
+	return s.begun.Load(), waiting
 }
 
 // agree compares a program that is to be compiled with that which process 0 compiles in its place: processes that execute

@@ -57,7 +57,7 @@ func newCompile() *cobra.Command {
 	flags := addConfigFlags(cmd.Flags())
 	var f compileFlags
 	cmd.Flags().StringSliceVar(&f.topologies, "topology", nil, "what to compile for: TPU slices such as v3-8, or v5e:2x4 in libtpu's words; GPUs such as h100x8")
-	cmd.Flags().IntVar(&f.perDevice, "per-device", 0, "images a device: sets the batch, and a BatchNorm group for each device, to go with the target")
+	cmd.Flags().IntVar(&f.perDevice, "per-device", 0, "images a device: sets the batch, and a BatchNorm group for each device and micro-batch, to go with the target")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON, one object a target")
 	cmd.Flags().StringVar(&f.emit, "emit", emits[0], "what to print: "+strings.Join(emits, ", ")+"; stablehlo is the program before XLA, hlo after")
 	cmd.Flags().StringVar(&f.out, "out", "", "file to write instead of standard output; hlo to a name in .pb is an HloModuleProto for XLA's tools")
@@ -173,7 +173,7 @@ func (f compileFlags) split(t *compileTarget) error {
 	}
 	c.Engine.Devices = n
 	if f.perDevice > 0 {
-		c.MoCo.Batch, c.MoCo.Groups = f.perDevice*n, n
+		c.MoCo.Batch, c.MoCo.Groups = f.perDevice*n, n*max(1, c.MoCo.Micro)
 	}
 	if c.MoCo.Groups%n != 0 {
 		return fmt.Errorf("compile: %s has %d devices, which do not divide the %d BatchNorm groups: --per-device=%d, or --bn-groups=%d and a batch to go with it",

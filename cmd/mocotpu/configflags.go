@@ -104,6 +104,7 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.bind(&c.Engine.Plugin, "plugin", "engine.plugin", "path of a PJRT plugin to use instead of the installed one")
 	b.bind(&c.Encoder.Precision, "precision", "encoder.precision", "arithmetic of the convolutions (tf32 on cuda alone)")
 	b.bind(&c.Encoder.Remat, "remat", "encoder.remat", "what the backward pass computes again to save memory")
+	b.bind(&c.MoCo.Micro, "micro", "moco.micro", "micro-batches, one after the other: less memory and the same numbers; a divisor of a device's BatchNorm groups (0: the whole batch at once)")
 	bindGPU(b, &c.Engine.GPU)
 
 	b.group = groupRun

@@ -68,7 +68,7 @@ func writeProcesses(w io.Writer) {
 	case err != nil:
 		fmt.Fprintf(w, "  the environment is incomplete: %v\n", err)
 	case several:
-		fmt.Fprintf(w, "  %s says: process %d of %d, process 0 at %s\n", found.Launcher, found.Index, found.Count, found.Coordinator)
+		fmt.Fprintf(w, "  %s: process %d of %d, process 0 at %s\n", found.Launcher, found.Index, found.Count, found.Coordinator)
 	}
 }
 

@@ -124,7 +124,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w%s; see %s --help", err, didYouMeanFlag(cmd, err), cmd.CommandPath())}
 	})
-	root.AddCommand(newTrain(), newLaunch(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newSearch(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport())
+	root.AddCommand(newTrain(), newLaunch(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newSearch(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport(), newSelftest())
 	completeFlags(root)
 	groupHelp(root)
 	return root

@@ -68,6 +68,9 @@ func trainWith(cmd *cobra.Command, config run.Config, others *peers.Peers, asJSO
 		return withoutTPU(err)
 	}
 	defer engine.Close()
+	if err := others.Watch(engine, func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), text) }); err != nil {
+		return err
+	}
 	if engine.EngineName() == "tpu" {
 		err := machine.CheckPlan(cmd.Context(), cmd.ErrOrStderr(), config, engine.PluginVersion(), engine.NumDevices())
 		if err != nil {

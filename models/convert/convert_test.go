@@ -82,7 +82,7 @@ type recorded struct {
 // Exported and opened again, ResNet-18 and ResNet-50 give the features that torchvision gives with the same weights.
 func TestTorchvisionFeatures(t *testing.T) {
 	var want recorded
-	if err := parity.Load("testdata/features.json", &want); err != nil {
+	if err := parity.Load(os.DirFS("testdata"), "features.json", &want); err != nil {
 		t.Fatal(err)
 	}
 	b := engines.Go(t)
@@ -120,7 +120,7 @@ func TestTorchvisionFeatures(t *testing.T) {
 // 642 of them for v1, 646 for v2.
 func TestMocoNames(t *testing.T) {
 	var want recorded
-	if err := parity.Load("testdata/features.json", &want); err != nil {
+	if err := parity.Load(os.DirFS("testdata"), "features.json", &want); err != nil {
 		t.Fatal(err)
 	}
 	for head, tensors := range map[string]int{resnet.HeadLinear: 642, resnet.HeadMLP: 646} {

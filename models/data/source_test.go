@@ -42,3 +42,22 @@ func TestSpread(t *testing.T) {
 		}
 	}
 }
+
+// What belongs to images is the same without the images, whether the source has it at hand or must read them.
+func TestFillRows(t *testing.T) {
+	set := numbered(10)
+	whole := struct{ Source }{set} // hides what the set has
+	for name, test := range map[string]struct {
+		source Source
+		has    bool
+	}{"a set": {set, true}, "a part of one": {Spread(set, 4), true}, "one that reads": {whole, false}, "a part of that": {Spread(whole, 4), false}} {
+		want, got := make([]Row, 3), make([]Row, 3)
+		indices := []int{3, 0, 2}
+		if err := test.source.Fill(make([]uint8, 3*set.ImageLen()), want, indices); err != nil {
+			t.Fatal(err)
+		}
+		if err := FillRows(test.source, got, indices); err != nil || !slices.Equal(got, want) || HasRows(test.source) != test.has {
+			t.Errorf("%s: %v, %v, read %t, want %v", name, got, err, !HasRows(test.source), want)
+		}
+	}
+}

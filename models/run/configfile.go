@@ -18,7 +18,7 @@ var ErrIncompatible = errors.New("not the configuration of the saved run")
 // it, beyond rounding. A longer or shorter run redraws its schedule, which the
 // notice lets the user see.
 var harmless = []string{
-	"preset", "views.preset", "data.dir", "data.test_images", "data.workers", "encoder.remat", "knn", "engine",
+	"preset", "views.preset", "data.dir", "data.test_images", "data.workers", "encoder.remat", "moco.micro", "knn", "engine",
 	"run.init", "run.resume_from", "run.epochs", "run.steps", "run.checkpoint_every", "run.keep", "run.log_every",
 }
 

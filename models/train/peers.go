@@ -99,7 +99,7 @@ func (s *session) ownStart() (start, error) {
 }
 
 // ofHost are the fields of a configuration that may differ from host to host.
-var ofHost = []string{"data.dir", "data.workers", "engine.plugin", "run.init", "run.resume_from"}
+var ofHost = []string{"data.dir", "data.workers", "engine.plugin", "engine.gpu.devices", "run.init", "run.resume_from"}
 
 // differs says in what this process's run is not process 0's. The error is [ErrOtherRun].
 func (own start) differs(led start) error {

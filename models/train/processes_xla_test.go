@@ -174,3 +174,66 @@ func TestOtherRunIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestTrainFilesOverProcesses reads image files, each process those of its own device and, for their shapes, those that the
+// shuffle brings: the same run as one process's.
+func TestTrainFilesOverProcesses(t *testing.T) {
+	shared := sharedDir(t)
+	dir, images := filepath.Join(shared, "run"), filepath.Join(shared, "images")
+	config := func(dir string) run.Config {
+		c := tinyFolder(t, images)
+		c.Run.Dir, c.Run.LogEvery = dir, 1
+		return c
+	}
+	if _, err := os.Stat(images); err != nil {
+		must.M(os.Rename(imageNet(t, 60, 20), images))
+	}
+	_, parent := xlatest.Processes(t, 2, 1, func(t *testing.T, e *xla.Engine, m *rendezvous.Meeting) {
+		if result, err := Train(t.Context(), config(dir), member(e, m), nil); err != nil || result.Steps != 3 {
+			t.Errorf("%d steps, %v", result.Steps, err)
+		}
+	})
+	if !parent {
+		return
+	}
+	one := config(filepath.Join(t.TempDir(), "one"))
+	must.M1(Train(t.Context(), one, machineOf(xlatest.CPU(t, 2)), nil))
+	wantSameRun(t, dir, one.Run.Dir)
+}
+
+// TestFailingProcess has process 1's images cut short while it trains: it says so, and process 0's step fails or is told.
+func TestFailingProcess(t *testing.T) {
+	shared := sharedDir(t)
+	packs := [2]string{filepath.Join(shared, "images0"), filepath.Join(shared, "images1")}
+	if _, err := os.Stat(packs[1]); err != nil {
+		pack := packAll(t, imageNet(t, 120, 0), 20)
+		for _, dir := range packs {
+			must.M(os.CopyFS(dir, os.DirFS(pack)))
+		}
+	}
+	xlatest.Processes(t, 2, 1, func(t *testing.T, e *xla.Engine, m *rendezvous.Meeting) {
+		c := tinyFolder(t, packs[m.Index()])
+		c.Run.Dir, c.Run.Epochs, c.KNN.Every = filepath.Join(shared, "run"), 1000, 0
+		r := recorder{onStep: func(done int) {
+			if done == 3 && m.Index() == 1 {
+				must.M(os.Truncate(filepath.Join(packs[1], "train", "images.npy"), 4096))
+			}
+		}}
+		_, err := Train(t.Context(), c, member(e, m), &r)
+		if m.Index() == 1 {
+			if err == nil || !strings.Contains(err.Error(), "reading the mapped files") {
+				t.Errorf("process 1: error %v, want that of its files", err)
+			}
+			m.Abort(err.Error())
+			return
+		}
+		var failed *xla.Error
+		if !errors.Is(err, rendezvous.ErrLost) && !errors.As(err, &failed) {
+			t.Errorf("process 0: error %v, want that of the exchange or of the run", err)
+		}
+		<-m.Lost()
+		if why := m.Why().Error(); !strings.Contains(why, m.Name(1)+": ") || !strings.Contains(why, "reading the mapped files") {
+			t.Errorf("process 0 hears %q, want process 1's words", why)
+		}
+	})
+}

@@ -94,7 +94,6 @@ func (s *session) openData() (err error) {
 
 // open opens the run's directory, where this process owns it, and finds out where the run stands.
 func (s *session) open(ctx context.Context, disk durable.FileSystem) error {
-	s.saved, s.reloadedAt = -1, -1
 	if s.leads() {
 		if err := s.openDir(disk); err != nil {
 			return err
@@ -134,6 +133,7 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 	if err := s.dir.SaveRecord(record); err != nil {
 		return err
 	}
+	s.saved, s.reloadedAt = -1, -1
 	if s.resumed == nil {
 		s.done = s.first
 		return s.openMetrics()

@@ -93,7 +93,8 @@ type person struct {
 	Count int    `json:"count"`
 }
 
-// Join starts the server in process 0, connects to it, and waits until all processes are there. The error is [ErrJoin].
+// Join starts the server in process 0, connects to it, and waits until all processes are there. The error is [ErrJoin], or
+// [ErrLost] where one of them has failed at once.
 func Join(ctx context.Context, c Config) (*Meeting, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrJoin, err)
@@ -106,6 +107,10 @@ func Join(ctx context.Context, c Config) (*Meeting, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Patience)
 	defer cancel()
 	err := m.join(ctx)
+	if lost := m.Why(); lost != nil { // all have come, and one has failed since
+		m.close()
+		return nil, lost
+	}
 	if err != nil {
 		if m.server != nil && m.conn != nil {
 			time.Sleep(lingers) // the others find out for themselves what is wrong, if it is with all

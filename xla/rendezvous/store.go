@@ -102,6 +102,12 @@ func (m *Meeting) Put(key string, value []byte) error {
 
 // explain says why a call failed: because the run is over, where it is.
 func (m *Meeting) explain(err error) error {
+	if m.conn.IsClosed() { // its handler is on its way
+		select {
+		case <-m.over.Done():
+		case <-time.After(answerTime):
+		}
+	}
 	if m.over.Err() != nil {
 		return m.Why()
 	}

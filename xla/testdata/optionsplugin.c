@@ -23,6 +23,33 @@ static void* code(mt_error_code* a) {
   return NULL;
 }
 
+static int failed_with;
+
+static void* fail(int code, const char* why, size_t size) {
+  (void)why;
+  (void)size;
+  failed_with = code;
+  return text;
+}
+
+// Uses the store that several processes share, and tells what comes of it.
+static int share(mt_client_create* a, char* at) {
+  static mt_callback_error make = fail;
+  char* begin = at;
+  mt_kv_put put = {.struct_size = sizeof put, .key = "topology", .key_size = 8, .value = "\0two", .value_size = 4, .fail = &make, .arg = a->kv_put_arg};
+  at += sprintf(at, " put:%d", ((void* (*)(mt_kv_put*))a->kv_put)(&put) == NULL);
+  mt_kv_get get = {.struct_size = sizeof get, .key = "topology", .key_size = 8, .timeout_ms = 60000, .fail = &make, .arg = a->kv_get_arg};
+  if (((void* (*)(mt_kv_get*))a->kv_get)(&get) == NULL) {
+    at += sprintf(at, " get:%zu:%s", get.value_size, get.value + 1);
+    get.free_value(get.value);
+  }
+  mt_kv_get late = {.struct_size = sizeof late, .key = "late", .key_size = 4, .timeout_ms = 1, .fail = &make, .arg = a->kv_get_arg};
+  if (((void* (*)(mt_kv_get*))a->kv_get)(&late)) at += sprintf(at, " late:%d", failed_with);
+  mt_kv_try_get try = {.struct_size = sizeof try, .key = "nothing", .key_size = 7, .fail = &make, .arg = a->kv_try_get_arg};
+  if (((void* (*)(mt_kv_try_get*))a->kv_try_get)(&try)) at += sprintf(at, " try:%d", failed_with);
+  return (int)(at - begin);
+}
+
 static void* create(mt_client_create* a) {
   const mt_named_value* v = a->options;
   char* at = text + sprintf(text, "options");
@@ -38,6 +65,7 @@ static void* create(mt_client_create* a) {
         for (size_t j = 0; j < v->value_size; j++) at += sprintf(at, ":%lld", (long long)v->integers[j]);
     }
   }
+  if (a->kv_put) at += share(a, at);
   return text;
 }
 

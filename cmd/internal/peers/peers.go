@@ -19,6 +19,9 @@ import (
 // firstCause is how long a process may take to hear why a run is over, and to end by itself after it has.
 const firstCause = 5 * time.Second
 
+// patience is how long a process is waited for that is there and does not come to a step: XLA's own is as long.
+const patience = 30 * time.Minute
+
 // Peers are the processes of a run, this one among them. Nil is this one alone.
 type Peers struct {
 	*rendezvous.Meeting
@@ -32,6 +35,9 @@ func Together(ctx context.Context, c rendezvous.Config, talk io.Writer, run func
 		fmt.Fprintf(talk, "waiting for %d other process(es) at %s ...\n", c.Count-1, c.Coordinator)
 	}
 	meeting, err := rendezvous.Join(ctx, c)
+	if errors.Is(err, rendezvous.ErrLost) {
+		return lost(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -105,6 +111,14 @@ func signalNamed(name string) guard.Signalled {
 		}
 	}
 	return guard.Signalled{Signal: syscall.SIGINT}
+}
+
+// Watch watches over processes that do not come to a step. A nil p does nothing.
+func (p *Peers) Watch(e *xla.Engine, notice func(text string)) error {
+	if p == nil {
+		return nil
+	}
+	return p.Meeting.Watch(e.Progress, patience, notice)
 }
 
 // Engine tells an engine of the processes.

@@ -1,0 +1,119 @@
+package rendezvous
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	// reportAfter is for how long processes wait for another one before that is told.
+	reportAfter = time.Minute
+	// askEvery is how often a process looks whether it waits, and answerTime how long it waits for what others say of
+	// themselves.
+	askEvery, answerTime = time.Second, 5 * time.Second
+	statusSubject        = "status"
+)
+
+// Progress says how many programs over all processes this one has begun, and for how long it has waited in the last; 0 where
+// it is in none.
+type Progress func() (begun int64, waiting time.Duration)
+
+// status is a process's answer.
+type status struct {
+	Index int   `json:"index"`
+	Begun int64 `json:"begun"`
+}
+
+// Watch watches over processes that are alive and do not come to a program, as others wait for them in it: they are told of
+// by notice after a minute, and again as the time doubles, and end the run after patience. Every process calls it once.
+func (m *Meeting) Watch(own Progress, patience time.Duration, notice func(text string)) error {
+	_, err := m.conn.Subscribe(statusSubject, func(q *nats.Msg) {
+		begun, _ := own()
+		text, err := json.Marshal(status{m.config.Index, begun})
+		if err == nil {
+			_ = q.Respond(text) // who asked will ask again
+		}
+	})
+	if err == nil {
+		err = m.conn.Flush()
+	}
+	if err != nil {
+		return m.explain(err)
+	}
+	m.tasks.Go(func() {
+		report := reportAfter
+		ticker := time.NewTicker(askEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-m.over.Done():
+				return
+			case <-ticker.C:
+			}
+			report = m.look(own, report, patience, notice)
+		}
+	})
+	return nil
+}
+
+// look looks once, and returns after how long a wait is reported next.
+func (m *Meeting) look(own Progress, report, patience time.Duration, notice func(text string)) time.Duration {
+	begun, waiting := own()
+	if waiting < min(report, patience) {
+		if waiting < reportAfter {
+			report = reportAfter
+		}
+		return report
+	}
+	late, first, err := m.late(begun)
+	if err != nil || len(late) == 0 { // all of them compute
+		return report
+	}
+	names := strings.Join(late, ", ")
+	if waiting >= patience {
+		m.abort(fmt.Sprintf("%s did not come to the next step within %s", names, patience))
+	} else if m.config.Index == first {
+		notice(fmt.Sprintf("waiting for %s for %s: it is given up after %s", names, waiting.Round(time.Second), patience))
+	}
+	return 2 * report
+}
+
+// late asks the processes how far they are, and names those that are behind, and the first that is not.
+func (m *Meeting) late(begun int64) (names []string, first int, err error) {
+	inbox := m.conn.NewInbox()
+	answers, err := m.conn.SubscribeSync(inbox)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = answers.Unsubscribe() }()
+	if err := m.conn.PublishRequest(statusSubject, inbox, nil); err != nil {
+		return nil, 0, err
+	}
+	there := make([]bool, m.config.Count)
+	deadline := time.Now().Add(answerTime)
+	for range m.config.Count {
+		answer, err := answers.NextMsg(time.Until(deadline))
+		if err != nil {
+			break // those that have not answered are behind
+		}
+		var s status
+		if err := json.Unmarshal(answer.Data, &s); err != nil || s.Index < 0 || s.Index >= len(there) {
+			return nil, 0, fmt.Errorf("rendezvous: %q, want a process's progress", answer.Data)
+		}
+		there[s.Index] = s.Begun >= begun
+	}
+	first = -1
+	for i, is := range there {
+		switch {
+		case !is:
+			names = append(names, m.Name(i))
+		case first < 0:
+			first = i
+		}
+	}
+	return names, first, nil
+}
