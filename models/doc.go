@@ -45,6 +45,7 @@
 //	tpu/nvidia                 GPUs by name and NVIDIA's figures, and a compiler for those that are not there
 //	tpu/plan                   compiles a program ahead of time, and reports what it needs and takes
 //	cmd/mocotpu                the command
+//	cmd/internal/runflags      flags that describe a run, and messages that name them
 //	cmd/internal/machine       a run's configuration on an engine, or compiled for one that is not there
 //	cmd/internal/terminal      shows what the command does: bars for a person, lines for a log
 //	cmd/mocotpu/bench          times training and reading here, beside PyTorch and JAX; benchstat reads its reports

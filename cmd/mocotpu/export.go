@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/models/convert"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
@@ -79,8 +80,7 @@ func newExport() *cobra.Command {
 				return programs[len(programs)-1].StableHLO()
 			}
 		}
-		names := flagNames()
-		o.FlagOf = func(field string) string { return names[field] }
+		o.FlagOf = runflags.Of
 		m, err := convert.Export(out, format, source, o)
 		if errors.Is(err, convert.ErrUnsupported) {
 			return usageError{err}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/rendezvous"
 	"github.com/mocotpu/mocotpu/xla/setup"
@@ -21,12 +22,12 @@ type processFlags struct {
 	count, process int
 }
 
-func addProcessFlags(flags *pflag.FlagSet) *processFlags {
+func addProcessFlags(set *pflag.FlagSet) *processFlags {
 	f := &processFlags{}
-	flags.StringVar(&f.coordinator, "coordinator", "", "HOST:PORT where process 0 listens, the same in all processes (default: found in the environment)")
-	flags.IntVar(&f.count, "processes", 0, "how many processes train the run, with --devices devices each (1: this one alone, whatever the environment says)")
-	flags.IntVar(&f.process, "process", 0, "number of this process, from 0")
-	setGroup(flags, groupProcesses, "coordinator", "processes", "process")
+	set.StringVar(&f.coordinator, "coordinator", "", "HOST:PORT where process 0 listens, the same in all processes (default: found in the environment)")
+	set.IntVar(&f.count, "processes", 0, "how many processes train the run, with --devices devices each (1: this one alone, whatever the environment says)")
+	set.IntVar(&f.process, "process", 0, "number of this process, from 0")
+	runflags.SetGroup(set, runflags.GroupProcesses, "coordinator", "processes", "process")
 	return f
 }
 

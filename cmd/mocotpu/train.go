@@ -11,6 +11,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/peers"
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/train"
@@ -35,14 +36,14 @@ func newTrain() *cobra.Command {
 			"  mocotpu train --dir runs/glyphs-20260102-030405      # go on with a run",
 		Args: noArguments,
 	}
-	flags := addConfigFlags(cmd.Flags())
+	configuration := runflags.Add(cmd.Flags())
 	asJSON := cmd.Flags().Bool("json", false, "print every row of metrics.jsonl, as JSON, and nothing else, on standard output")
 	withEvents := cmd.Flags().Bool("tensorboard", false, "write TensorBoard event files, too, into tensorboard/ of the run directory")
 	processes := addProcessFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		config, err := flags.resolve(cmd.Flags())
+		config, err := configuration.Resolve(cmd.Flags())
 		if err != nil {
-			return err
+			return usageError{err}
 		}
 		if config.Run.Dir == "" {
 			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))

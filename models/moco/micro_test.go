@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/mocotpu/mocotpu/models/internal/engines"
-	"github.com/mocotpu/mocotpu/models/internal/parity"
+	"github.com/mocotpu/mocotpu/models/internal/trial"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
 )
@@ -21,16 +21,16 @@ var variants = map[string]func(*moco.Step){
 func TestMicroBatchesOnTheGoEngine(t *testing.T) {
 	for name, change := range variants {
 		t.Run(name, func(t *testing.T) {
-			c := smallConfig()
+			c := trial.Small()
 			change(&c)
-			var runs []stepRun
+			var runs []trial.Run
 			for _, c.Micro = range []int{0, 2, 4} {
-				tr := newTrial(t, engines.Go(t), 1, c)
-				runs = append(runs, tr.condition().run(t, 3, 0.001))
+				tr := newRunner(t, engines.Go(t), 1, c)
+				runs = append(runs, tr.conditioned().run(t, 3, 0.001))
 				tr.Close()
 			}
 			for _, micro := range runs[1:] {
-				compareRuns(t, micro, runs[0], parity.Elsewhere, parity.GradientElsewhere)
+				compareRuns(t, micro, runs[0], trial.Elsewhere)
 			}
 		})
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/internal/parity"
+	"github.com/mocotpu/mocotpu/models/internal/trial"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
@@ -15,15 +15,15 @@ import (
 // TestEightMicroBatchesAreEightDevices: eight groups on one device, a micro-batch each, are eight groups on eight devices, and
 // eight on one at once.
 func TestEightMicroBatchesAreEightDevices(t *testing.T) {
-	c := smallConfig()
+	c := trial.Small()
 	c.Micro = 8
 	e := xlatest.CPU(t, 1)
-	micro := newTrial(t, e, 1, c)
+	micro := newRunner(t, e, 1, c)
 	defer micro.Close()
 	program := lastProgram(e)
-	run := micro.condition().run(t, 5, 0.001)
+	run := micro.conditioned().run(t, 5, 0.001)
 	for _, devices := range []int{1, 8} {
-		compareRuns(t, run, smallStep(t, devices).condition().run(t, 5, 0.001), parity.Elsewhere, parity.GradientElsewhere)
+		compareRuns(t, run, smallStep(t, devices).conditioned().run(t, 5, 0.001), trial.Elsewhere)
 	}
 
 	// One piece of program that is compiled once, updates its state in place, and needs less than the whole batch at once.
@@ -57,13 +57,13 @@ func memoryOf(t *testing.T, p *xla.Program) xla.Memory {
 // is shuffled crosses as before. Blocks may be computed again in each.
 func TestMicroBatchesOnDevices(t *testing.T) {
 	const devices, micro = 4, 2
-	c := smallConfig()
+	c := trial.Small()
 	c.Micro, c.Encoder.Remat = micro, resnet.RematBlock
 	e := xlatest.CPU(t, devices)
-	tr := newTrial(t, e, devices, c)
+	tr := newRunner(t, e, devices, c)
 	defer tr.Close()
 	program := lastProgram(e)
-	compareRuns(t, tr.condition().run(t, 5, 0.001), smallStep(t, 1).condition().run(t, 5, 0.001), parity.Elsewhere, parity.GradientElsewhere)
+	compareRuns(t, tr.conditioned().run(t, 5, 0.001), smallStep(t, 1).conditioned().run(t, 5, 0.001), trial.Elsewhere)
 
 	module, err := program.Optimized()
 	if err != nil {
@@ -99,13 +99,13 @@ func TestMicroBatchesOnDevices(t *testing.T) {
 
 // TestMicroBatchesSymmetric: v2 with both terms of the loss.
 func TestMicroBatchesSymmetric(t *testing.T) {
-	c := smallConfig()
+	c := trial.Small()
 	variants["v2"](&c)
 	c.Symmetric = true
-	whole := newTrial(t, xlatest.CPU(t, 8), 8, c)
+	whole := newRunner(t, xlatest.CPU(t, 8), 8, c)
 	defer whole.Close()
 	c.Micro = 4
-	micro := newTrial(t, xlatest.CPU(t, 1), 1, c)
+	micro := newRunner(t, xlatest.CPU(t, 1), 1, c)
 	defer micro.Close()
-	compareRuns(t, micro.condition().run(t, 3, 0.001), whole.condition().run(t, 3, 0.001), parity.Elsewhere, parity.GradientElsewhere)
+	compareRuns(t, micro.conditioned().run(t, 3, 0.001), whole.conditioned().run(t, 3, 0.001), trial.Elsewhere)
 }
