@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/peers"
 	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
@@ -66,9 +67,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	var launched exitedError
+	var launched peers.Exited
 	if errors.As(err, &launched) {
-		return launched.code
+		return int(launched)
 	}
 	var s guard.Signalled
 	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {

@@ -3,21 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/peers"
 	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
-	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
-	"github.com/mocotpu/mocotpu/models/run"
-	"github.com/mocotpu/mocotpu/models/train"
-	"github.com/mocotpu/mocotpu/xla"
-	"github.com/mocotpu/mocotpu/xla/host/guard"
-	"github.com/mocotpu/mocotpu/xla/programs"
+	"github.com/mocotpu/mocotpu/cmd/internal/training"
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
@@ -39,7 +32,11 @@ func newTrain() *cobra.Command {
 	configuration := runflags.Add(cmd.Flags())
 	asJSON := cmd.Flags().Bool("json", false, "print every row of metrics.jsonl, as JSON, and nothing else, on standard output")
 	withEvents := cmd.Flags().Bool("tensorboard", false, "write TensorBoard event files, too, into tensorboard/ of the run directory")
-	processes := addProcessFlags(cmd.Flags())
+	var processes peers.Asked
+	cmd.Flags().StringVar(&processes.Coordinator, "coordinator", "", "HOST:PORT where process 0 listens, the same in all processes (default: found in the environment)")
+	cmd.Flags().IntVar(&processes.Processes, "processes", 0, "how many processes train the run, with --devices devices each (1: this one alone, whatever the environment says)")
+	cmd.Flags().IntVar(&processes.Process, "process", -1, "number of this process, from 0 (-1: found in the environment)")
+	runflags.SetGroup(cmd.Flags(), runflags.GroupProcesses, "coordinator", "processes", "process")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		config, err := configuration.Resolve(cmd.Flags())
 		if err != nil {
@@ -48,82 +45,13 @@ func newTrain() *cobra.Command {
 		if config.Run.Dir == "" {
 			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))
 		}
-		others, several, err := processes.config(cmd.Flags())
-		if err != nil {
-			return err
-		}
-		if !several {
-			return trainWith(cmd, config, nil, *asJSON, *withEvents)
-		}
-		return peers.Together(cmd.Context(), others, cmd.ErrOrStderr(), func(p *peers.Peers) error {
-			return trainWith(cmd, config, p, *asJSON, *withEvents)
+		return processes.Together(cmd.Context(), cmd.ErrOrStderr(), func(others *peers.Peers) error {
+			return withoutTPU(training.Train(cmd.Context(), config, others, training.Options{
+				Out: cmd.OutOrStdout(), Talk: cmd.ErrOrStderr(), JSON: *asJSON, Events: *withEvents, Versions: versions,
+			}))
 		})
 	}
 	return cmd
-}
-
-// trainWith trains in this process and those that others are; nil for this one alone.
-func trainWith(cmd *cobra.Command, config run.Config, others *peers.Peers, asJSON, withEvents bool) error {
-	engine, err := machine.Open(config, programs.Kept(cmd.ErrOrStderr()), others.Engine())
-	if err != nil {
-		return withoutTPU(err)
-	}
-	defer engine.Close()
-	if err := others.Watch(engine, func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), text) }); err != nil {
-		return err
-	}
-	if engine.EngineName() == "tpu" {
-		err := machine.CheckPlan(cmd.Context(), cmd.ErrOrStderr(), config, engine.PluginVersion(), engine.NumDevices())
-		if err != nil {
-			return err
-		}
-	}
-	out, talk := cmd.OutOrStdout(), cmd.ErrOrStderr()
-	if others.Follows() {
-		out, talk = io.Discard, io.Discard
-	}
-	report := terminal.NewTraining(out, talk, asJSON, &guard.Unsaved)
-	for _, skipped := range engine.Skipped() {
-		report.Note(fmt.Sprintf("engine not used: %v", skipped))
-	}
-	if engine.EngineName() == "go" && config.Engine.Backend == "auto" {
-		report.Note("the go engine is slow, and only it is installed: mocotpu setup cpu, or --preset=glyphs-go to see it learn")
-	}
-	if note := machine.PrecisionNote(config, engine.EngineName()); note != "" {
-		report.Note(note)
-	}
-	report.Begin(config, engineInWords(engine), engine.NumDevices())
-	events := &train.TensorBoard{Reporter: report, Dir: filepath.Join(config.Run.Dir, "tensorboard")}
-	var watcher train.Reporter = report
-	switch {
-	case others.Follows():
-		watcher = follower{report, cmd.ErrOrStderr()}
-	case withEvents:
-		watcher = events
-	}
-	result, err := train.Train(cmd.Context(), config, train.Machine{
-		Backend: engine, Devices: engine.NumDevices(), Versions: versions(engine), Peers: others.Trainer(),
-	}, watcher)
-	report.End(config, result)
-	guard.Unsaved.Store(others != nil) // the others are waited for
-	return errors.Join(machine.ExplainMemory(cmd.ErrOrStderr(), engine, config, err), events.Close())
-}
-
-// follower shows of a run that another process shows what only this one knows.
-type follower struct {
-	*terminal.Training
-	talk io.Writer
-}
-
-// Note implements [train.Reporter].
-func (f follower) Note(text string) { fmt.Fprintln(f.talk, text) }
-
-// engineInWords is an engine with its plugin's version.
-func engineInWords(e *xla.Engine) string {
-	if v := e.PluginVersion(); v != "" {
-		return e.EngineName() + " (" + v + ")"
-	}
-	return e.EngineName()
 }
 
 // withoutTPU says what can be done where there is no TPU.

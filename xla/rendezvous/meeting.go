@@ -93,8 +93,8 @@ type person struct {
 	Count int    `json:"count"`
 }
 
-// Join starts the server in process 0, connects to it, and waits until all processes are there. The error is [ErrJoin], or
-// [ErrLost] where one of them has failed at once.
+// Join starts the server in process 0, connects to it, and waits until all processes are there. The error is [ErrJoin],
+// [ErrLost] where one of them has failed at once, or the cause of the context's end.
 func Join(ctx context.Context, c Config) (*Meeting, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrJoin, err)
@@ -104,12 +104,16 @@ func Join(ctx context.Context, c Config) (*Meeting, error) {
 	}
 	m := &Meeting{config: c, lost: make(chan struct{})}
 	m.over, m.end = context.WithCancel(context.Background())
-	ctx, cancel := context.WithTimeout(ctx, c.Patience)
+	patient, cancel := context.WithTimeout(ctx, c.Patience)
 	defer cancel()
-	err := m.join(ctx)
+	err := m.join(patient)
 	if lost := m.Why(); lost != nil { // all have come, and one has failed since
 		m.close()
 		return nil, lost
+	}
+	if err != nil && ctx.Err() != nil {
+		m.close()
+		return nil, fmt.Errorf("rendezvous: waiting for the other processes: %w", context.Cause(ctx))
 	}
 	if err != nil {
 		if m.server != nil && m.conn != nil {

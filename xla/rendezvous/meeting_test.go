@@ -190,3 +190,15 @@ func TestForeignListener(t *testing.T) {
 		}
 	}
 }
+
+// Who does not want to wait any more is not told of a time limit.
+func TestJoinGivesUp(t *testing.T) {
+	enough := errors.New("enough")
+	for _, index := range []int{0, 1} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(10*time.Millisecond, func() { cancel(enough) })
+		if _, err := Join(ctx, configs(address(t), 2)[index]); !errors.Is(err, enough) {
+			t.Errorf("process %d: error %v, want the context's cause", index, err)
+		}
+	}
+}

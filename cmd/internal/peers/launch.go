@@ -1,0 +1,44 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/rendezvous"
+)
+
+// Launch starts so many processes of this program with the arguments, which begin with train, and waits for them. The signal
+// that ends the context is passed on. The error is an [Exited] where they fail.
+func Launch(ctx context.Context, count int, args []string, stdout, stderr io.Writer) error {
+	if count < 1 || len(args) == 0 || args[0] != "train" {
+		return invalid{fmt.Errorf("launch of %d processes of %q, want at least one of mocotpu train, behind --", count, args)}
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	guard.Unsaved.Store(true) // as far as this process knows
+	signals := make(chan os.Signal, 1)
+	defer context.AfterFunc(ctx, func() {
+		var s guard.Signalled
+		if errors.As(context.Cause(ctx), &s) {
+			signals <- s.Signal
+		}
+	})()
+	code, err := rendezvous.Launch{
+		Processes: count, Args: append([]string{program}, args...), Stdout: stdout, Stderr: stderr, Signals: signals,
+	}.Run()
+	if err == nil && code != 0 {
+		err = Exited(code)
+	}
+	return err
+}
+
+// Exited is the exit code of processes that have said themselves what was wrong.
+type Exited int
+
+func (e Exited) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
