@@ -97,7 +97,7 @@ peers: setup bin/peers/ready ## hold the steps of PyTorch and JAX in bench peers
 	MOCOTPU_TORCH_PYTHON=$(abspath bin/peers/bin/python) MOCOTPU_JAX_PYTHON=$(abspath bin/peers/bin/python) \
 		$(GO) test -timeout 25m -tags $(TAGS) -run "TestTorch|TestJAX" ./cmd/mocotpu
 
-interop: setup bin/peers/ready ## run exported encoders in torchvision, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
+interop: setup bin/peers/ready ## run exported encoders in torchvision, timm, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
 	PYTHONDONTWRITEBYTECODE=1 bin/peers/bin/python models/convert/testdata/interop.py $(MOCOTPU)
 
 bin/peers/ready: models/convert/testdata/interop.txt

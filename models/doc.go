@@ -14,6 +14,7 @@
 //	models/bank      keeps the features of image files under their names, and finds the most similar ones
 //	models/judge     what the features are worth: nearest neighbours, linear probes, finetuning, intervals
 //	models/report    one HTML page of runs: curves, views, neighbours, a map of the features
+//	models/selftest  holds an engine to recorded numbers, to other engines and to itself
 //	models/convert   writes encoders as other software reads them, and reads those of other software
 //
 // Beside them stand
@@ -44,6 +45,7 @@
 //	tpu/nvidia                 GPUs by name and NVIDIA's figures, and a compiler for those that are not there
 //	tpu/plan                   compiles a program ahead of time, and reports what it needs and takes
 //	cmd/mocotpu                the command
+//	cmd/internal/runflags      flags that describe a run, and messages that name them
 //	cmd/internal/machine       a run's configuration on an engine, or compiled for one that is not there
 //	cmd/internal/peers         a command in several processes: joins them, and ends with them
 //	cmd/internal/training      trains on the engine that opens, alone or with other processes

@@ -21,7 +21,6 @@ var opensItself = map[string]string{
 	"models/convert/onnx.go":                "what it has just written",
 	"models/convert/stablehlo.go":           "what it has just written",
 	"models/format/tfevents/tensorboard.go": "a file that must not be there",
-	"models/internal/parity/record.go":      "testdata",
 	"xla/compiler.go":                       "files of /proc",
 	"xla/host/durable/sync_unix.go":         "a folder",
 	"xla/host/regular/regular.go":           "it is the door",

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -42,9 +43,13 @@ func smallStep() (run.Config, moco.Step) {
 	return c, c.Step()
 }
 
-// buildSmall compiles the small step.
-func buildSmall(e *xla.Engine, _ []byte) error {
+// buildSmall compiles the small step. A number as the source says that it has several groups on each device, which come in so
+// many micro-batches.
+func buildSmall(e *xla.Engine, source []byte) error {
 	_, definition := smallStep()
+	if micro, err := strconv.Atoi(string(source)); err == nil {
+		definition.Batch, definition.Queue, definition.Groups, definition.Micro, definition.ImageSize = 4096, 4096, 32, micro, 32
+	}
 	s, err := step.Compiled(e, e.NumDevices(), definition, 0, 32, 3)
 	if err != nil {
 		return err

@@ -154,5 +154,11 @@ typedef struct {
 // Plugins refuse a struct that is shorter than theirs and take a longer one: room for fields to come.
 enum { MT_MEM_CODE, MT_MEM_ARGUMENTS, MT_MEM_OUTPUTS, MT_MEM_ALIASED, MT_MEM_TEMPORARIES, MT_MEM_PEAK = 10, MT_MEM_FIELDS = 32 };
 typedef struct { size_t struct_size; void* extension; void* executable; int64_t bytes[MT_MEM_FIELDS]; } mt_memory_stats;
+typedef struct {
+  size_t struct_size; void* extension; void* device;
+  int64_t used, peak;
+  bool has_peak;
+  int64_t room[32];
+} mt_device_memory;
 
 #endif

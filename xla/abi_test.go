@@ -68,6 +68,7 @@ var structs = []struct {
 	{"mt_topology_platform", "PJRT_TopologyDescription_PlatformName_Args", "topology name=platform_name name_size=platform_name_size"},
 	{"mt_topology_devices", "PJRT_TopologyDescription_GetDeviceDescriptions_Args", "topology descriptions count=num_descriptions"},
 	{"mt_compile", "PJRT_Compile_Args", "topology program options=compile_options options_size=compile_options_size client executable"},
+	{"mt_device_memory", "PJRT_Device_MemoryStats_Args", "device used=bytes_in_use peak=peak_bytes_in_use has_peak=peak_bytes_in_use_is_set"},
 	{"mt_memory_stats", "PJRT_Executable_GetCompiledMemoryStats_Args", "executable bytes[MT_MEM_CODE]=generated_code_size_in_bytes " +
 		"bytes[MT_MEM_ARGUMENTS]=argument_size_in_bytes bytes[MT_MEM_OUTPUTS]=output_size_in_bytes bytes[MT_MEM_ALIASED]=alias_size_in_bytes " +
 		"bytes[MT_MEM_TEMPORARIES]=temp_size_in_bytes bytes[MT_MEM_PEAK]=peak_memory_in_bytes"},

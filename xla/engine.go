@@ -64,6 +64,10 @@ func (e *Engine) EngineName() string { return e.name }
 // it on the way: XLA's CPU engine hands such sums to a library.
 func (e *Engine) LongSumsReadMemory() bool { return e.name == "cpu" }
 
+// RunsLoops reports whether the engine runs the loops of package mesh, which the Go engine does not: it compiles a closure
+// before it rewrites the program, and then runs what it has compiled over the rewritten one.
+func (e *Engine) RunsLoops() bool { return e.plugin != nil }
+
 // PluginVersion returns what the plugin says about itself and its PJRT API, or "" for the go engine.
 func (e *Engine) PluginVersion() string { return e.version }
 

@@ -30,17 +30,40 @@ func (v origin) after(w origin) bool {
 	return !w.computed || v.order > w.order
 }
 
-// locate names the operations of @main: "layer/operation", with "backward/" in front where one belongs to a gradient, and
-// "" for one without a result.
-func locate(args []stablehlo.Value, operations []stablehlo.Operation) []string {
-	l := newLocator(args)
-	names := make([]string, len(operations))
-	for i, o := range operations {
-		if len(o.Results) > 0 {
-			names[i] = l.locate(o)
+// located is an operation with its name: "layer/operation", with "backward/" in front where it belongs to a gradient, and ""
+// for one without a result.
+type located struct {
+	stablehlo.Operation
+	name string
+}
+
+// locate names the operations of @main, and those inside its loops.
+func locate(main *stablehlo.Function, operations []stablehlo.Operation) []located {
+	l := newLocator(main.Args)
+	var all []located
+	var walk func([]stablehlo.Operation)
+	walk = func(operations []stablehlo.Operation) {
+		for _, o := range operations {
+			switch {
+			case o.Name == "stablehlo.while":
+				regions, err := main.Regions(o)
+				if err != nil || len(regions) == 0 {
+					continue
+				}
+				for _, r := range regions {
+					leave := l.enter(r, o)
+					walk(r.Operations)
+					leave()
+				}
+			case len(o.Results) > 0:
+				all = append(all, located{o, l.locate(o)})
+			default:
+				all = append(all, located{o, ""})
+			}
 		}
 	}
-	return names
+	walk(operations)
+	return all
 }
 
 // A locator walks over the operations of a function in their order.
@@ -70,6 +93,30 @@ func layerOf(parameter string) string {
 		path = strings.TrimSuffix(path[:last], ".running")
 	}
 	return path
+}
+
+// enter begins a region of a loop: its values come from where the loop's do, and no layer in it has been left. The function
+// that it returns ends it, and has the loop's results come from what the region returns.
+func (l *locator) enter(r stablehlo.Region, loop stablehlo.Operation) (leave func()) {
+	for i, arg := range r.Args {
+		if i < len(loop.Operands) {
+			l.values[arg] = l.values[loop.Operands[i]]
+		}
+	}
+	outside := l.left
+	l.left = map[string]bool{}
+	return func() {
+		l.left = outside
+		if len(r.Operations) == 0 {
+			return
+		}
+		returned := r.Operations[len(r.Operations)-1].Operands
+		for i, result := range loop.Results {
+			if len(returned) == len(loop.Results) {
+				l.values[result] = l.values[returned[i]]
+			}
+		}
+	}
 }
 
 // locate names an operation and notes where its results come from.

@@ -35,14 +35,7 @@ func TestLocate(t *testing.T) {
   }
 }
 `
-	var plain strings.Builder
-	for line := range strings.Lines(program) {
-		if at := strings.Index(line, " loc("); at >= 0 {
-			line = line[:at] + "\n"
-		}
-		plain.WriteString(line)
-	}
-	got, want := strings.Split(prepared(t, plain.String(), false), "\n"), strings.Split(program, "\n")
+	got, want := strings.Split(prepared(t, withoutLocations(program), false), "\n"), strings.Split(program, "\n")
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
 			t.Fatalf("line %d of %d: got %q, want %q", i, len(want), got[min(i, len(got)-1)], want[min(i, len(want)-1)])
@@ -71,4 +64,67 @@ func prepared(t *testing.T, text string, exact bool) string {
 		t.Fatalf("%d marked, ignored %q, %v", marked, ignored, err)
 	}
 	return got
+}
+
+// What stands in a loop is named as if it stood around it: its arguments come from where the loop's operands do, and the
+// results from where the last turn's do. Its products get a precision, too.
+func TestLocateInLoops(t *testing.T) {
+	const program = `module @step {
+  func.func @main(%arg0: tensor<4x3xui8>, %_query_conv1_weight: tensor<3x2xf32>, %_query_fc_weight: tensor<2x2xf32>) -> tensor<f32> {
+    %0 = "stablehlo.constant"() { value = dense<0> : tensor<i32> } : () -> tensor<i32> loc("constant")
+    %1 = "stablehlo.constant"() { value = dense<0.0> : tensor<2x2xf32> } : () -> tensor<2x2xf32> loc("constant")
+    %2 = "stablehlo.convert"(%arg0) : (tensor<4x3xui8>) -> tensor<4x3xf32> loc("input/convert")
+    %20, %21, %22, %23, %24 = "stablehlo.while"(%0, %_query_conv1_weight, %_query_fc_weight, %2, %1) ({
+      ^cond(%parameter__0: tensor<i32>, %parameter__1: tensor<3x2xf32>, %parameter__2: tensor<2x2xf32>, %parameter__3: tensor<4x3xf32>, %parameter__4: tensor<2x2xf32>) :
+          %3 = "stablehlo.constant"() { value = dense<8> : tensor<i32> } : () -> tensor<i32> loc("constant")
+          %4 = "stablehlo.compare"(%parameter__0, %3) {
+            comparison_direction = #stablehlo<comparison_direction LT>
+          } : (tensor<i32>, tensor<i32>) -> tensor<i1> loc("compare")
+          "stablehlo.return"(%4) : (tensor<i1>) -> ()
+    }, {
+      ^body(%parameter__0: tensor<i32>, %parameter__1: tensor<3x2xf32>, %parameter__2: tensor<2x2xf32>, %parameter__3: tensor<4x3xf32>, %parameter__4: tensor<2x2xf32>) :
+          %5 = "stablehlo.dot_general"(%parameter__3, %parameter__1) {
+            precision_config = [#stablehlo<precision HIGHEST>, #stablehlo<precision HIGHEST>]
+          } : (tensor<4x3xf32>, tensor<3x2xf32>) -> tensor<4x2xf32> loc("query.conv1/dot_general")
+          %6 = "stablehlo.constant"() { value = dense<0.0> : tensor<f32> } : () -> tensor<f32> loc("constant")
+          %7 = "stablehlo.reduce"(%5, %6) ({
+            ^sum(%lhs: tensor<f32>, %rhs: tensor<f32>) :
+                %8 = "stablehlo.add"(%lhs, %rhs) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+                "stablehlo.return"(%8) : (tensor<f32>) -> ()
+          }) { dimensions = array<i64: 0> } : (tensor<4x2xf32>, tensor<f32>) -> tensor<2xf32> loc("query.conv1/reduce")
+          %9 = "stablehlo.dot_general"(%7, %parameter__2) {
+            precision_config = [#stablehlo<precision HIGHEST>, #stablehlo<precision HIGHEST>]
+          } : (tensor<2xf32>, tensor<2x2xf32>) -> tensor<2xf32> loc("query.fc/dot_general")
+          %10 = "stablehlo.multiply"(%9, %parameter__2) : (tensor<2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32> loc("query.fc/multiply")
+          %11 = "stablehlo.dot_general"(%10, %parameter__1) {
+            precision_config = [#stablehlo<precision HIGHEST>, #stablehlo<precision HIGHEST>]
+          } : (tensor<2x2xf32>, tensor<3x2xf32>) -> tensor<2x2xf32> loc("backward/query.conv1/dot_general")
+          %12 = "stablehlo.add"(%parameter__4, %11) : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32> loc("backward/query.conv1/add")
+          "stablehlo.return"(%parameter__0, %parameter__1, %parameter__2, %parameter__3, %12) : (tensor<i32>, tensor<3x2xf32>, tensor<2x2xf32>, tensor<4x3xf32>, tensor<2x2xf32>) -> ()
+    }) : (tensor<i32>, tensor<3x2xf32>, tensor<2x2xf32>, tensor<4x3xf32>, tensor<2x2xf32>) -> (tensor<i32>, tensor<3x2xf32>, tensor<2x2xf32>, tensor<4x3xf32>, tensor<2x2xf32>)
+    %25 = "stablehlo.negate"(%24) : (tensor<2x2xf32>) -> tensor<2x2xf32> loc("backward/query.conv1/negate")
+    %26 = "stablehlo.multiply"(%23, %2) : (tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<4x3xf32> loc("input/multiply")
+    "stablehlo.return"(%25) : (tensor<2x2xf32>) -> ()
+  }
+}
+`
+	plain := strings.NewReplacer("precision HIGHEST", "precision DEFAULT").Replace(withoutLocations(program))
+	got, want := strings.Split(prepared(t, plain, false), "\n"), strings.Split(program, "\n")
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			t.Fatalf("line %d of %d: got %q, want %q", i, len(want), got[min(i, len(got)-1)], want[min(i, len(want)-1)])
+		}
+	}
+}
+
+// withoutLocations is a program as it was before it was located.
+func withoutLocations(program string) string {
+	var plain strings.Builder
+	for line := range strings.Lines(program) {
+		if at := strings.Index(line, " loc("); at >= 0 {
+			line = line[:at] + "\n"
+		}
+		plain.WriteString(line)
+	}
+	return plain.String()
 }

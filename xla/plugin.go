@@ -13,6 +13,8 @@ type plugin interface {
 	stragglers(client uintptr) int
 	// executing is what was executed so far by all clients.
 	executing() Executing
+	// deviceMemory is what the allocator of an addressable device of a client says.
+	deviceMemory(client uintptr, device int) (DeviceMemory, error)
 
 	memory(executable uintptr) (Memory, error)
 	cost(executable uintptr) (map[string]float64, error)

@@ -115,7 +115,7 @@ func (p *Program) Serialized() (format string, data []byte, err error) {
 func (p *Program) readable() (uintptr, error) {
 	switch {
 	case p.engine.plugin == nil:
-		return 0, fmt.Errorf("xla: program %s: the go engine interprets it, there is no compiled program", p.Name)
+		return 0, &Error{Op: "reading program " + p.Name, Code: Unimplemented, Msg: "the go engine interprets it, there is no compiled program"}
 	case p.executable == 0:
 		return 0, fmt.Errorf("%w: %s", ErrReleased, p.Name)
 	}

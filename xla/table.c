@@ -322,6 +322,18 @@ char* mt_device_of(int index, void* client, size_t device) {
   return both;
 }
 
+mt_failure mt_device_memory_of(int index, void* client, size_t device, int64_t* used, int64_t* peak) {
+  const slot* s = &slots[index];
+  mt_client_devices d = {.struct_size = sizeof d, .client = client};
+  mt_failure f = mt_failure_of(s, ((mt_call)s->table.fn[MT_Client_AddressableDevices])(&d), true);
+  if (f.text || device >= d.count) return f;
+  mt_device_memory a = {.struct_size = sizeof a, .device = d.devices[device]};
+  f = mt_failure_of(s, call(s, MT_Device_MemoryStats, &a), true);
+  *used = a.used;
+  *peak = a.has_peak ? a.peak : -1;
+  return f;
+}
+
 mt_failure mt_serialize_of(int index, void* executable, char** bytes, size_t* size) {
   mt_serialize a = {.struct_size = sizeof a, .executable = executable};
   mt_failure f = mt_failure_of(&slots[index], ((mt_call)slots[index].table.fn[MT_Executable_Serialize])(&a), true);

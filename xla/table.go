@@ -203,6 +203,13 @@ func (p *table) memory(executable uintptr) (Memory, error) {
 	}, nil
 }
 
+// deviceMemory asks the allocator of an addressable device of a client.
+func (p *table) deviceMemory(client uintptr, device int) (DeviceMemory, error) {
+	used, peak := C.int64_t(0), C.int64_t(-1)
+	failure := C.mt_device_memory_of(C.int(p.slot), handle(client), C.size_t(device), &used, &peak)
+	return DeviceMemory{Used: int64(used), Peak: int64(peak)}, check("memory of a device", failure)
+}
+
 func (p *table) cost(executable uintptr) (map[string]float64, error) {
 	var values *C.mt_named_value
 	var count C.size_t

@@ -38,6 +38,8 @@ int64_t mt_stragglers(int slot, void* client);
 char* mt_unknown_word(const char* const* words, int count);
 
 mt_failure mt_platform_version_of(int slot, void* client, const char** version, size_t* size);
+// What a device's allocator says; peak is -1 where it says none.
+mt_failure mt_device_memory_of(int slot, void* client, size_t device, int64_t* used, int64_t* peak);
 mt_failure mt_memory_of(int slot, void* executable, int64_t bytes[MT_MEM_FIELDS]);
 mt_failure mt_cost_of(int slot, void* executable, const mt_named_value** values, size_t* count);
 double mt_number(const mt_named_value* value, bool* ok);

@@ -27,13 +27,12 @@ func prepare(text string, aliases map[int]int, exact bool) (prepared string, mar
 	if err != nil {
 		operations = nil // of another form than go-xla's
 	}
-	names := locate(main.Args, operations)
-	for i, o := range operations {
-		if names[i] != "" && !o.Located {
-			edits = append(edits, o.Locate(names[i]))
+	for _, o := range locate(main, operations) {
+		if o.name != "" && !o.Located {
+			edits = append(edits, o.Locate(o.name))
 		}
-		if precision := precisionOf(o, names[i], exact); precision != "" {
-			edits = append(edits, main.Enum(o, "precision", precision)...)
+		if precision := precisionOf(o.Operation, o.name, exact); precision != "" {
+			edits = append(edits, main.Enum(o.Operation, "precision", precision)...)
 		}
 	}
 	return main.Apply(edits), marked, ignored, nil

@@ -156,25 +156,7 @@ func (b *builder) Main() compute.Function {
 	if b.engine.plugin == nil {
 		return b.Builder.Main()
 	}
-	return &function{b.Builder.Main()}
-}
-
-// function is a compute.Function of XLA.
-type function struct{ compute.Function }
-
-// SchedulingBarrier returns operand, available only once the dependencies are. GoMLX ties what a backward pass computes
-// again to the gradient that needs it with it. go-xla adds zero times an element of each dependency, which is another
-// device's where it is split: a collective for each block of an encoder, and too weak for the scheduler to keep memory
-// low. A barrier over all of them together costs nothing.
-func (f *function) SchedulingBarrier(operand compute.Value, dependencies ...compute.Value) (compute.Value, error) {
-	if len(dependencies) == 0 {
-		return operand, nil
-	}
-	values, err := f.OptimizationBarrier(append([]compute.Value{operand}, dependencies...)...)
-	if err != nil {
-		return nil, err
-	}
-	return values[0], nil
+	return &function{Function: b.Builder.Main(), builder: b.Builder}
 }
 
 func (b *builder) Compile() (compute.Executable, error) {

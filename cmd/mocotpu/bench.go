@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/mocotpu/bench"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -57,12 +58,12 @@ func printsBench(cmd *cobra.Command, measure func(talk io.Writer) (*bench.Report
 
 // benchesConfig makes cmd measure a configuration, which its flags describe.
 func benchesConfig(cmd *cobra.Command, o *bench.Options, measure func(c run.Config, o bench.Options) (*bench.Report, error)) *cobra.Command {
-	flags := addConfigFlags(cmd.Flags())
+	configuration := runflags.Add(cmd.Flags())
 	cmd.Flags().IntVar(&o.Repeat, "repeat", o.Repeat, "timed steps")
 	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
-		config, err := flags.resolve(cmd.Flags())
+		config, err := configuration.Resolve(cmd.Flags())
 		if err != nil {
-			return nil, err
+			return nil, usageError{err}
 		}
 		o.Engines, o.Built, o.Talk = benchEngines, run.Built(), talk
 		return measure(config, *o)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
@@ -54,10 +55,10 @@ func newCompile() *cobra.Command {
 			"  mocotpu compile --backend=cpu --devices=8 --emit=hlo --out=step.txt",
 		Args: noArguments,
 	}
-	flags := addConfigFlags(cmd.Flags())
+	configuration := runflags.Add(cmd.Flags())
 	var f compileFlags
 	cmd.Flags().StringSliceVar(&f.topologies, "topology", nil, "what to compile for: TPU slices such as v3-8, or v5e:2x4 in libtpu's words; GPUs such as h100x8")
-	cmd.Flags().IntVar(&f.perDevice, "per-device", 0, "images a device: sets the batch, and a BatchNorm group for each device, to go with the target")
+	cmd.Flags().IntVar(&f.perDevice, "per-device", 0, "images a device: sets the batch, and a BatchNorm group for each device and micro-batch, to go with the target")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON, one object a target")
 	cmd.Flags().StringVar(&f.emit, "emit", emits[0], "what to print: "+strings.Join(emits, ", ")+"; stablehlo is the program before XLA, hlo after")
 	cmd.Flags().StringVar(&f.out, "out", "", "file to write instead of standard output; hlo to a name in .pb is an HloModuleProto for XLA's tools")
@@ -66,9 +67,9 @@ func newCompile() *cobra.Command {
 	cmd.Flags().BoolVar(&f.fresh, "fresh", false, "compile again what was compiled before")
 	cmd.Flags().DurationVar(&f.limit, "time-limit", 30*time.Minute, "how long one compilation may take")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		config, err := flags.resolve(cmd.Flags())
+		config, err := configuration.Resolve(cmd.Flags())
 		if err != nil {
-			return err
+			return usageError{err}
 		}
 		if err := f.check(cmd.Flags().Changed("backend")); err != nil {
 			return usageError{err}
@@ -173,7 +174,7 @@ func (f compileFlags) split(t *compileTarget) error {
 	}
 	c.Engine.Devices = n
 	if f.perDevice > 0 {
-		c.MoCo.Batch, c.MoCo.Groups = f.perDevice*n, n
+		c.MoCo.Batch, c.MoCo.Groups = f.perDevice*n, n*max(1, c.MoCo.Micro)
 	}
 	if c.MoCo.Groups%n != 0 {
 		return fmt.Errorf("compile: %s has %d devices, which do not divide the %d BatchNorm groups: --per-device=%d, or --bn-groups=%d and a batch to go with it",

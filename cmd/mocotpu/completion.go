@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/judge"
 )
@@ -13,7 +14,7 @@ import (
 // folders.
 func completeFlags(cmd *cobra.Command) {
 	choices := map[string][]string{"data": dataset.Kinds, "protocols": judge.Protocols, "baselines": judge.Baselines}
-	maps.Copy(choices, choicesOf)
+	maps.Copy(choices, runflags.Choices)
 	for name, values := range choices {
 		if cmd.Flags().Lookup(name) != nil {
 			// It fails only where a flag has a completion already.

@@ -17,6 +17,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/programs"
@@ -110,7 +111,7 @@ func openEncoder(cmd *cobra.Command, w *encoder.Weights, o encoder.Options, choi
 // loadEncoder reads it, and prints what it passed over. A file of other software is read as import does.
 func loadEncoder(cmd *cobra.Command, path string) (*encoder.Weights, error) {
 	w, err := encoder.Load(path)
-	if errors.Is(err, encoder.ErrNotEncoder) {
+	if errors.Is(err, encoder.ErrNotEncoder) || errors.Is(err, run.ErrNotRun) {
 		foreign, failed := convert.Import(path, convert.ImportOptions{})
 		if failed != nil {
 			return nil, usageError{errors.Join(err, failed)}

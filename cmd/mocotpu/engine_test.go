@@ -2,14 +2,11 @@ package main
 
 import (
 	"bytes"
-	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/models/run"
-	"github.com/mocotpu/mocotpu/xla/engine"
-	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // tf32 is refused where it is not, by name and after auto has chosen.
@@ -36,13 +33,8 @@ func TestTF32ElsewhereIsRefused(t *testing.T) {
 	}
 }
 
-// Flags of GPUs reach the engine's settings, and are refused where there is no such engine.
-func TestGPUFlags(t *testing.T) {
-	c := resolved(t, "--backend=cuda", "--gpus=0,2", "--gpu-memory-fraction=0.9", "--gpu-preallocate", "--gpu-allocator=bfc", "--gpu-collective-memory=64")
-	want := engine.GPU{Devices: []int{0, 2}, MemoryFraction: 0.9, Preallocate: true, Allocator: "bfc", CollectiveMemory: 64}
-	if got := c.Engine.GPU; !reflect.DeepEqual(got, want) {
-		t.Errorf("settings %+v, want %+v", got, want)
-	}
+// Flags of GPUs are refused where there is no such engine.
+func TestGPUFlagsRefused(t *testing.T) {
 	for _, test := range []struct{ flags, want string }{
 		{"--backend=cpu --gpus=1", "--backend is cpu, want cuda"},
 		{"--gpu-preallocate", "--backend is auto, want cuda"},
@@ -54,25 +46,5 @@ func TestGPUFlags(t *testing.T) {
 		if code != exitUsage || stdout != "" || !strings.Contains(stderr, test.want) {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want %d and %q", test.flags, code, stdout, stderr, exitUsage, test.want)
 		}
-	}
-}
-
-// A run of the cuda engine goes on elsewhere without its GPUs.
-func TestGPUsStayBehind(t *testing.T) {
-	dir := t.TempDir()
-	c := resolved(t, "--preset=glyphs", "--backend=cuda", "--gpus=0,2", "--gpu-memory-fraction=0.9")
-	saved, err := run.OpenDir(durable.Disk{}, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer saved.Close()
-	if err := saved.SaveRecord(run.Record{Config: c}); err != nil {
-		t.Fatal(err)
-	}
-	if c := resolved(t, "--dir="+dir); len(c.Engine.GPU.Devices) != 2 {
-		t.Errorf("GPUs %v, want the run's", c.Engine.GPU.Devices)
-	}
-	if c := resolved(t, "--dir="+dir, "--backend=cpu"); !reflect.DeepEqual(c.Engine.GPU, engine.GPU{}) {
-		t.Errorf("GPUs %+v on the CPU, want none", c.Engine.GPU)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/models/convert"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
@@ -25,7 +26,8 @@ func newExport() *cobra.Command {
 			"  moco         facebookresearch/moco's checkpoint with both encoders, queue and optimizer (of a run only)\n" +
 			"  detectron2   the trunk under detectron2's names, for MODEL.WEIGHTS\n" +
 			"  onnx         the encoder as a program of ONNX (opset 17), for any number and size of images\n" +
-			"  stablehlo    the encoder and its preprocessing as XLA's text, and its weights, for --batch images\n\n" +
+			"  stablehlo    the encoder and its preprocessing as XLA's text, and its weights, for --batch images\n" +
+			"  timm         a folder for timm and the Hugging Face Hub: configuration, trunk, and a model card with its proof\n\n" +
 			"What was written is read back and compared before it gets its name; a manifest beside it (.json) says what the\n" +
 			"encoder is, how images become its input (size, mean, deviation), and the files' checksums.",
 		Example: "  mocotpu export runs/glyphs-20260102-030405\n" +
@@ -40,7 +42,8 @@ func newExport() *cobra.Command {
 	flags.StringVar(&format, "format", "safetensors", "what to write: "+strings.Join(convert.Formats(), ", "))
 	flags.StringVar(&out, "out", "", "file to write (default encoder.<format's suffix>, or moco's checkpoint_NNNN.pth.tar)")
 	flags.BoolVar(&o.Trunk, "trunk", false, "leave the head out")
-	flags.StringVar(&dtype, "dtype", "float32", "type of the weights: float32, or bfloat16 (safetensors only)")
+	flags.StringVar(&dtype, "dtype", "float32", "type of the weights: float32, or bfloat16 (safetensors and timm only)")
+	flags.StringVar(&o.License, "license", "", "license of the weights on timm's model card, by the Hub's name, such as mit (default: unknown)")
 	flags.IntVar(&o.Batch, "batch", 1, "images that a stablehlo program takes")
 	flags.BoolVar(&force, "force", false, "write over files that are there")
 	engine := addEngineFlags(flags)
@@ -77,6 +80,7 @@ func newExport() *cobra.Command {
 				return programs[len(programs)-1].StableHLO()
 			}
 		}
+		o.FlagOf = runflags.Of
 		m, err := convert.Export(out, format, source, o)
 		if errors.Is(err, convert.ErrUnsupported) {
 			return usageError{err}
@@ -87,7 +91,11 @@ func newExport() *cobra.Command {
 		for _, f := range m.Files {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes, sha256 %s\n", f.Name, f.Bytes, f.SHA256)
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%d tensors, read back and compared; %s says what they are\n", m.Tensors, convert.Paths(out, format)[len(m.Files)])
+		paths := convert.Paths(out, format)
+		fmt.Fprintf(cmd.OutOrStdout(), "%d tensors, read back and compared; %s says what they are\n", m.Tensors, paths[len(paths)-1])
+		for _, note := range m.Notes {
+			fmt.Fprintln(cmd.ErrOrStderr(), note)
+		}
 		return nil
 	}
 	return cmd

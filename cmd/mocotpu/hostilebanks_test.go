@@ -1,7 +1,9 @@
 package main
 
 import (
+	"archive/zip"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,5 +56,43 @@ func hostileBanks(g good) []hostileInput {
 			must.M(os.Symlink(".", filepath.Join(dir, "loop")))
 		}},
 	)
+	return append(all, hostileHubs()...)
+}
+
+// hostileHubs are folders that say that they hold a model of timm's.
+func hostileHubs() []hostileInput {
+	const config = `{"architecture":"resnet18","num_classes":0,"pretrained_cfg":{"input_size":[3,32,32]}}`
+	var all []hostileInput
+	for _, args := range []string{
+		"import DIR/m --out=DIR/y", "embed DIR --encoder=DIR/m --backend=go --out=DIR/y",
+		"train --init=DIR/m --backend=go --dir=DIR/run --train-images=16 --batch=16 --bn-groups=2 --queue=16 --knn-every=0",
+	} {
+		add := func(name string, fill func(dir string)) {
+			all = append(all, hostileInput{name: "hub: " + name + ": " + args, args: args, make: func(dir string) {
+				must.M(os.Mkdir(filepath.Join(dir, "m"), 0o755))
+				put(dir, "x.png", []byte("no picture"))
+				fill(filepath.Join(dir, "m"))
+			}})
+		}
+		add("both are pipes", func(dir string) { pipe(dir, "config.json"); pipe(dir, "model.safetensors") })
+		add("weights are a device", func(dir string) {
+			put(dir, "config.json", []byte(config))
+			must.M(os.Symlink("/dev/zero", filepath.Join(dir, "model.safetensors")))
+		})
+		add("a pickle that asks for a function", func(dir string) {
+			put(dir, "config.json", []byte(config))
+			put(dir, "pytorch_model.bin", zipped(map[string]func(io.Writer){"a/data.pkl": func(w io.Writer) {
+				must.M1(io.WriteString(w, "cos\nsystem\n(S'touch hacked'\ntR."))
+			}}, zip.Store))
+		})
+		add("deep JSON", func(dir string) {
+			put(dir, "config.json", []byte(strings.Repeat("[", 1_000_000)))
+			put(dir, "model.safetensors", nil)
+		})
+		add("an escape", func(dir string) {
+			put(dir, "config.json", []byte(`{"architecture":"\u001b]0;x\u0007"}`))
+			put(dir, "model.safetensors", nil)
+		})
+	}
 	return all
 }

@@ -18,7 +18,7 @@ func hostileNumbers(g good) []hostileInput {
 	var all []hostileInput
 	add := func(args string) { all = append(all, hostileInput{name: args, args: args}) }
 	const mnist, photos = "train --preset=mnist --backend=go ", "train --preset=moco-v2 --backend=go --data=DIR "
-	for _, flag := range []string{"dim", "width", "queue", "batch", "image-size", "bn-groups", "epochs", "steps", "train-images"} {
+	for _, flag := range []string{"dim", "width", "queue", "batch", "image-size", "bn-groups", "micro", "epochs", "steps", "train-images"} {
 		for _, value := range []string{"1000000000", "4611686018427387904", "9223372036854775807"} {
 			add(fmt.Sprintf("%s--%s=%s", mnist, flag, value))
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/peers"
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/packed"
@@ -78,6 +79,18 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitCode(ctx, err)
 }
 
+// maxMessage bounds an error's text: a file can put anything into it.
+const maxMessage = 8 << 10
+
+// tell prints the error that ends cmd.
+func tell(w io.Writer, cmd *cobra.Command, err error) {
+	text := runflags.Message(cmd, err)
+	if len(text) > maxMessage {
+		text = fmt.Sprintf("%s... (%d bytes more)", text[:maxMessage], len(text)-maxMessage)
+	}
+	fmt.Fprintln(w, "mocotpu:", text)
+}
+
 // exitCode tells wrong input from failure.
 func exitCode(ctx context.Context, err error) int {
 	var s guard.Signalled
@@ -123,11 +136,11 @@ func newRoot() *cobra.Command {
 		return cmd.Help()
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w%s; see %s --help", err, didYouMeanFlag(cmd, err), cmd.CommandPath())}
+		return usageError{fmt.Errorf("%w%s; see %s --help", err, runflags.DidYouMean(cmd, err), cmd.CommandPath())}
 	})
-	root.AddCommand(newTrain(), newLaunch(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newSearch(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport())
+	root.AddCommand(newTrain(), newLaunch(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newSearch(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport(), newSelftest())
 	completeFlags(root)
-	groupHelp(root)
+	runflags.GroupHelp(root)
 	return root
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/cmd/internal/peers"
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/internal/training"
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
@@ -28,18 +29,18 @@ func newTrain() *cobra.Command {
 			"  mocotpu train --dir runs/glyphs-20260102-030405      # go on with a run",
 		Args: noArguments,
 	}
-	flags := addConfigFlags(cmd.Flags())
+	configuration := runflags.Add(cmd.Flags())
 	asJSON := cmd.Flags().Bool("json", false, "print every row of metrics.jsonl, as JSON, and nothing else, on standard output")
 	withEvents := cmd.Flags().Bool("tensorboard", false, "write TensorBoard event files, too, into tensorboard/ of the run directory")
 	var processes peers.Asked
 	cmd.Flags().StringVar(&processes.Coordinator, "coordinator", "", "HOST:PORT where process 0 listens, the same in all processes (default: found in the environment)")
 	cmd.Flags().IntVar(&processes.Processes, "processes", 0, "how many processes train the run, with --devices devices each (1: this one alone, whatever the environment says)")
 	cmd.Flags().IntVar(&processes.Process, "process", -1, "number of this process, from 0 (-1: found in the environment)")
-	setGroup(cmd.Flags(), groupProcesses, "coordinator", "processes", "process")
+	runflags.SetGroup(cmd.Flags(), runflags.GroupProcesses, "coordinator", "processes", "process")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		config, err := flags.resolve(cmd.Flags())
+		config, err := configuration.Resolve(cmd.Flags())
 		if err != nil {
-			return err
+			return usageError{err}
 		}
 		if config.Run.Dir == "" {
 			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))

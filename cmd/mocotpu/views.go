@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/models/report"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
@@ -23,12 +24,11 @@ func newViews() *cobra.Command {
 			"  mocotpu views --preset=moco-v2 --data=photos --crop=0.5,1 --blur=0 --out=views.png",
 		Args: noArguments,
 	}
-	flags := cmd.Flags()
-	config := addConfigFlags(flags)
+	config := runflags.Add(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := config.resolve(flags)
+		c, err := config.Resolve(cmd.Flags())
 		if err != nil {
-			return err
+			return usageError{err}
 		}
 		if err := refuseExisting(force, out); err != nil {
 			return err
@@ -49,7 +49,7 @@ func newViews() *cobra.Command {
 		}
 		return writeWhole(out, func(w io.Writer) error { return png.Encode(w, sheet) })
 	}
-	flags.StringVar(&out, "out", "views.png", "file to write")
-	flags.BoolVar(&force, "force", false, "replace a picture that is there already")
+	cmd.Flags().StringVar(&out, "out", "views.png", "file to write")
+	cmd.Flags().BoolVar(&force, "force", false, "replace a picture that is there already")
 	return cmd
 }

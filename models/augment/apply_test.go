@@ -12,6 +12,7 @@ import (
 	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/models/internal/engines"
+	"github.com/mocotpu/mocotpu/models/internal/parity"
 )
 
 // isClose fails unless the slices agree within the tolerance.
@@ -43,7 +44,7 @@ func TestFractionalBoxes(t *testing.T) {
 		box(0.61, 0.07, 0.389, 0.93, true),
 		box(0.3, 0.4, 0.12, 0.15, false),
 	} {
-		pixels := recordedPixels(n, side, 3)
+		pixels := parity.Waves(n, side, 3)
 		b.add(pixels, v)
 		want = append(want, naiveCrop(pixels, v, side, size)...)
 	}
@@ -97,7 +98,7 @@ func TestMix(t *testing.T) {
 	const side = 8
 	v := Neutral()
 	v.Mix = [3][3]float64{{0.2, 0.5, 0.1}, {0, 0.1, 1.3}, {0.4, 0.4, 0.2}}
-	pixels := recordedPixels(1, side, 3)
+	pixels := parity.Waves(1, side, 3)
 	b := batch{side: side, channels: 3}
 	b.add(pixels, v)
 	c := unit()
@@ -131,7 +132,7 @@ func TestEveryPresetStaysInRange(t *testing.T) {
 			for view := range views {
 				b := batch{side: canvas.side, channels: canvas.channels}
 				for n := range 6 {
-					b.add(recordedPixels(n, canvas.side, canvas.channels), c.View(5, 0, n, view, 1))
+					b.add(parity.Waves(n, canvas.side, canvas.channels), c.View(5, 0, n, view, 1))
 				}
 				views[view] = b.apply(t, c, 32)
 			}
@@ -159,7 +160,7 @@ func TestImagesAreIndependent(t *testing.T) {
 	whole := batch{side: side, channels: 3}
 	var alone []float32
 	for n := range images {
-		pixels, v := recordedPixels(n, side, 3), c.View(1, 2, n, 0, 1)
+		pixels, v := parity.Waves(n, side, 3), c.View(1, 2, n, 0, 1)
 		whole.add(pixels, v)
 		one := batch{side: side, channels: 3}
 		one.add(pixels, v)
@@ -176,12 +177,12 @@ func TestPlain(t *testing.T) {
 		{32, 3, 32}, {28, 1, 32}, {40, 3, 24}, {20, 1, 32}, {28, 3, 28},
 	} {
 		b := batch{side: test.side, channels: test.channels}
-		b.add(recordedPixels(0, test.side, test.channels), Neutral())
-		b.add(recordedPixels(1, test.side, test.channels), Neutral())
+		b.add(parity.Waves(0, test.side, test.channels), Neutral())
+		b.add(parity.Waves(1, test.side, test.channels), Neutral())
 		isClose(t, "Plain", b.plain(t, c, test.size), b.apply(t, c, test.size), 5e-5) // up to 10 times 5e-6
 	}
 
-	pixels := recordedPixels(0, 28, 1)
+	pixels := parity.Waves(0, 28, 1)
 	b := batch{side: 28, channels: 1}
 	b.add(pixels, Neutral())
 	got := b.plain(t, c, 32)

@@ -15,7 +15,7 @@
 // # Reference
 //
 // Every operation follows torchvision on float tensors, with whole-pixel boxes to about 2e-6 per pixel on the
-// [0, 1] scale (testdata/gen_torchvision.py recorded its outputs; the tests allow 2e-5). Known differences:
+// [0, 1] scale (package selftest has its recorded outputs, and allows 2e-5). Known differences:
 //
 //   - Boxes are not rounded to whole pixels. A pixel belongs to a box when its centre does, which for whole-pixel
 //     boxes is torchvision's crop.

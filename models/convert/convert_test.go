@@ -82,7 +82,7 @@ type recorded struct {
 // Exported and opened again, ResNet-18 and ResNet-50 give the features that torchvision gives with the same weights.
 func TestTorchvisionFeatures(t *testing.T) {
 	var want recorded
-	if err := parity.Load("testdata/features.json", &want); err != nil {
+	if err := parity.Load(os.DirFS("testdata"), "features.json", &want); err != nil {
 		t.Fatal(err)
 	}
 	b := engines.Go(t)
@@ -120,7 +120,7 @@ func TestTorchvisionFeatures(t *testing.T) {
 // 642 of them for v1, 646 for v2.
 func TestMocoNames(t *testing.T) {
 	var want recorded
-	if err := parity.Load("testdata/features.json", &want); err != nil {
+	if err := parity.Load(os.DirFS("testdata"), "features.json", &want); err != nil {
 		t.Fatal(err)
 	}
 	for head, tensors := range map[string]int{resnet.HeadLinear: 642, resnet.HeadMLP: 646} {
@@ -151,7 +151,7 @@ func TestMocoNames(t *testing.T) {
 func TestMoco(t *testing.T) {
 	run := tinyRun(tiny(resnet.HeadMLP))
 	path := filepath.Join(t.TempDir(), "checkpoint_0002.pth.tar")
-	m, err := Export(path, "moco", Source{run.Query, run}, Options{})
+	m, err := Export(path, "moco", Source{Encoder: run.Query, Run: run}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestMoco(t *testing.T) {
 	for _, o := range []struct {
 		source Source
 		o      Options
-	}{{Source{Encoder: run.Query}, Options{}}, {Source{run.Query, run}, Options{Trunk: true}}, {Source{run.Query, run}, Options{DType: "BF16"}}} {
+	}{{Source{Encoder: run.Query}, Options{}}, {Source{Encoder: run.Query, Run: run}, Options{Trunk: true}}, {Source{Encoder: run.Query, Run: run}, Options{DType: "BF16"}}} {
 		if _, err := Export(path, "moco", o.source, o.o); !errors.Is(err, ErrUnsupported) {
 			t.Errorf("%+v: error %v, want ErrUnsupported", o.o, err)
 		}

@@ -5,6 +5,7 @@
 //	detectron2   the trunk, by detectron2's names
 //	onnx         a program with its weights, for ONNX Runtime and others
 //	stablehlo    a program as text and its weights, for XLA's clients
+//	timm         a folder for timm and the Hugging Face Hub: configuration, trunk, model card
 //
 // Every export is written under a temporary name, read back, compared with what was meant, and then renamed; a manifest
 // beside it says what it is and what images must look like.

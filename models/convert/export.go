@@ -25,8 +25,10 @@ var ErrUnsupported = errors.New("this format cannot hold it")
 // Source is what is exported.
 type Source struct {
 	Encoder *encoder.Weights
-	// Run is the rest of the run's checkpoint, which the moco format wants; nil where there is none.
+	// Run is the rest of the run's checkpoint, which the moco format wants, and Dir its directory, of which the timm format
+	// tells; nil and empty where there is none.
 	Run *encoder.Run
+	Dir string
 }
 
 // LoadSource reads a run directory or an encoder's file.
@@ -43,7 +45,7 @@ func LoadSource(path string) (Source, error) {
 	if err != nil {
 		return Source{}, err
 	}
-	return Source{run.Query, run}, nil
+	return Source{Encoder: run.Query, Run: run, Dir: path}, nil
 }
 
 // Options vary an export; the zero value is right for most.
@@ -58,6 +60,10 @@ type Options struct {
 	// the program that it compiled last; the other formats need neither.
 	Backend     compute.Backend
 	ProgramText func() string
+	// License is what the timm format says of the weights' license, by the Hub's name; "" is unknown. FlagOf is the flag of
+	// `mocotpu train` that sets a field of the configuration, "" for none, for the command on its model card.
+	License string
+	FlagOf  func(field string) string
 }
 
 // artifact is one file of an export: how it is written, and read back and compared.
@@ -74,6 +80,7 @@ var writers = map[string]func(s Source, o Options, m *Manifest) ([]artifact, err
 	"detectron2":  detectron2Format,
 	"onnx":        onnxFormat,
 	"stablehlo":   stablehloFormat,
+	"timm":        timmFormat,
 }
 
 // Formats lists the names of the formats.
@@ -91,11 +98,13 @@ func (s Source) DefaultPath(format string) string {
 		return "encoder.pkl"
 	case "stablehlo":
 		return "encoder.mlir"
+	case "timm":
+		return "encoder-timm"
 	}
 	return "encoder." + format
 }
 
-// Paths are the files that an export to path writes, the manifest last.
+// Paths are the files, or the folder, that an export to path writes, the manifest last.
 func Paths(path, format string) []string {
 	if format == "stablehlo" {
 		return []string{path, path + weightsSuffix, path + manifestSuffix}
@@ -121,7 +130,7 @@ func export(path, format string, s Source, o Options) (m Manifest, err error) {
 	if o.DType == "" {
 		o.DType = "F32"
 	}
-	if o.DType != "F32" && format != "safetensors" {
+	if o.DType != "F32" && format != "safetensors" && format != "timm" {
 		return m, fmt.Errorf("%w: %s; it is float32 only", ErrUnsupported, o.DType)
 	}
 	if o.Trunk {
@@ -134,6 +143,16 @@ func export(path, format string, s Source, o Options) (m Manifest, err error) {
 	}
 	var temps []string
 	disk := durable.Disk{}
+	if strings.HasPrefix(artifacts[0].suffix, "/") {
+		if err := disk.MkdirAll(path); err != nil {
+			return m, err
+		}
+		defer func() {
+			if err != nil {
+				_ = os.Remove(path) // if it is empty: it was not there
+			}
+		}()
+	}
 	defer func() {
 		for _, temp := range temps {
 			err = errors.Join(err, disk.RemoveAll(temp)) // those renamed are gone

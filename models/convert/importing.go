@@ -40,7 +40,8 @@ var usualInputs = map[string]ImportOptions{
 
 // Import reads an encoder from a safetensors file with torchvision's names or a file of torch.save, such as
 // facebookresearch/moco's checkpoints (of which it takes the query encoder) and those of its CIFAR notebook. Architecture,
-// width, stem and head follow from names and shapes.
+// width, stem and head follow from names and shapes. A folder of timm's, as the Hugging Face Hub has it, is read as well,
+// with its image size and normalisation.
 func Import(path string, o ImportOptions) (*encoder.Weights, error) {
 	w, err := importFile(path, o)
 	if err != nil {
@@ -50,6 +51,9 @@ func Import(path string, o ImportOptions) (*encoder.Weights, error) {
 }
 
 func importFile(path string, o ImportOptions) (*encoder.Weights, error) {
+	if isHubFolder(path) {
+		return importHub(path, o)
+	}
 	tensors, err := readTensors(path)
 	if err != nil {
 		return nil, err

@@ -12,12 +12,16 @@ import (
 )
 
 // Load reads an encoder from whatever holds one: a run directory, a file that export or import wrote, or a file of other
-// software (see [Import], whose defaults hold). key is the key encoder beside it, of a run or of a checkpoint of MoCo,
+// software, or a folder of timm's (see [Import], whose defaults hold). key is the key encoder beside it, of a run or of a checkpoint of MoCo,
 // and nil elsewhere.
 func Load(path string) (query, key *encoder.Weights, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("convert: %w", err)
+	}
+	if isHubFolder(path) {
+		query, err := Import(path, ImportOptions{})
+		return query, nil, err
 	}
 	if info.IsDir() {
 		r, err := encoder.LoadRun(path)

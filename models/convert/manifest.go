@@ -19,6 +19,8 @@ type Manifest struct {
 	Outputs []Value  `json:"outputs,omitempty"`
 	Weights []string `json:"weights,omitempty"`
 	Files   []File   `json:"files"`
+	// Notes tell the user what the other software needs to be told, a line each.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Value is an input or output of a program. A dimension of -1 is free.

@@ -43,10 +43,14 @@ func Pixels(ctx context.Context, images data.Source) (Labelled, error) {
 }
 
 // normalized returns a copy whose rows have the L2 norm 1. A row of zeros stays
-// as it is: it is equally far from everything.
-func normalized(f encoder.Features) (encoder.Features, error) {
+// as it is: it is equally far from everything. It gives up with the context: a
+// million rows take seconds.
+func normalized(ctx context.Context, f encoder.Features) (encoder.Features, error) {
 	out := make([]float32, len(f.Data))
 	for start := 0; start < len(f.Data); start += f.Dim {
+		if start/f.Dim%bankBlock == 0 && ctx.Err() != nil {
+			return encoder.Features{}, ctx.Err()
+		}
 		row := f.Data[start : start+f.Dim]
 		var squares float64 // in float64 no float32 overflows
 		for _, v := range row {

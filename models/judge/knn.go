@@ -83,11 +83,11 @@ func (s *Search) knn(ctx context.Context, bank encoder.Features, bankLabels []in
 	if err := options.check(bank.Len()); err != nil {
 		return nil, err
 	}
-	bank, err := normalized(bank)
+	bank, err := normalized(ctx, bank)
 	if err != nil {
 		return nil, fmt.Errorf("bank: %w", err)
 	}
-	if queries, err = normalized(queries); err != nil {
+	if queries, err = normalized(ctx, queries); err != nil {
 		return nil, fmt.Errorf("queries: %w", err)
 	}
 	found, err := s.nearest(ctx, bank, queries, options.Ks[len(options.Ks)-1])

@@ -53,8 +53,8 @@ func TestPublishedRankings(t *testing.T) {
 	b := engines.Go(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bank, errBank := normalized(lightlyBank())
-			queries, errQueries := normalized(lightlyQueries())
+			bank, errBank := normalized(t.Context(), lightlyBank())
+			queries, errQueries := normalized(t.Context(), lightlyQueries())
 			if err := errors.Join(errBank, errQueries); err != nil {
 				t.Fatal(err)
 			}
@@ -374,10 +374,10 @@ func (c *endsAfter) Err() error {
 func TestKNNGivesUp(t *testing.T) {
 	bank, bankLabels := cloud(2, 2*bankBlock, 3, 2, 1)
 	queries, labels := cloud(3, 2*queryBlock, 3, 2, 1)
-	ctx := &endsAfter{Context: t.Context(), most: 2}
+	ctx := &endsAfter{Context: t.Context(), most: 5} // three looks while rows are normalised
 	_, err := search(t, engines.Go(t)).KNN(ctx, bank, bankLabels, queries, labels, 2, KNNOptions{Ks: []int{1}, Temperature: 0.1})
-	if !errors.Is(err, context.Canceled) || ctx.looks != 3 {
-		t.Errorf("error %v after %d looks at the context, want context.Canceled after 3", err, ctx.looks)
+	if !errors.Is(err, context.Canceled) || ctx.looks != 6 {
+		t.Errorf("error %v after %d looks at the context, want context.Canceled after 6", err, ctx.looks)
 	}
 }
 

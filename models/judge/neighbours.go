@@ -35,11 +35,11 @@ func (s *Search) Neighbours(ctx context.Context, bank, queries encoder.Features,
 		return nil, fmt.Errorf("judge: neighbours: %d of %d rows of %d for queries of %d, want as long rows and so many",
 			k, bank.Len(), bank.Dim, queries.Dim)
 	}
-	bank, err := normalized(bank)
+	bank, err := normalized(ctx, bank)
 	if err != nil {
 		return nil, fmt.Errorf("judge: neighbours: bank: %w", err)
 	}
-	if queries, err = normalized(queries); err != nil {
+	if queries, err = normalized(ctx, queries); err != nil {
 		return nil, fmt.Errorf("judge: neighbours: queries: %w", err)
 	}
 	found, err := s.nearest(ctx, bank, queries, k)

@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"math"
+	"os"
 	"testing"
 
 	_ "github.com/gomlx/compute/gobackend"
@@ -60,7 +61,7 @@ func TestTorchCurves(t *testing.T) { testTorchCurves(t, engines.Mesh(t, engines.
 // testTorchCurves trains the recorded classifiers, all rates side by side in one program, and compares every loss.
 func testTorchCurves(t *testing.T, m *mesh.Mesh) {
 	var recorded recordedCurves
-	if err := parity.Load("testdata/probe.json", &recorded); err != nil {
+	if err := parity.Load(os.DirFS("testdata"), "probe.json", &recorded); err != nil {
 		t.Fatal(err)
 	}
 	if len(recorded.Curves) != 6 || recorded.Steps != 50 {

@@ -28,6 +28,11 @@ type Config struct {
 	Shuffle bool `json:"shuffle"`
 	// Symmetric adds the loss with the two views exchanged, as the MoCo CIFAR notebook's option does.
 	Symmetric bool `json:"symmetric"`
+	// Micro is M, the micro-batches of a step: each device encodes its groups in so many equal parts, one after another, and
+	// keeps the activations of one part only. It divides the groups of a device, and changes no number beyond rounding: all
+	// keys are there before the first query's gradient, which are summed up for one step of SGD. 0 and 1 are the whole batch
+	// at once.
+	Micro int `json:"micro"`
 }
 
 // maxGroups bounds the search for batches that work; it is twice the cores of the largest TPU v3 pod.
@@ -40,6 +45,10 @@ func (c Config) Validate() error {
 	p.That(c.Groups > 0 && c.Groups <= maxGroups, "groups", "is %d, want 1 to %d", c.Groups, maxGroups)
 	if c.Batch > 0 && c.Groups > 0 && c.Groups <= maxGroups {
 		c.checkBatch(&p)
+	}
+	p.That(c.Micro >= 0, "micro", "is %d, want 0 (the whole batch at once) or more", c.Micro)
+	if c.Micro > 0 && c.Groups > 0 {
+		p.That(c.Groups%c.Micro == 0, "micro", "is %d, want a number that divides {groups} (%d)", c.Micro, c.Groups)
 	}
 	why := "the batch"
 	if c.Symmetric {
@@ -92,6 +101,18 @@ func (c Config) usableBatches() []int {
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
+}
+
+// Micros are the numbers of micro-batches above 1 that the groups of each of so many devices come in, ascending.
+func (c Config) Micros(devices int) []int {
+	each := c.Groups / max(1, devices)
+	var found []int
+	for m := 2; m <= each; m++ {
+		if each%m == 0 {
+			found = append(found, m)
+		}
+	}
+	return found
 }
 
 // Granule is what batches of these settings are multiples of, so that the shuffle keeps its shape: what all groups

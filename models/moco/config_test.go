@@ -40,6 +40,10 @@ func TestValidate(t *testing.T) {
 		{"nothing to shuffle, not asked to", func(c *Step) { c.Batch, c.Groups, c.Shuffle = 15, 5, false }, nil},
 		{"one image in a group", func(c *Step) { c.Groups, c.Shuffle = 16, false }, []string{"two images or more in each"}},
 		{"one group", func(c *Step) { c.Groups = 1 }, nil},
+		{"micro-batches", func(c *Step) { c.Micro = 2 }, nil},
+		{"a group each", func(c *Step) { c.Micro = c.Groups }, nil},
+		{"parts of a group", func(c *Step) { c.Micro = 8 }, []string{"moco.micro is 8, want a number that divides moco.groups (4)"}},
+		{"negative micro-batches", func(c *Step) { c.Micro = -1 }, []string{"moco.micro is -1, want 0 (the whole batch at once) or more"}},
 		{"no head", func(c *Step) { c.Encoder.Head, c.Encoder.Dim = resnet.HeadNone, 0 }, []string{"encoder.head is none", "linear", "mlp"}},
 		{"views", func(c *Step) { c.Views = badViews{} }, []string{"views.augment views: bad"}},
 		{"everything", func(c *Step) {

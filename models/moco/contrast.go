@@ -9,12 +9,20 @@ import (
 // contrast is what one pair of views gives: the loss and, per image, the figures of it.
 type contrast struct {
 	loss    *Node // scalar
-	figures *Node // [5], batch means: loss, top-1, top-5, positive and negative similarity
+	figures *Node // [termFigures], batch means: loss, top-1, top-5, positive and negative similarity
 }
+
+const termFigures = 5
 
 // infoNCE is the contrastive loss of equation 1 of MoCo v1: queries [N,D] against their own key [N,D] and
 // the queue [K,D], all of unit rows. No gradient reaches keys or queue.
 func infoNCE(query, key, queue *Node, temperature float64) contrast {
+	losses, perImage := contrastImages(query, key, queue, temperature)
+	return contrast{loss: ReduceAllMean(losses), figures: StopGradient(ReduceMean(perImage, 0))}
+}
+
+// contrastImages is infoNCE before the mean over the batch: the losses [N,1], and the figures [N,termFigures].
+func contrastImages(query, key, queue *Node, temperature float64) (losses, perImage *Node) {
 	n := query.Shape().Dimensions[0]
 	key, queue = StopGradient(key), StopGradient(queue)
 	positive := ReduceAndKeep(Mul(query, key), ReduceSum, 1) // [N,1]
@@ -24,17 +32,17 @@ func infoNCE(query, key, queue *Node, temperature float64) contrast {
 	peak := StopGradient(Max(ReduceAndKeep(negative, ReduceMax, 1), positive))
 	scaled := func(x *Node) *Node { return DivScalar(Sub(x, peak), temperature) }
 	sum := Add(ReduceAndKeep(Exp(scaled(negative)), ReduceSum, 1), Exp(scaled(positive)))
-	losses := Sub(Log(sum), scaled(positive)) // [N,1]
+	losses = Sub(Log(sum), scaled(positive))
 
 	above := ReduceAndKeep(ConvertDType(GreaterThan(negative, positive), dtypes.Float32), ReduceSum, 1)
 	rankBelow := func(k float64) *Node {
 		return ConvertDType(LessThan(above, Scalar(above.Graph(), dtypes.Float32, k)), dtypes.Float32)
 	}
-	perImage := Concatenate([]*Node{
+	perImage = Concatenate([]*Node{
 		losses, rankBelow(1), rankBelow(5), positive,
 		ReduceAndKeep(negative, ReduceMean, 1),
 	}, 1)
-	return contrast{loss: ReduceAllMean(losses), figures: StopGradient(ReduceMean(perImage, 0))}
+	return losses, perImage
 }
 
 // spread measures how far keys [N,D] of unit rows lie apart: the standard deviation of each dimension over

@@ -7,6 +7,7 @@
 //	shuffle.go   Shuffling BN as a transpose
 //	contrast.go  logits, loss and the step's figures
 //	queue.go     the queue of keys and its wrapping enqueue
+//	micro.go     the same step a micro-batch at a time, as a loop
 //	momentum.go  the key encoder's momentum update, and SGD
 //	state.go     the variables and their initial values
 //

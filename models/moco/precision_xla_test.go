@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mocotpu/mocotpu/models/internal/parity"
+	"github.com/mocotpu/mocotpu/models/internal/trial"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla"
@@ -19,20 +20,20 @@ import (
 
 var (
 	bfloat16Mu    sync.Mutex
-	bfloat16Trial *trial
+	bfloat16Trial runner
 	bfloat16Text  string
 )
 
-// bfloat16Step is smallConfig's step in bfloat16 with its text, compiled once for all tests.
-func bfloat16Step(t *testing.T) (*trial, string) {
+// bfloat16Step is trial.Small's step in bfloat16 with its text, compiled once for all tests.
+func bfloat16Step(t *testing.T) (runner, string) {
 	t.Helper()
 	e := xlatest.CPU(t, 1)
 	bfloat16Mu.Lock()
 	defer bfloat16Mu.Unlock()
-	if bfloat16Trial == nil {
-		c := smallConfig()
+	if bfloat16Trial.Trial == nil {
+		c := trial.Small()
 		c.Encoder.Precision = resnet.BFloat16
-		bfloat16Trial = newTrial(t, e, 1, c)
+		bfloat16Trial = newRunner(t, e, 1, c)
 		bfloat16Text = lastText(e)
 	}
 	return bfloat16Trial, bfloat16Text
@@ -50,9 +51,9 @@ func lastText(e *xla.Engine) string {
 func TestBFloat16IsNearFloat32(t *testing.T) {
 	const steps, lr = 12, 0.001
 	step, _ := bfloat16Step(t)
-	got, want := step.condition().run(t, steps, lr), smallStep(t, 1).condition().run(t, steps, lr)
-	for i := range want.figures {
-		g, w := float64(got.figures[i][moco.FigureLoss]), float64(want.figures[i][moco.FigureLoss])
+	got, want := step.conditioned().run(t, steps, lr), smallStep(t, 1).conditioned().run(t, steps, lr)
+	for i := range want.Figures {
+		g, w := float64(got.Figures[i][moco.FigureLoss]), float64(want.Figures[i][moco.FigureLoss])
 		if d := math.Abs(g-w) / w; !(d <= 2e-4) {
 			t.Errorf("step %d: loss %v in bfloat16, %v in float32: relative difference %.2g, want at most 2e-4", i, g, w, d)
 		}
@@ -61,12 +62,12 @@ func TestBFloat16IsNearFloat32(t *testing.T) {
 		}
 	}
 	limits := map[string]float64{moco.QueryScope: 1e-4, moco.KeyScope: 1e-4, moco.MomentumScope: 0.2}
-	for path, w := range want.state {
+	for path, w := range want.State {
 		limit, ok := limits[strings.Split(path, "/")[1]]
 		if !ok || strings.Contains(path, "running_") {
 			continue
 		}
-		if d := parity.Compare(got.state[path], w).RelL2; !(d <= limit) {
+		if d := parity.Compare(got.State[path], w).RelL2; !(d <= limit) {
 			t.Errorf("%s: relative L2 difference %.2g in bfloat16, want at most %.2g", path, d, limit)
 		}
 	}

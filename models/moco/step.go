@@ -36,7 +36,32 @@ func (s Step) Build(root *model.Scope, inputs []*Node) []*Node {
 	g := in.images.Graph()
 	queryParams := variables(root, QueryScope, s.Encoder)
 	keyParams := variables(root, KeyScope, s.Encoder)
+	queueVar, pointerVar := root.GetVariable(QueueName), root.GetVariable(PointerName)
 
+	encode := s.encode
+	if s.inMicroBatches() {
+		encode = s.encodeMicro
+	}
+	e := encode(root, in, queryParams, keyParams)
+	newQueue, newPointer := enqueue(e.queue, pointerVar.NodeValue(g), e.keys)
+	queueVar.SetNodeValue(newQueue)
+	pointerVar.SetNodeValue(newPointer)
+
+	norm := descend(g, queryParams, variables(root, MomentumScope, s.Encoder), e.gradients(), in.lr, s.SGDMomentum, s.WeightDecay)
+	return []*Node{figures(e.terms, spread(e.keys), norm)}
+}
+
+// encoded is what a step has made of its batch before it changes queue and query encoder.
+type encoded struct {
+	terms     []contrast // the second is that of the views exchanged
+	keys      *Node      // [n,D], all that are enqueued, in order
+	queue     *Node      // that the terms were taken against
+	gradients func() []*Node
+}
+
+// encode encodes the whole batch at once.
+func (s Step) encode(root *model.Scope, in named, queryParams, keyParams []*model.Variable) encoded {
+	g := in.images.Graph()
 	query := s.query(root, in.images, in.params[0].query)
 	var query2 *Node
 	if s.Symmetric {
@@ -44,32 +69,31 @@ func (s Step) Build(root *model.Scope, inputs []*Node) []*Node {
 	}
 	updateKey(g, queryParams, keyParams, s.KeyMomentum)
 	keys := s.key(root, in.images, in.params[1].key)
-
-	queueVar, pointerVar := root.GetVariable(QueueName), root.GetVariable(PointerName)
-	queue := queueVar.NodeValue(g)
+	queue := root.GetVariable(QueueName).NodeValue(g)
 	terms := []contrast{infoNCE(query, keys, queue, s.Temperature)}
 	if s.Symmetric {
 		keys2 := s.key(root, in.images, in.params[0].key)
 		terms = append(terms, infoNCE(query2, keys2, queue, s.Temperature))
-		// The notebook enqueues the keys of view 1, which belong to the second term, before those of view 2.
-		keys = Concatenate([]*Node{keys2, keys}, 0)
+		keys = bothKeys(keys, keys2)
 	}
 	loss := terms[0].loss
 	for _, t := range terms[1:] {
 		loss = Add(loss, t.loss)
 	}
+	return encoded{terms, keys, queue, func() []*Node { return Gradient(loss, nodes(g, queryParams)...) }}
+}
 
-	newQueue, newPointer := enqueue(queue, pointerVar.NodeValue(g), keys)
-	queueVar.SetNodeValue(newQueue)
-	pointerVar.SetNodeValue(newPointer)
+// bothKeys are the keys of the symmetric loss in the order of the queue. The notebook enqueues those of view 1, which belong
+// to the second term, before those of view 2.
+func bothKeys(view2, view1 *Node) *Node { return Concatenate([]*Node{view1, view2}, 0) }
 
-	params := make([]*Node, len(queryParams))
-	for i, p := range queryParams {
-		params[i] = p.NodeValue(g)
+// nodes are the values of variables.
+func nodes(g *Graph, vars []*model.Variable) []*Node {
+	all := make([]*Node, len(vars))
+	for i, v := range vars {
+		all[i] = v.NodeValue(g)
 	}
-	gradients := Gradient(loss, params...)
-	norm := descend(g, queryParams, variables(root, MomentumScope, s.Encoder), gradients, in.lr, s.SGDMomentum, s.WeightDecay)
-	return []*Node{figures(terms, spread(keys), norm)}
+	return all
 }
 
 // query encodes the batch's views in batch order.

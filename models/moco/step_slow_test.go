@@ -6,7 +6,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/internal/parity"
+	"github.com/mocotpu/mocotpu/models/internal/trial"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
@@ -22,19 +22,19 @@ func TestSlowTwentySteps(t *testing.T) {
 		{"resnet10", 4, 32},
 		{"resnet18", 16, 128},
 	} {
-		c := smallConfig()
+		c := trial.Small()
 		c.Encoder.Arch, c.Encoder.Width, c.Encoder.Dim = test.arch, test.width, test.dim
-		trials := map[int]*trial{}
+		trials := map[int]runner{}
 		for _, devices := range []int{1, 8} {
-			trials[devices] = newTrial(t, xlatest.CPU(t, devices), devices, c)
+			trials[devices] = newRunner(t, xlatest.CPU(t, devices), devices, c)
 			defer trials[devices].Close()
 		}
-		one, eight := trials[1].condition().run(t, 20, 0.001), trials[8].condition().run(t, 20, 0.001)
-		compareRuns(t, eight, one, parity.Elsewhere, parity.GradientElsewhere)
+		one, eight := trials[1].conditioned().run(t, 20, 0.001), trials[8].conditioned().run(t, 20, 0.001)
+		compareRuns(t, eight, one, trial.Elsewhere)
 
 		one, eight = trials[1].run(t, 20, 0.05), trials[8].run(t, 20, 0.05)
-		for i := range one.figures {
-			a, b := float64(one.figures[i][moco.FigureLoss]), float64(eight.figures[i][moco.FigureLoss])
+		for i := range one.Figures {
+			a, b := float64(one.Figures[i][moco.FigureLoss]), float64(eight.Figures[i][moco.FigureLoss])
 			t.Logf("%s step %d: loss %v on one device, %v on eight", test.arch, i, a, b)
 			limit := 0.1
 			if i < 3 {

@@ -4,23 +4,23 @@ package moco_test
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/mocotpu/mocotpu/models/internal/invariants"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
+	"github.com/mocotpu/mocotpu/models/internal/trial"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/hlo"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
-// small is smallConfig's step compiled for a number of devices, once for all tests: compiling is what takes time.
+// small is trial.Small's step compiled for a number of devices, once for all tests: compiling is what takes time.
 type small struct {
-	*trial
-	run     stepRun // of five steps
+	runner
+	steps   trial.Run // of five steps
 	program *xla.Program
 	compile int // programs that compiling and the five steps handed to the compiler
 }
@@ -39,10 +39,10 @@ func smallStep(t *testing.T, devices int) *small {
 		return s
 	}
 	before := e.Compiled()
-	s := &small{trial: newTrial(t, e, devices, smallConfig())}
+	s := &small{runner: newRunner(t, e, devices, trial.Small())}
 	programs := e.Programs()
 	s.program = programs[len(programs)-1]
-	s.run = s.trial.run(t, 5, 0.05)
+	s.steps = s.runner.run(t, 5, 0.05)
 	s.compile = e.Compiled() - before
 	smallSteps[devices] = s
 	return s
@@ -51,48 +51,40 @@ func smallStep(t *testing.T, devices int) *small {
 // TestEightDevicesGiveTheNumbersOfOne is the promise of the global view: 8 groups on one device are 8 replicas. Two
 // devices hold four groups each.
 func TestEightDevicesGiveTheNumbersOfOne(t *testing.T) {
-	one := smallStep(t, 1).condition().run(t, 5, 0.001)
-	compareRuns(t, smallStep(t, 8).condition().run(t, 5, 0.001), one, parity.Elsewhere, parity.GradientElsewhere)
-	compareRuns(t, smallStep(t, 2).condition().run(t, 5, 0.001), one, parity.Elsewhere, parity.GradientElsewhere)
+	one := smallStep(t, 1).conditioned().run(t, 5, 0.001)
+	compareRuns(t, smallStep(t, 8).conditioned().run(t, 5, 0.001), one, trial.Elsewhere)
+	compareRuns(t, smallStep(t, 2).conditioned().run(t, 5, 0.001), one, trial.Elsewhere)
 }
 
 func TestEightDevicesGiveTheNumbersOfOneSymmetric(t *testing.T) {
-	c := smallConfig()
+	c := trial.Small()
 	c.Symmetric = true
-	one := newTrial(t, xlatest.CPU(t, 1), 1, c).condition().run(t, 2, 0.001)
-	eight := newTrial(t, xlatest.CPU(t, 8), 8, c).condition().run(t, 2, 0.001)
-	compareRuns(t, eight, one, parity.Elsewhere, parity.GradientElsewhere)
+	one := newRunner(t, xlatest.CPU(t, 1), 1, c).conditioned().run(t, 2, 0.001)
+	eight := newRunner(t, xlatest.CPU(t, 8), 8, c).conditioned().run(t, 2, 0.001)
+	compareRuns(t, eight, one, trial.Elsewhere)
 }
 
 func TestEightDevicesGiveTheNumbersOfOneResNet18(t *testing.T) {
-	c := smallConfig()
+	c := trial.Small()
 	c.Encoder.Arch, c.Encoder.Width, c.Encoder.Dim = "resnet18", 64, 128
-	one := newTrial(t, xlatest.CPU(t, 1), 1, c).condition().run(t, 1, 0.001)
-	eight := newTrial(t, xlatest.CPU(t, 8), 8, c).condition().run(t, 1, 0.001)
-	compareRuns(t, eight, one, parity.Elsewhere, 1e-3)
+	one := newRunner(t, xlatest.CPU(t, 1), 1, c).conditioned().run(t, 1, 0.001)
+	eight := newRunner(t, xlatest.CPU(t, 8), 8, c).conditioned().run(t, 1, 0.001)
+	compareRuns(t, eight, one, trial.Limits{Loss: parity.Elsewhere, State: parity.Elsewhere, Gradient: 1e-3})
 }
 
 // TestGoEngineGivesTheNumbersOfXLA compares two engines that share no code below GoMLX's graph.
 func TestGoEngineGivesTheNumbersOfXLA(t *testing.T) {
-	goTrial := newTrial(t, xlatest.Go(t), 1, smallConfig())
+	goTrial := newRunner(t, xlatest.Go(t), 1, trial.Small())
 	defer goTrial.Close()
 	const lr = 0.001
-	compareRuns(t, goTrial.condition().run(t, 5, lr), smallStep(t, 1).condition().run(t, 5, lr), parity.Elsewhere, parity.GradientElsewhere)
+	compareRuns(t, goTrial.conditioned().run(t, 5, lr), smallStep(t, 1).conditioned().run(t, 5, lr), trial.Elsewhere)
 }
 
 func TestTwoRunsAreIdentical(t *testing.T) {
 	for _, devices := range []int{1, 8} {
 		s := smallStep(t, devices)
-		again := s.trial.run(t, 5, 0.05)
-		for i := range again.figures {
-			if !slices.Equal(again.figures[i], s.run.figures[i]) {
-				t.Errorf("%d devices: step %d gave %v, then %v", devices, i, s.run.figures[i], again.figures[i])
-			}
-		}
-		for path := range again.state {
-			if !slices.Equal(again.state[path], s.run.state[path]) {
-				t.Errorf("%d devices: %s differs between two runs of one seed", devices, path)
-			}
+		if err := trial.Same(s.run(t, 5, 0.05), s.steps); err != nil {
+			t.Errorf("%d devices: %v", devices, err)
 		}
 	}
 }
@@ -108,7 +100,7 @@ func TestCompiledOnce(t *testing.T) {
 		t.Errorf("five steps compiled %d programs, want %d", s.compile, want)
 	}
 	e := xlatest.CPU(t, 1)
-	newTrial(t, e, 1, smallConfig()).Close()
+	newRunner(t, e, 1, trial.Small()).Close()
 	programs := e.Programs()
 	if programs[len(programs)-1].StableHLO() != s.program.StableHLO() {
 		t.Error("building the step twice gave two program texts")
@@ -162,10 +154,10 @@ func TestCollectives(t *testing.T) {
 
 // TestRematOnEightDevices: computing blocks again costs no exchange among the devices, and changes no number.
 func TestRematOnEightDevices(t *testing.T) {
-	c := smallConfig()
+	c := trial.Small()
 	c.Encoder.Remat = resnet.RematBlock
 	e := xlatest.CPU(t, 8)
-	again := newTrial(t, e, 8, c)
+	again := newRunner(t, e, 8, c)
 	defer again.Close()
 	programs := e.Programs()
 	module, err := programs[len(programs)-1].Optimized()
@@ -175,7 +167,7 @@ func TestRematOnEightDevices(t *testing.T) {
 	if found := module.Collectives(); len(found) != 4 {
 		t.Errorf("%d collectives, want the four of the step that keeps everything: %v", len(found), found)
 	}
-	compareRuns(t, again.condition().run(t, 2, 0.001), smallStep(t, 8).condition().run(t, 2, 0.001), parity.Elsewhere, parity.GradientElsewhere)
+	compareRuns(t, again.conditioned().run(t, 2, 0.001), smallStep(t, 8).conditioned().run(t, 2, 0.001), trial.Elsewhere)
 }
 
 // TestNoYNNFusions: none of YNNPACK's fusions, which the engine leaves out (see xla), is in the compiled step.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/bank"
 	"github.com/mocotpu/mocotpu/models/data/files"
-	"github.com/mocotpu/mocotpu/models/data/picture"
+	decoding "github.com/mocotpu/mocotpu/models/data/picture"
 )
 
 //go:embed search.html
@@ -33,9 +33,9 @@ type shown struct {
 // WriteSearch writes what a bank has for images as one HTML page without scripts: each image and its matches, the nearest
 // first, with their names and similarities. Pictures are read from the images' files; where one cannot be, its name stands
 // alone. source names the bank.
-func WriteSearch(w io.Writer, source string, found []bank.Found, l picture.Library) error {
+func WriteSearch(w io.Writer, source string, found []bank.Found, l decoding.Library) error {
 	if l == "" {
-		l = picture.Best()
+		l = decoding.Best()
 	}
 	reader, err := files.NewWorker(mostPixels, l)
 	if err != nil {

@@ -3,6 +3,7 @@ package resnet
 import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
 	. "github.com/gomlx/gomlx/support/exceptions"
 )
 
@@ -21,6 +22,10 @@ type Norm struct {
 	Groups int
 	// Momentum, a float32 scalar, is the weight of the new statistics in the running ones; nil is torch's 0.1.
 	Momentum *Node
+	// Take, unless nil, is given the statistics of the groups instead of their updating the running ones: the variable of the
+	// running mean or variance that they are for, and float32 [Groups, channels], the variance unbiased. It is for a batch in
+	// several parts, see UpdateRunning.
+	Take func(running *model.Variable, statistics *Node)
 }
 
 func (n Norm) check(batch int) {
@@ -66,8 +71,12 @@ func (e *encoder) batchNorm(x *Node, name string) *Node {
 	y := Add(Mul(distance, InsertAxes(scale, 1)), InsertAxes(shift, 1))
 
 	unbiased := MulScalar(variance, float64(count)/float64(count-1))
-	runningMean.SetNodeValue(e.running(origin, Add(mean, InsertAxes(origin, 0))))
-	runningVar.SetNodeValue(e.running(runningVar.NodeValue(e.g), unbiased))
+	take := e.norm.Take
+	if take == nil {
+		take = func(running *model.Variable, statistics *Node) { UpdateRunning(running, statistics, e.norm.Momentum) }
+	}
+	take(runningMean, Add(mean, InsertAxes(origin, 0)))
+	take(runningVar, unbiased)
 	return Reshape(ConvertDType(y, x.DType()), dims...)
 }
 
@@ -98,12 +107,14 @@ func forGroups(x *Node, groups int) *Node {
 	return MulScalar(BroadcastToDims(twice, groups, x.Shape().Dimensions[0]), 0.5)
 }
 
-// running blends the groups' mean statistics [G,C] into the running ones [C].
-func (e *encoder) running(old, batch *Node) *Node {
-	momentum := e.norm.Momentum
+// UpdateRunning blends statistics of groups [G,C] into a variable of running ones [C]: their mean, by the weight momentum, a
+// float32 scalar, or torch's 0.1 for nil.
+func UpdateRunning(running *model.Variable, statistics, momentum *Node) {
+	g := statistics.Graph()
+	old := running.NodeValue(g)
 	if momentum == nil {
-		momentum = Scalar(e.g, dtypes.Float32, normMomentum)
+		momentum = Scalar(g, dtypes.Float32, normMomentum)
 	}
-	fresh := StopGradient(ReduceMean(batch, 0))
-	return Add(Mul(old, OneMinus(momentum)), Mul(fresh, momentum))
+	fresh := StopGradient(ReduceMean(statistics, 0))
+	running.SetNodeValue(Add(Mul(old, OneMinus(momentum)), Mul(fresh, momentum)))
 }

@@ -2,30 +2,21 @@ package resnet
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/gomlx/compute"
 	_ "github.com/gomlx/compute/gobackend"
-	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
 )
 
-// torchRun is what models/moco/testdata/gen_torch.py recorded of torchvision's ResNets.
+// torchRun is what gen_torch.py of package selftest recorded of torchvision's ResNets: what they are called and made of.
 type torchRun struct {
-	Config struct {
-		Arch   string `json:"arch"`
-		Size   int    `json:"size"`
-		Batch  int    `json:"batch"`
-		Groups int    `json:"groups"`
-	} `json:"config"`
-	Tensors []parity.Record `json:"tensors"`
-	Models  []struct {
+	Models []struct {
 		Arch       string   `json:"arch"`
 		Stem       string   `json:"stem"`
 		Head       string   `json:"head"`
@@ -39,64 +30,10 @@ type torchRun struct {
 func loadTorch(t *testing.T) torchRun {
 	t.Helper()
 	var run torchRun
-	if err := parity.Load("testdata/torch.json", &run); err != nil {
+	if err := parity.Load(os.DirFS("../selftest/testdata"), "torch_resnet.json", &run); err != nil {
 		t.Fatal(err)
 	}
 	return run
-}
-
-// Tolerances against torch's float64, relative L2 per tensor; torch's own float32 is within 1e-6.
-const (
-	torchOutputs    = 3e-5
-	torchStatistics = 3e-5
-)
-
-// torchvision's ResNet-50 with the ImageNet stem, 48 pixels: padding, strides, pooling, the order of ReLU and
-// sum, BatchNorm by running statistics and by those of two groups, and the update of the running ones.
-func TestTorchForward(t *testing.T) {
-	b := engines.Go(t)
-	testTorchForward(t, b)
-}
-
-func testTorchForward(t *testing.T, b compute.Backend) {
-	run := loadTorch(t)
-	c := Config{
-		Arch: run.Config.Arch, Width: 64, Stem: StemImageNet, Head: HeadLinear, Dim: 128,
-		Precision: Float32, Remat: RematNone,
-	}
-	store := model.NewStore()
-	formulaWeights(store.RootScope(), c)
-	images := formulaImages(run.Config.Batch, run.Config.Size)
-
-	got := map[string]*tensors.Tensor{}
-	for _, mode := range []string{"eval", "train"} {
-		norm := Norm{Train: mode == "train", Groups: run.Config.Groups}
-		exec, err := model.NewExec(b, store, func(scope *model.Scope, x *Node) []*Node {
-			out := Forward(scope, c, norm, x)
-			return []*Node{out.Features, out.Projection}
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		outputs, err := exec.Call(images)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got[mode+".features"], got[mode+".projection"] = outputs[0], outputs[1]
-	}
-	worst := 0.0
-	for _, record := range run.Tensors {
-		tensor, tolerance := got[record.Name], torchOutputs
-		if tensor == nil {
-			tensor, tolerance = store.RootScope().GetVariable(record.Name).MustValue(), torchStatistics
-		}
-		distance, err := record.Check(tensors.MustCopyFlatData[float32](tensor), tolerance)
-		if err != nil {
-			t.Error(err)
-		}
-		worst = max(worst, distance)
-	}
-	t.Logf("%d tensors, largest relative L2 difference %.2g", len(run.Tensors), worst)
 }
 
 // formulaWeights creates the encoder's variables with the values that gen_torch.py gives them.
@@ -107,18 +44,8 @@ func formulaWeights(scope *model.Scope, c Config) {
 	}
 }
 
-// formulaImages are view 1 of gen_torch.py's first batch.
-func formulaImages(n, size int) *tensors.Tensor {
-	pixels := parity.Pixels("images0", n, size)
-	values := make([]float32, len(pixels))
-	for i, p := range pixels {
-		image := i / (len(pixels) / n)
-		scale := float32(1 + 0.3*parity.Uniform("view1.0.scale", image))
-		offset := float32(0.3*parity.Uniform("view1.0.offset", image) - 0.5)
-		values[i] = float32(p)/255*scale + offset
-	}
-	return tensors.FromFlatDataAndDimensions(values, n, size, size, 3)
-}
+// formulaImages are n images of the recorded run.
+func formulaImages(n, size int) *tensors.Tensor { return parity.Views(n, size) }
 
 // Names, order, dimensions and counts are those of torchvision's state_dict, so that checkpoints can travel.
 func TestTorchNames(t *testing.T) {

@@ -18,7 +18,7 @@ var ErrIncompatible = errors.New("not the configuration of the saved run")
 // it, beyond rounding. A longer or shorter run redraws its schedule, which the
 // notice lets the user see.
 var harmless = []string{
-	"preset", "views.preset", "data.dir", "data.test_images", "data.workers", "encoder.remat", "knn", "engine",
+	"preset", "views.preset", "data.dir", "data.test_images", "data.workers", "encoder.remat", "moco.micro", "knn", "engine",
 	"run.init", "run.resume_from", "run.epochs", "run.steps", "run.checkpoint_every", "run.keep", "run.log_every",
 }
 
@@ -39,7 +39,10 @@ func isHarmless(field string) bool {
 	})
 }
 
-type difference struct{ field, line string }
+type difference struct {
+	field, line string
+	now         reflect.Value
+}
 
 func differences(a, b Config) []difference {
 	var found []difference
@@ -60,7 +63,7 @@ func differences(a, b Config) []difference {
 			same = true
 		}
 		if !same {
-			found = append(found, difference{field, fmt.Sprintf("%s: %s, now %s", field, show(a), show(b))})
+			found = append(found, difference{field, fmt.Sprintf("%s: %s, now %s", field, show(a), show(b)), b})
 		}
 	}
 	walk("", reflect.ValueOf(a), reflect.ValueOf(b))

@@ -79,7 +79,7 @@ func allFields(t *testing.T) string {
 		Kind: "k", Split: "s", Dir: "d", Canvas: 1, Unlabeled: true, Workers: 1, TrainImages: 1, TestImages: 1, Seed: 1,
 	}
 	full.Optim.Milestones, full.Optim.Warmup = []int{1}, 1
-	full.MoCo.Symmetric = true
+	full.MoCo.Symmetric, full.MoCo.Micro = true, 1
 	full.KNN.BankImages = 1
 	full.Engine = engine.Config{
 		Backend: "b", Devices: 1, Plugin: "p",

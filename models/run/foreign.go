@@ -37,7 +37,7 @@ func CheckFolder(dir string) error {
 	}
 	if kind := huggingFace(dir); kind != "" {
 		return fmt.Errorf("run: %s is %w, but a model of Hugging Face (%s): want a directory of mocotpu train, a file of mocotpu export, "+
-			"or one that mocotpu import makes of weights with torchvision's names", dir, ErrNotRun, kind)
+			"or what mocotpu import makes of a folder of timm's ResNets and of weights with torchvision's names", dir, ErrNotRun, kind)
 	}
 	return fmt.Errorf("run: %s is %w: it holds %s: want a directory of mocotpu train, an empty one, or one that is not there yet", dir, ErrNotRun, some(names))
 }

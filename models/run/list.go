@@ -108,5 +108,5 @@ func held(dir string) bool {
 		return false
 	}
 	defer f.Close() // which gives the lock back, if this took it
-	return errors.Is(lock.Try(f), lock.ErrHeld)
+	return errors.Is(lock.TryShared(f), lock.ErrHeld)
 }

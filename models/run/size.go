@@ -52,11 +52,15 @@ func (c Config) checkSize(memory, batches int64) error {
 	pixels := limits.Product(count(side), count(side), int64(channels))
 	fits(limits.Product(count(c.MoCo.Batch), pixels), batches, "moco.batch", "is %d, of images of %d pixels a side (see {data.canvas}): a batch takes", c.MoCo.Batch, side)
 	views := limits.Product(2, count(c.MoCo.Batch), 3, count(c.Views.ImageSize), count(c.Views.ImageSize), 4)
+	what := "the two views of a batch take"
+	if m := c.MoCo.Micro; m > 1 {
+		views, what = views/2/int64(m), "a view of a micro-batch takes"
+	}
 	most := int64(mostViews)
 	if host {
 		most = min(most, batches)
 	}
-	fits(views, most, "moco.batch", "is %d and {views.image_size} %d: the two views of a batch take", c.MoCo.Batch, c.Views.ImageSize)
+	fits(views, most, "moco.batch", "is %d and {views.image_size} %d: "+what, c.MoCo.Batch, c.Views.ImageSize)
 	if c.Data.Kind == "folder" {
 		fits(limits.Product(count(c.Data.Workers), limits.Sum(workerBytes, pixels)), memory,
 			"data.workers", "is %d, of canvases of %d pixels (see {data.canvas}): they take", c.Data.Workers, side)

@@ -41,8 +41,14 @@ func (c Config) checkEngine(p *settings.Check) {
 	}
 	p.That(e.Devices <= 0 || c.MoCo.Groups%e.Devices == 0, "engine.devices", "is %d, want a number that divides {moco.groups} (%d)",
 		e.Devices, c.MoCo.Groups)
+	devices := max(1, e.Devices)
 	if n := len(e.GPU.Devices); n > 0 && e.Devices == 0 {
 		p.That(c.MoCo.Groups%n == 0, "engine.gpu.devices", "are %d, want a number that divides {moco.groups} (%d)", n, c.MoCo.Groups)
+		devices = n
+	}
+	if m := c.MoCo.Micro; m > 1 && c.MoCo.Groups%m == 0 && c.MoCo.Groups%devices == 0 {
+		each := c.MoCo.Groups / devices
+		p.That(each%m == 0, "moco.micro", "is %d, want a divisor of %d, the BatchNorm groups of each of %d devices: see {moco.groups}", m, each, devices)
 	}
 }
 

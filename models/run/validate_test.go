@@ -150,6 +150,14 @@ func TestValidateEach(t *testing.T) {
 		{"knn bank", func(c *Config) { c.KNN.BankImages = -5 }, "knn.bank_images is -5"},
 		{"backend", func(c *Config) { c.Engine.Backend = "gpu" }, `engine.backend is "gpu", want one of auto, go, cpu, cuda, tpu`},
 		{"devices", func(c *Config) { c.Engine.Devices = 3 }, "engine.devices is 3, want a number that divides moco.groups (8)"},
+		{
+			"micro-batches of a device's only group", func(c *Config) { c.Engine.Devices, c.MoCo.Micro = 8, 2 },
+			"moco.micro is 2, want a divisor of 1, the BatchNorm groups of each of 8 devices: see moco.groups",
+		},
+		{
+			"micro-batches of GPUs", func(c *Config) { cuda(engine.GPU{Devices: []int{0, 1}})(c); c.MoCo.Micro = 8 },
+			"moco.micro is 8, want a divisor of 4, the BatchNorm groups of each of 2 devices",
+		},
 		{"devices negative", func(c *Config) { c.Engine.Devices = -1 }, "engine.devices is -1"},
 		{"devices of go", func(c *Config) { c.Engine.Backend, c.Engine.Devices = "go", 2 }, "the go engine has one device"},
 		{"plugin of go", func(c *Config) { c.Engine.Backend, c.Engine.Plugin = "go", "x.so" }, "engine.plugin"},

@@ -20,8 +20,8 @@ import (
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
-// TestResumeElsewhere goes on with a run on another number of devices and on another engine, with the same groups. The
-// four steps that follow differ from an undisturbed run's by rounding, which training amplifies.
+// TestResumeElsewhere goes on with a run on another number of devices, on another engine and in micro-batches, with the same
+// groups. The four steps that follow differ from an undisturbed run's by rounding, which training amplifies.
 func TestResumeElsewhere(t *testing.T) {
 	c := tiny("")
 	c.KNN.Every, c.Run.LogEvery, c.Run.Keep.Last = 0, 1, 9
@@ -34,20 +34,24 @@ func TestResumeElsewhere(t *testing.T) {
 	for _, test := range []struct {
 		name        string
 		machine     Machine
+		micro       int
 		loss, state float64 // largest relative differences: of a loss, of a tensor of the state by its L2 norm
 	}{
-		{"on the same", one, 0, 0},
-		{"on two devices", machineOf(xlatest.CPU(t, 2)), parity.Elsewhere, parity.GradientElsewhere},
-		{"on the go engine", machineOf(xlatest.Go(t)), parity.Elsewhere, parity.GradientElsewhere},
+		{"on the same", one, 0, 0, 0},
+		{"on two devices", machineOf(xlatest.CPU(t, 2)), 0, parity.Elsewhere, parity.GradientElsewhere},
+		{"on the go engine", machineOf(xlatest.Go(t)), 0, parity.Elsewhere, parity.GradientElsewhere},
+		{"in micro-batches", one, 2, parity.Elsewhere, parity.GradientElsewhere},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c.Run.Dir = filepath.Join(t.TempDir(), "run")
 			must.M(os.CopyFS(c.Run.Dir, os.DirFS(whole)))
 			must.M(os.WriteFile(filepath.Join(c.Run.Dir, "LAST"), []byte(checkpoint.Name(4)+"\n"), 0o644))
 			var r recorder
+			c.MoCo.Micro = test.micro
 			must.M1(Train(t.Context(), c, test.machine, &r))
-			if !strings.Contains(strings.Join(r.notes, "\n"), "going on from step 4 of 8") {
-				t.Fatalf("notes %q, want that it goes on", r.notes)
+			notes := strings.Join(r.notes, "\n")
+			if !strings.Contains(notes, "going on from step 4 of 8") || strings.Contains(notes, "moco.micro: 0, now 2") != (test.micro == 2) {
+				t.Fatalf("notes %q, want that it goes on, and in micro-batches where it does", r.notes)
 			}
 			if got, want := metricsWithoutTimes(c.Run.Dir), metricsWithoutTimes(whole); test.loss == 0 && got != want {
 				t.Errorf("metrics\n%s\nwant the same as\n%s", got, want)

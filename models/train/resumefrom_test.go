@@ -78,7 +78,7 @@ func checkpointOf(version string) string {
 
 func recordedAfter(t testing.TB, version string) (a afterwards) {
 	t.Helper()
-	must.M(parity.Load("testdata/after_"+version+".json", &a))
+	must.M(parity.Load(os.DirFS("testdata"), "after_"+version+".json", &a))
 	return a
 }
 
@@ -188,14 +188,7 @@ func stateTensors(t testing.TB, s *step.Step) []safetensors.Tensor {
 
 // recordedInputs are those of a step of the recorded run, by number.
 func recordedInputs(s moco.Step, number string, lr float32) []*tensors.Tensor {
-	n, order := s.Batch, s.ShuffleOrder()
-	views := func(v string, order []int) *tensors.Tensor {
-		return tensors.FromFlatDataAndDimensions(parity.AffineParams("view"+v+"."+number, n, order), n, 2)
-	}
-	images := parity.Pixels("images"+number, n, s.ImageSize)
-	return []*tensors.Tensor{
-		tensors.FromFlatDataAndDimensions(images, n, s.ImageSize, s.ImageSize, 3), views("1", nil), views("2", order), tensors.FromScalar(lr),
-	}
+	return parity.StepInputs(s.Batch, s.ImageSize, s.ShuffleOrder(), false, number, lr)
 }
 
 // A run that goes on from a checkpoint of all its epochs does no step, and its export is the checkpoint, bit for bit. After

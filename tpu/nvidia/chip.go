@@ -63,6 +63,11 @@ var chips = []Chip{
 		Source: "NVIDIA Ampere GA102 GPU Architecture, white paper",
 	},
 	{
+		Name: "rtx3070", Product: "NVIDIA GeForce RTX 3070", Major: 8, Minor: 6, SMs: 46, Clock: 1.725, L2: 4 * mib, Published: 8,
+		Memory: 78 * gib / 10, Bandwidth: 448 * giga, Float32: 20.3 * tera, TF32: 20.3 * tera, BFloat16: 40.6 * tera, PCIe: 32 * giga,
+		Source: "NVIDIA Ampere GA102 GPU Architecture, white paper",
+	},
+	{
 		Name: "l4", Product: "NVIDIA L4", Major: 8, Minor: 9, SMs: 58, Clock: 2.04, L2: 48 * mib, Published: 24, Memory: 219 * gib / 10,
 		Bandwidth: 300 * giga, Float32: 30.3 * tera, TF32: 60 * tera, BFloat16: 121 * tera, PCIe: 32 * giga,
 		Source: "NVIDIA L4 Tensor Core GPU, data sheet",

@@ -10,7 +10,7 @@ import (
 type Collective struct {
 	Op      string `json:"op"`
 	Purpose string `json:"purpose"` // see [Purpose]
-	Count   int    `json:"count"`
+	Count   int    `json:"count"`   // in a step: one in a loop counts as often as the loop runs it
 	// Bytes is what a device has afterwards, over all Count.
 	Bytes int64 `json:"bytes"`
 	// Groups says which devices exchange with one another: "1 x 8" is one group of eight.
@@ -41,9 +41,9 @@ func collectives(m *hlo.Module, t Target) []Collective {
 			at = len(all)
 			all = append(all, Collective{Op: c.Op, Purpose: purpose, Groups: groups})
 		}
-		all[at].Count++
-		all[at].Bytes += c.Bytes
-		all[at].Seconds += t.exchange(c.Op, c.Bytes)
+		all[at].Count += c.Times
+		all[at].Bytes += int64(c.Times) * c.Bytes
+		all[at].Seconds += float64(c.Times) * t.exchange(c.Op, c.Bytes)
 	}
 	return all
 }

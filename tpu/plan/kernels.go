@@ -46,10 +46,10 @@ type Kind struct {
 }
 
 func (k *Kind) add(w hlo.Work, seconds float64) {
-	k.Count++
-	k.Bytes += w.Bytes
-	k.Flops += w.Flops
-	k.Seconds += seconds
+	k.Count += int(w.Times)
+	k.Bytes += w.Times * w.Bytes
+	k.Flops += w.Times * w.Flops
+	k.Seconds += w.Times * seconds
 }
 
 // Convolutions are convolutions that differ in nothing but sizes.
@@ -77,25 +77,23 @@ func passOf(target string) string {
 func (p *Plan) readKernels(m *hlo.Module) {
 	k := &Kernels{BFloat16: sumsInBFloat16(m)}
 	kinds := map[string]*Kind{}
-	called, values := map[int64]*hlo.Computation{}, map[int64]*hlo.Instruction{}
+	called := map[int64]*hlo.Computation{}
 	for _, c := range m.Computations {
 		called[c.ID] = c
-		if c.ID != m.Entry {
-			continue
-		}
-		for _, i := range c.Instructions {
-			values[i.ID] = i
-		}
 	}
-	run := 0 // kernels that one graph can hold
+	run, times := 0, 1.0 // kernels that one graph can hold, and how often they run
 	endGraph := func() {
 		if run >= graphSize {
 			k.Graphs++
-			k.Launches -= run - 1
+			k.Launches -= int(times) * (run - 1)
 		}
 		run = 0
 	}
 	for _, w := range m.Work() {
+		if w.Times != times { // a loop begins or ends
+			endGraph()
+			times = w.Times
+		}
 		if strings.Contains(w.Name, ".remat") {
 			p.Recomputed++
 		}
@@ -109,23 +107,23 @@ func (p *Plan) readKernels(m *hlo.Module) {
 			kinds[name] = &Kind{Name: name}
 		}
 		kinds[name].add(w, seconds)
-		k.Count++
-		k.Launches++
-		k.Seconds += seconds
-		k.Floored += max(seconds, launch)
+		k.Count += int(times)
+		k.Launches += int(times)
+		k.Seconds += times * seconds
+		k.Floored += times * max(seconds, launch)
 		if seconds < launch {
-			k.Short++
+			k.Short += int(times)
 		}
 		if run++; w.Opcode == "custom-call" {
 			run--
 			endGraph()
 		}
 		if w.Conv != nil {
-			k.convolution(w, values)
+			k.convolution(w)
 		}
 		if moves(w.Instruction, called) {
 			k.Moves.add(w, seconds)
-			if argument(w.Instruction, values) {
+			if argument(w.Instruction, w.Values) {
 				k.ArgumentMoves.add(w, seconds)
 			}
 		}
@@ -171,20 +169,20 @@ func kindOf(w hlo.Work) string {
 	return "fused loop"
 }
 
-func (k *Kernels) convolution(w hlo.Work, values map[int64]*hlo.Instruction) {
+func (k *Kernels) convolution(w hlo.Work) {
 	c := Convolutions{Pass: passOf(w.Target), Axes: w.Conv.String(), Types: "->"}
 	if leaves := w.Shape.Leaves(); len(leaves) > 0 {
 		c.Types += " " + leaves[0].DType
 	}
 	for n := range min(2, len(w.Operands)) {
-		c.Types = values[w.Operands[1-n]].Shape.DType + " " + c.Types
+		c.Types = w.Values[w.Operands[1-n]].Shape.DType + " " + c.Types
 	}
 	at := slices.IndexFunc(k.Convolutions, func(o Convolutions) bool { o.Count = 0; return o == c })
 	if at < 0 {
 		at = len(k.Convolutions)
 		k.Convolutions = append(k.Convolutions, c)
 	}
-	k.Convolutions[at].Count++
+	k.Convolutions[at].Count += int(w.Times)
 }
 
 // moves tells whether an instruction does nothing but transpose, copy or convert.

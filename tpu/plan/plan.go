@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/hlo"
 )
 
 // Program says what was compiled, in the words of who wants the plan.
@@ -16,6 +17,9 @@ type Program struct {
 	// Precision and Remat are the encoder's, see resnet.Config: what could be changed to need less.
 	Precision string `json:"precision"`
 	Remat     string `json:"remat"`
+	// Micro is in how many micro-batches, one after another, a device computes its part of the batch: they divide its BatchNorm
+	// groups. 0 and 1 are the whole part at once.
+	Micro int `json:"micro"`
 }
 
 // A Plan is what a program needs and takes on its target.
@@ -123,14 +127,31 @@ func makePlan(c *Compilation, t Target, program Program) (*Plan, error) {
 	p.Collective = collectives(m, t)
 	cost := c.Cost
 	if cost == nil {
-		counted := m.Cost()
+		counted := onceThrough(m)
 		cost = map[string]float64{"flops": counted.Flops, "bytes accessed": counted.Bytes}
 	}
-	p.Time = timeOf(cost, p.Collective, t, program.Batch)
+	p.Time = timeOf(withLoops(cost, m), p.Collective, t, program.Batch)
 	if t.GPUs {
 		p.readKernels(m)
 	}
 	return p, nil
+}
+
+// onceThrough is a program's cost with one turn of each loop, which is how XLA counts.
+func onceThrough(m *hlo.Module) (once hlo.Cost) {
+	for _, w := range m.Work() {
+		once.Flops, once.Bytes = once.Flops+w.Flops, once.Bytes+w.Bytes
+	}
+	return once
+}
+
+// withLoops is a cost that counts one turn of each loop, with all turns: in the proportion of package hlo's own count.
+func withLoops(cost map[string]float64, m *hlo.Module) map[string]float64 {
+	once, all := onceThrough(m), m.Cost()
+	if all == once || once.Flops <= 0 || once.Bytes <= 0 {
+		return cost
+	}
+	return map[string]float64{"flops": cost["flops"] * all.Flops / once.Flops, "bytes accessed": cost["bytes accessed"] * all.Bytes / once.Bytes}
 }
 
 // splitName takes a name apart that package xla gave an operation.

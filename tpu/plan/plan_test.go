@@ -159,6 +159,29 @@ func TestAdvice(t *testing.T) {
 			nil,
 		},
 		{
+			"the groups of a device in micro-batches", &Failure{Needed: 21 * gib, Available: 7 * gib},
+			Program{Batch: 4096, Groups: 64, Precision: "float32", Remat: "none"},
+			[]string{"\n--micro=4: about 29 % of the temporaries, and the same numbers; should do\n"},
+			[]string{"--micro=4 --bn-groups"},
+		},
+		{
+			"more micro-batches", &Failure{Needed: 9 * gib, Available: 7 * gib},
+			Program{Batch: 4096, Groups: 96, Precision: "bfloat16", Remat: "block", Micro: 4},
+			[]string{"--micro=6: about 72 % of the temporaries, and the same numbers; should do\n"},
+			nil,
+		},
+		{
+			"a group on each device", &Failure{Needed: 13 * gib, Available: 7 * gib}, program,
+			[]string{"--micro=2 --bn-groups=16: about 52 % of the temporaries, but other numbers: BatchNorm groups of 256 images instead of 512; should do\n"},
+			nil,
+		},
+		{
+			"groups that are small already", &Failure{Needed: 13 * gib, Available: 7 * gib},
+			Program{Batch: 64, Groups: 8, Precision: "float32", Remat: "none"},
+			nil,
+			[]string{"--micro"},
+		},
+		{
 			"all done already", &Failure{Needed: 13 * gib, Available: 7 * gib},
 			Program{Batch: 4096, Groups: 8, Precision: "bfloat16", Remat: "block"},
 			[]string{"--batch=2048"},
@@ -204,6 +227,7 @@ func TestAdviceIsData(t *testing.T) {
 	}
 	want := []Advice{
 		{[]Change{{settingRemat, "block"}}, shrinkRemat, true, false},
+		{[]Change{{settingMicro, "8"}, {settingGroups, "64"}}, microPart(8), true, true},
 		{[]Change{{settingBatch, "1024"}}, 0, true, true},
 		{[]Change{{settingTopology, "v2-32"}}, 0, true, true},
 	}

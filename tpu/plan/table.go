@@ -3,11 +3,16 @@ package plan
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
+// afterRemat is the column of the micro-batches, which is there if a program has any.
+const afterRemat = 5
+
 // WriteTable writes a line for each of several plans: how targets, batches or settings compare.
 func WriteTable(w io.Writer, plans []*Plan) error {
+	inParts := slices.ContainsFunc(plans, func(p *Plan) bool { return p.Program.Micro > 1 })
 	rows := [][]string{{
 		"target", ">devices", ">batch", "precision", "remat", "fits", ">peak MiB", ">of usable", ">temporaries", ">aliased", ">GFLOP", ">GB",
 		">exchange MB", ">ideal ms", "bound", ">img/s", ">efficiency", ">compile s", ">host GB",
@@ -36,6 +41,12 @@ func WriteTable(w io.Writer, plans []*Plan) error {
 			row = append(row, ">-", "-", ">-", ">-")
 		}
 		rows = append(rows, append(row, seconds, host))
+	}
+	if inParts {
+		for i, p := range plans {
+			rows[1+i] = slices.Insert(rows[1+i], afterRemat, fmt.Sprintf(">%d", max(1, p.Program.Micro)))
+		}
+		rows[0] = slices.Insert(rows[0], afterRemat, ">micro")
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", plans[0].Program.Title)

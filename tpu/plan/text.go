@@ -16,8 +16,8 @@ func (p *Plan) WriteText(w io.Writer, say Say) error {
 	var b strings.Builder
 	t := p.Target
 	fmt.Fprintf(&b, "%s\n", p.Program.Title)
-	fmt.Fprintf(&b, "for %s: %s, batch %d = %d a device, %d BatchNorm groups, %s%s\n", t.Name, count(t.Devices, "device"), p.Program.Batch,
-		p.Program.Batch/t.Devices, p.Program.Groups, p.Program.Precision, recomputed[p.Program.Remat])
+	fmt.Fprintf(&b, "for %s: %s, batch %d = %d a device, %d BatchNorm groups, %s%s%s\n", t.Name, count(t.Devices, "device"), p.Program.Batch,
+		p.Program.Batch/t.Devices, p.Program.Groups, p.Program.Precision, recomputed[p.Program.Remat], p.Program.inParts())
 	if p.Fits {
 		p.writeMemory(&b)
 		p.writeLargest(&b)
@@ -42,6 +42,14 @@ func (p *Plan) WriteText(w io.Writer, say Say) error {
 
 // recomputed says what the backward pass computes again, by Program.Remat.
 var recomputed = map[string]string{"block": ", each block computed again in the backward pass"}
+
+// inParts says in how many micro-batches a device computes.
+func (p Program) inParts() string {
+	if p.Micro <= 1 {
+		return ""
+	}
+	return fmt.Sprintf(", in %d micro-batches", p.Micro)
+}
 
 // columns writes rows of cells, aligned; a cell that starts with > is aligned to the right.
 func columns(b *strings.Builder, rows [][]string) {

@@ -15,37 +15,55 @@ type Buffer struct {
 	Bytes  int64 // with padding
 }
 
-// Temporaries lists the values in the device's main memory at the moment of the entry computation's schedule when they
-// take most, the largest first, and the sum of their bytes. Parameters and outputs are not among them.
+// Temporaries lists the values in the device's main memory at the moment of the schedule when they take most, the largest
+// first, and the sum of their bytes. Parameters and outputs are not among them. While a loop runs, its body's values are
+// there beside those of the computation around it.
 //
 // It is an estimate by the lifetimes of values: the compiler packs buffers with gaps, lets some operations work in place,
 // and fusions may hold more. Without a schedule it takes the module's order.
 func (m *Module) Temporaries() ([]Buffer, int64) {
-	entry := m.computation(m.Entry)
-	if entry == nil {
+	live, most := m.fullest(m.Entry, map[int64]bool{})
+	slices.SortStableFunc(live, func(a, b Buffer) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	return live, most
+}
+
+// fullest is Temporaries of one computation, in no order. inside are those around it: a damaged program may call in a circle.
+func (m *Module) fullest(id int64, inside map[int64]bool) (live []Buffer, most int64) {
+	c := m.computation(id)
+	if c == nil || inside[id] {
 		return nil, 0
 	}
-	values := m.lifetimes(entry, m.scheduled(entry))
-	moment, most := 0, int64(0)
-	change := make([]int64, len(entry.Instructions)+2)
+	inside[id] = true
+	defer delete(inside, id)
+	order := c.scheduled()
+	values := m.lifetimes(c, order)
+	change := make([]int64, len(order)+2)
 	for _, v := range values {
 		change[v.from] += v.Bytes
 		change[v.to+1] -= v.Bytes
 	}
-	var now int64
-	for at, c := range change {
-		if now += c; now > most {
-			moment, most = at, now
+	within := map[int][]Buffer{}
+	moment, now := 0, int64(0)
+	for at, change := range change {
+		now += change
+		held := now
+		if at < len(order) && order[at].Opcode == "while" {
+			for _, called := range order[at].Called {
+				if buffers, bytes := m.fullest(called, inside); now+bytes > held {
+					within[at], held = buffers, now+bytes
+				}
+			}
+		}
+		if held > most {
+			moment, most = at, held
 		}
 	}
-	var live []Buffer
 	for _, v := range values {
 		if v.from <= moment && moment <= v.to {
 			live = append(live, v.Buffer)
 		}
 	}
-	slices.SortStableFunc(live, func(a, b Buffer) int { return cmp.Compare(b.Bytes, a.Bytes) })
-	return live, most
+	return append(live, within[moment]...), most
 }
 
 // lifetime is a buffer and when it is in use, by instruction.
@@ -55,20 +73,17 @@ type lifetime struct {
 	output   bool
 }
 
-// scheduled returns the entry's instructions in the order they run.
-func (m *Module) scheduled(entry *Computation) []*Instruction {
-	byID := map[int64]*Instruction{}
-	for _, i := range entry.Instructions {
-		byID[i.ID] = i
-	}
-	order := make([]*Instruction, 0, len(entry.Instructions))
-	for _, id := range m.Schedule {
+// scheduled returns the instructions in the order they run.
+func (c *Computation) scheduled() []*Instruction {
+	byID := byID(c)
+	order := make([]*Instruction, 0, len(c.Instructions))
+	for _, id := range c.Schedule {
 		if i := byID[id]; i != nil {
 			order = append(order, i)
 		}
 	}
-	if len(order) != len(entry.Instructions) {
-		return entry.Instructions
+	if len(order) != len(c.Instructions) {
+		return c.Instructions
 	}
 	return order
 }

@@ -72,7 +72,7 @@ func TestTemporaries(t *testing.T) {
 	if got, want := strings.Join(names, ", "), "fusion.5 f32[100], negate.6 f32[10], add.3 f32[2]"; got != want || total != 448 {
 		t.Errorf("got %s of %d bytes, want %s of 448", got, total, want)
 	}
-	m.Schedule = nil
+	m.Computations[0].Schedule = nil
 	if _, total := m.Temporaries(); total != 8+40+400+28 {
 		t.Errorf("in the module's order %d bytes, want 476", total)
 	}

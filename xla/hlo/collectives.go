@@ -9,6 +9,7 @@ type Collective struct {
 	Bytes  int64     // of Shapes, per device
 	Groups [][]int64 // the devices that exchange with one another; none means all
 	Count  int       // how many instructions of the program are this exchange
+	Times  int       // how often it happens, more than once in a loop whose turns are known
 	// OpName is where the first of the instructions that says so comes from. An exchange that the compiler made of
 	// several has the name of one of them.
 	OpName string
@@ -28,6 +29,7 @@ func (m *Module) Collectives() []Collective {
 		channel int64
 	}
 	at := map[key]int{}
+	times := m.times()
 	var found []Collective
 	for _, c := range m.Computations {
 		for _, i := range c.Instructions {
@@ -41,7 +43,7 @@ func (m *Module) Collectives() []Collective {
 				n = len(found)
 				at[k] = n
 				shapes := received(op, i)
-				found = append(found, Collective{Op: op, Shapes: shapes, Bytes: sum(shapes), Groups: i.Groups})
+				found = append(found, Collective{Op: op, Shapes: shapes, Bytes: sum(shapes), Groups: i.Groups, Times: times[c.ID]})
 			}
 			f := &found[n]
 			f.Count++

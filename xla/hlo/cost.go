@@ -16,36 +16,48 @@ func (c *Cost) add(d Cost, times float64) {
 	c.Bytes += times * d.Bytes
 }
 
-// Work is an instruction that a device runs by itself, and its cost.
+// Work is an instruction that a device runs by itself, and the cost of running it once.
 type Work struct {
 	*Instruction
 	Cost
+	// Times is how often it runs, more than once in a loop.
+	Times float64
 	// Exchange says that it is an exchange among devices, or starts one.
 	Exchange bool
+	// Values are those of the computation that it stands in, by their ids.
+	Values map[int64]*Instruction
 }
 
-// Work lists the instructions of the entry computation that do something, in the order they run; an exchange that is started
-// and waited for is listed where it starts. Loops count as often as the program says that they run, once if it does not
-// say, and of branches the dearest counts.
+// Work lists the instructions that do something, in the order they run: those of the entry computation and, in place of a
+// loop, those of the loop. An exchange that is started and waited for is listed where it starts. Loops count as often as the
+// program says that they run, once if it does not say, and of branches the dearest counts.
 //
 // The counting is that of XLA's own analysis: two operations for each product that a convolution (without those with
 // padding) or a product of matrices sums up, one for each element of an element-wise operation, none for transcendental
 // functions; of a fusion, the operations inside and the bytes that it takes in and gives out, of which operands that are only
 // sliced count what is taken of them.
 func (m *Module) Work() []Work {
-	entry := m.computation(m.Entry)
-	if entry == nil {
-		return nil
+	c := &counter{byID: m.byNumber(), known: map[int64]Cost{}}
+	left := 2 * len(m.Computations)
+	return c.work(nil, m.Entry, 1, &left)
+}
+
+// work appends the work of a computation that runs so often. It enters no more computations than are left: those of a
+// damaged program may call in a circle.
+func (c *counter) work(all []Work, id int64, times float64, left *int) []Work {
+	computation := c.byID[id]
+	if *left--; computation == nil || *left < 0 {
+		return all
 	}
-	c := &counter{byID: map[int64]*Computation{}, known: map[int64]Cost{}}
-	for _, computation := range m.Computations {
-		c.byID[computation.ID] = computation
-	}
-	var all []Work
-	operands := byID(entry)
-	for _, i := range m.scheduled(entry) {
-		if !idle(i.Opcode) {
-			all = append(all, Work{i, c.cost(i, operands), c.exchanges(i)})
+	operands := byID(computation)
+	for _, i := range computation.scheduled() {
+		switch {
+		case i.Opcode == "while":
+			for _, called := range i.Called {
+				all = c.work(all, called, times*float64(turns(i, c.byID)), left)
+			}
+		case !idle(i.Opcode):
+			all = append(all, Work{i, c.cost(i, operands), times, c.exchanges(i), operands})
 		}
 	}
 	return all
@@ -55,7 +67,7 @@ func (m *Module) Work() []Work {
 func (m *Module) Cost() Cost {
 	var sum Cost
 	for _, w := range m.Work() {
-		sum.add(w.Cost, 1)
+		sum.add(w.Cost, w.Times)
 	}
 	return sum
 }
@@ -127,7 +139,7 @@ func (c *counter) cost(i *Instruction, operands map[int64]*Instruction) Cost {
 	case "while":
 		var sum Cost
 		for _, id := range i.Called {
-			sum.add(c.called(id), trips(i))
+			sum.add(c.called(id), float64(turns(i, c.byID)))
 		}
 		return sum
 	case "conditional":

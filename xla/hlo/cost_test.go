@@ -70,7 +70,7 @@ func TestWork(t *testing.T) {
 	work := m.Work()
 	var sum Cost
 	for _, w := range work {
-		sum.add(w.Cost, 1)
+		sum.add(w.Cost, w.Times)
 		if idle(w.Opcode) {
 			t.Errorf("%s is work", w.Name)
 		}

@@ -24,15 +24,6 @@ func (i *Instruction) config() (c backendConfig) {
 	return c
 }
 
-// trips is how often a loop runs, 1 if the program does not say.
-func trips(i *Instruction) float64 {
-	n, err := strconv.ParseInt(i.config().KnownTripCount.N, 10, 64)
-	if err != nil || n < 1 {
-		return 1
-	}
-	return float64(n)
-}
-
 // free are operations that move or describe data, and functions that XLA counts apart, as transcendental.
 var free = map[string]bool{
 	"parameter": true, "constant": true, "tuple": true, "get-tuple-element": true, "bitcast": true, "bitcast-convert": true, "copy": true,

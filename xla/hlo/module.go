@@ -6,7 +6,6 @@ type Module struct {
 	Entry        int64 // id of the entry computation
 	Computations []*Computation
 	Aliases      []Alias
-	Schedule     []int64 // ids of the entry's instructions in the order they run, empty if the program has none
 }
 
 // A Computation is a list of instructions, operands before users.
@@ -15,6 +14,7 @@ type Computation struct {
 	Name         string
 	Root         int64 // id of the instruction whose value it returns
 	Instructions []*Instruction
+	Schedule     []int64 // ids of the instructions in the order they run, empty if the program has none
 }
 
 // An Instruction computes one value.
@@ -27,6 +27,8 @@ type Instruction struct {
 	OpName       string  // where it came from, "" if the program does not say
 	Parameter    int64   // a parameter's number
 	TupleIndex   int64   // of get-tuple-element
+	Integer      *int64  // of a constant that is one integer of 32 or 64 bits
+	Comparison   string  // of a compare: "LT", ...
 	Target       string  // what a custom-call calls
 	FusionKind   string  // of a fusion: "kLoop", "kInput", "kCustom", ...
 	Contracting  []int64 // of a dot: the axes of the first operand that are summed over

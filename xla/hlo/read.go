@@ -64,9 +64,9 @@ func (r *reader) module(p *hlopb.HloModuleProto) (*Module, error) {
 		if err != nil {
 			return nil, fmt.Errorf("computation %s: %w", c.GetName(), err)
 		}
+		read.Schedule = p.GetSchedule().GetSequences()[read.ID].GetInstructionIds()
 		m.Computations = append(m.Computations, read)
 	}
-	m.Schedule = p.GetSchedule().GetSequences()[m.Entry].GetInstructionIds()
 	for _, a := range p.GetInputOutputAlias().GetEntries() {
 		m.Aliases = append(m.Aliases, Alias{
 			Output: a.GetOutputShapeIndex(), Parameter: a.GetParameterNumber(), Index: a.GetParameterShapeIndex(),
@@ -107,12 +107,24 @@ func (r *reader) instruction(p *hlopb.HloInstructionProto) (*Instruction, error)
 	return &Instruction{
 		ID: p.GetId(), Name: p.GetName(), Opcode: p.GetOpcode(), Shape: shape,
 		Operands: p.GetOperandIds(), Called: p.GetCalledComputationIds(), OpName: p.GetMetadata().GetOpName(),
-		Parameter: p.GetParameterNumber(), TupleIndex: p.GetTupleIndex(), Target: p.GetCustomCallTarget(),
+		Integer: readInteger(p.GetLiteral()), Comparison: p.GetComparisonDirection(), Parameter: p.GetParameterNumber(), TupleIndex: p.GetTupleIndex(), Target: p.GetCustomCallTarget(),
 		FusionKind: p.GetFusionKind(), Contracting: p.GetDotDimensionNumbers().GetLhsContractingDimensions(), Config: p.GetBackendConfig(),
 		Channel: p.GetChannelId(), Groups: groups,
 		Window: readWindow(p.GetWindow()), Conv: readConvDims(p.GetConvolutionDimensionNumbers()),
 		FeatureGroup: max(1, p.GetFeatureGroupCount()), BatchGroup: max(1, p.GetBatchGroupCount()),
 	}, nil
+}
+
+// readInteger is the value of a literal that is one integer, else nil.
+func readInteger(p *hlopb.LiteralProto) *int64 {
+	all := p.GetS64S()
+	for _, v := range p.GetS32S() {
+		all = append(all, int64(v))
+	}
+	if len(all) != 1 {
+		return nil
+	}
+	return &all[0]
 }
 
 func readShape(p *hlopb.ShapeProto) (Shape, error) {

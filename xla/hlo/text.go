@@ -23,11 +23,11 @@ func (m *Module) WriteText(w io.Writer) error {
 	}
 	for _, c := range m.Computations {
 		if c.ID != m.Entry {
-			c.write(b, "", c.Instructions, names)
+			c.write(b, "", c.scheduled(), names)
 		}
 	}
 	if entry := m.computation(m.Entry); entry != nil {
-		entry.write(b, "ENTRY ", m.scheduled(entry), names)
+		entry.write(b, "ENTRY ", entry.scheduled(), names)
 	}
 	return b.Flush()
 }

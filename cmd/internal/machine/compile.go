@@ -34,6 +34,7 @@ func ProgramOf(c run.Config) plan.Program {
 	title := fmt.Sprintf("%s: %s of width %d at %d pixels, queue %d", c.Preset, c.Encoder.Arch, c.Encoder.Width, c.Views.ImageSize, c.MoCo.Queue)
 	return plan.Program{
 		Title: title, Batch: c.MoCo.Batch, Groups: c.MoCo.Groups, Precision: c.Encoder.Precision, Remat: c.Encoder.Remat,
+		Micro: max(1, c.MoCo.Micro),
 	}
 }
 
@@ -61,7 +62,11 @@ func (c *Compiler) Compile(ctx context.Context, config run.Config, topology stri
 	if err != nil {
 		return nil, nil, err
 	}
-	stop := terminal.Timed(c.Talk, fmt.Sprintf("compiling for %s, batch %d, %s, remat %s", target.Name, config.MoCo.Batch, config.Encoder.Precision, config.Encoder.Remat))
+	micro := ""
+	if config.MoCo.Micro > 1 {
+		micro = fmt.Sprintf(", micro %d", config.MoCo.Micro)
+	}
+	stop := terminal.Timed(c.Talk, fmt.Sprintf("compiling for %s, batch %d, %s, remat %s%s", target.Name, config.MoCo.Batch, config.Encoder.Precision, config.Encoder.Remat, micro))
 	compilation, p, err := plan.InChild(ctx, r, c.Store, c.Limit)
 	if errors.Is(err, child.ErrLimit) {
 		err = fmt.Errorf("compile: %s was not done within %s (--time-limit)", target.Name, c.Limit)
@@ -94,11 +99,12 @@ func compileSource(e *xla.Engine, source []byte) error {
 
 // Fit searches the settings of a configuration's step: compile makes the plan of one.
 func Fit(config run.Config, compile func(run.Config) (*plan.Plan, error)) (*plan.Fitting, error) {
-	given := plan.Setting{Precision: config.Encoder.Precision, Remat: config.Encoder.Remat, Batch: config.MoCo.Batch}
-	return plan.Fit(given, config.MoCo.Granule(), func(s plan.Setting) (*plan.Plan, error) {
+	given := plan.Setting{Precision: config.Encoder.Precision, Remat: config.Encoder.Remat, Batch: config.MoCo.Batch, Micro: max(1, config.MoCo.Micro)}
+	return plan.Fit(given, config.MoCo.Granule(), config.MoCo.Micros(config.Engine.Devices), func(s plan.Setting) (*plan.Plan, error) {
 		changed := config
 		changed.Encoder.Precision, changed.Encoder.Remat = s.Precision, s.Remat
 		changed.MoCo = config.MoCo.Resized(s.Batch)
+		changed.MoCo.Micro = s.Micro
 		if err := changed.Validate(); err != nil {
 			return nil, err
 		}

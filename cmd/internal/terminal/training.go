@@ -65,8 +65,12 @@ func (r *Training) progress() string {
 // Begin prints what is trained, on which engine.
 func (r *Training) Begin(c run.Config, engine string, devices int) {
 	r.batch = c.MoCo.Batch
-	fmt.Fprintf(r.talk, "%s: %s of width %d, batch %d in %d BatchNorm groups, shuffle %t, queue %d\n",
-		c.Preset, c.Encoder.Arch, c.Encoder.Width, c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Shuffle, c.MoCo.Queue)
+	parts := ""
+	if c.MoCo.Micro > 1 {
+		parts = fmt.Sprintf(", in %d micro-batches", c.MoCo.Micro)
+	}
+	fmt.Fprintf(r.talk, "%s: %s of width %d, batch %d in %d BatchNorm groups%s, shuffle %t, queue %d\n",
+		c.Preset, c.Encoder.Arch, c.Encoder.Width, c.MoCo.Batch, c.MoCo.Groups, parts, c.MoCo.Shuffle, c.MoCo.Queue)
 	fmt.Fprintf(r.talk, "engine %s, %d device(s); run directory %s\n", engine, devices, c.Run.Dir)
 }
 

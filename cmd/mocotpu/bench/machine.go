@@ -18,7 +18,8 @@ type Machine struct {
 	Load float64 `json:"load"`
 }
 
-func thisMachine() Machine {
+// ThisMachine describes the machine that the process is on.
+func ThisMachine() Machine {
 	return Machine{CPU: cpuModel(), Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH, Load: loadAverage()}
 }
 

@@ -87,7 +87,7 @@ func settle(c run.Config, counts []int, look func(run.Config) (engineInfo, error
 		counts = []int{c.Engine.Devices}
 	default:
 		most := min(available, c.MoCo.Groups)
-		for c.MoCo.Groups%most != 0 {
+		for most > 1 && c.MoCo.Groups%(most*max(1, c.MoCo.Micro)) != 0 {
 			most--
 		}
 		counts = slices.Compact([]int{1, most})
@@ -128,5 +128,9 @@ func (r *Report) describe(c run.Config) {
 // stepLabels are what the steps of one report may differ in. The replicas are last: a name that ends with a dash and a number
 // would have it taken for GOMAXPROCS.
 func stepLabels(c run.Config, views string, devices int) []Label {
-	return []Label{label("views", views), label("precision", c.Encoder.Precision), label("replicas", devices)}
+	labels := []Label{label("views", views), label("precision", c.Encoder.Precision)}
+	if c.MoCo.Micro > 1 {
+		labels = append(labels, label("micro", c.MoCo.Micro))
+	}
+	return append(labels, label("replicas", devices))
 }

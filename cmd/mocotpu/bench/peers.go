@@ -11,6 +11,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/host/child"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
@@ -44,6 +45,23 @@ type comparison struct {
 	temp    string   // the folder of the scripts, the start and the set that is drawn
 	engine  engineInfo
 	report  *Report
+}
+
+// Beside is [Peers] for an engine that a self-test has been through: a few steps of CIFAR-10's preset, or on a CPU of the
+// smallest one.
+func Beside(ctx context.Context, name string, choice engine.Config, o Options) (*Report, error) {
+	preset := "cifar10"
+	if name == "cpu" || name == "go" {
+		preset = run.DefaultPreset
+	}
+	c, err := run.Preset(preset)
+	if err != nil {
+		return nil, err
+	}
+	c.Engine = choice
+	c.Engine.Backend = name
+	o.Repeat, o.Limit = 5, 150*time.Second
+	return Peers(ctx, c, o)
 }
 
 // Peers times one and the same training of MoCo in mocotpu, PyTorch and JAX, one program after the other, so that none takes

@@ -150,7 +150,7 @@ const revisionLen = 12
 
 // newReport begins a report, with the versions of this program.
 func newReport(built map[string]string) *Report {
-	r := &Report{Machine: thisMachine(), Versions: map[string]string{}}
+	r := &Report{Machine: ThisMachine(), Versions: map[string]string{}}
 	maps.Copy(r.Versions, built)
 	if revision := built["revision"]; len(revision) > revisionLen { // the end says whether files were changed since
 		hash, changes, changed := strings.Cut(revision, "+")

@@ -11,8 +11,8 @@ import (
 )
 
 // Step times one training step of the configuration over noise, from uint8 images on the host to the new state: on each
-// number of devices with the configuration's views, and on the first with views that only scale. One program runs after the
-// other, so that none takes another's cores.
+// number of devices with the configuration's views, and on the first with views that only scale; a step in micro-batches on
+// the first with the whole batch at once, too. One program runs after the other, so that none takes another's cores.
 func Step(ctx context.Context, c run.Config, o Options) (*Report, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -32,6 +32,15 @@ func Step(ctx context.Context, c run.Config, o Options) (*Report, error) {
 			return nil, err
 		}
 		kinds = kinds[:1] // the plain views once: the first engine says what the others cost
+	}
+	if c.MoCo.Micro > 1 {
+		whole := c
+		whole.MoCo.Micro = 0
+		if err := o.stepOn(ctx, r, whole, counts[0], kinds); err != nil {
+			return nil, err
+		}
+		r.Notes = append(r.Notes, fmt.Sprintf("in %d micro-batches: %.2f times the step of the whole batch at once, on %d device(s)",
+			c.MoCo.Micro, r.Rows[0].ns()/r.Rows[len(r.Rows)-1].ns(), counts[0]))
 	}
 	first := r.Rows[0]
 	for i := range r.Rows {

@@ -3,6 +3,7 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -39,6 +40,28 @@ func TestStepOnDevices(t *testing.T) {
 	}
 	if r.Versions["engine"] != "cpu" || r.Versions["plugin"] == "" || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "views glyphs in the step: ") {
 		t.Errorf("versions %v, notes %q", r.Versions, r.Notes)
+	}
+}
+
+// A step in micro-batches is timed beside the whole batch at once.
+func TestStepInMicroBatches(t *testing.T) {
+	c := tiny("go")
+	c.MoCo.Micro = 2
+	r := must.M1(Step(t.Context(), c, testOptions(t)))
+	const step = "BenchmarkStep/arch=resnet10/batch=16/views="
+	var got []string
+	for _, row := range r.Rows {
+		got = append(got, r.fullName(row))
+	}
+	want := []string{
+		step + "glyphs/precision=float32/micro=2/replicas=1", step + "plain/precision=float32/micro=2/replicas=1", step + "glyphs/precision=float32/replicas=1",
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("rows %v, want %v", got, want)
+	}
+	note := fmt.Sprintf("in 2 micro-batches: %.2f times the step of the whole batch at once, on 1 device(s)", r.Rows[0].ns()/r.Rows[2].ns())
+	if r.Notes[0] != note || len(r.Rows[2].Losses) != 3 || math.Abs(r.Rows[0].Losses[2]-r.Rows[2].Losses[2]) > 1e-3 {
+		t.Errorf("notes %q, want %q first; losses %v and %v", r.Notes, note, r.Rows[0].Losses, r.Rows[2].Losses)
 	}
 }
 
@@ -82,19 +105,22 @@ func counting(t *testing.T, counts ...int) func(c run.Config, o Options) error {
 // The default counts are those the groups and the engine allow; the configuration's devices choose one.
 func TestSettle(t *testing.T) {
 	for _, test := range []struct {
-		backend         string
-		groups, devices int
-		want            string
+		backend                string
+		groups, devices, micro int
+		want                   string
 	}{
-		{"cpu", 8, 0, "[1 8]"},
-		{"cpu", 32, 0, "[1 8]"},
-		{"cpu", 6, 0, "[1 6]"},
-		{"cpu", 1, 0, "[1]"},
-		{"cpu", 8, 4, "[4]"},
-		{"go", 8, 0, "[1]"},
-		{"auto", 8, 0, "[1 4]"},
+		{"cpu", 8, 0, 0, "[1 8]"},
+		{"cpu", 32, 0, 0, "[1 8]"},
+		{"cpu", 6, 0, 0, "[1 6]"},
+		{"cpu", 1, 0, 0, "[1]"},
+		{"cpu", 8, 4, 0, "[4]"},
+		{"cpu", 8, 0, 2, "[1 4]"},
+		{"cpu", 8, 0, 8, "[1]"},
+		{"go", 8, 0, 0, "[1]"},
+		{"auto", 8, 0, 0, "[1 4]"},
 	} {
 		c := run.Glyphs()
+		c.MoCo.Micro = test.micro
 		c.MoCo.Batch, c.MoCo.Groups = 1152, test.groups
 		c.Engine.Backend, c.Engine.Devices = test.backend, test.devices
 		_, counts, err := settle(c, nil, func(run.Config) (engineInfo, error) { return engineInfo{"cuda", "", 4}, nil })

@@ -16,7 +16,7 @@ import torch
 import torchvision
 
 HERE = pathlib.Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[1] / "moco" / "testdata"))
+sys.path.insert(0, str(HERE.parents[1] / "selftest" / "testdata"))
 from gen_torch import pixels, weights  # noqa: E402
 
 SCOPE = "export"

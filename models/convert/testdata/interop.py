@@ -6,7 +6,8 @@ or, with the requirements of interop.txt installed: python models/convert/testda
 
 Encoders with the formula's weights (gen_features.py) and one that mocotpu trains for a few steps go through
 `mocotpu import` and `mocotpu export`; the features of fixed images in torchvision (float64) are what every library's are
-compared with. It ends with an error where one is further away than TOLERANCE.
+compared with. Checkpoints of PyTorch's (gen_checkpoint.py) go through a run and back, and PyTorch steps on from both. It
+ends with an error where something is further away than TOLERANCE, or CLOSE.
 """
 import json
 import pathlib
@@ -20,8 +21,10 @@ import jax.numpy as jnp
 import numpy as np
 import onnx
 import onnxruntime
+import PIL.Image
 import safetensors.numpy
 import safetensors.torch
+import timm
 import torch
 import torchvision
 from jax._src.lib import xla_client
@@ -29,15 +32,19 @@ from jax._src.lib import xla_client
 import gen_features as gen
 from gen_features import MoCo, Wrapped, network
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "train" / "testdata"))
+import gen_checkpoint  # noqa: E402
+
 TOLERANCE = 1e-4
+CLOSE = 3e-6  # for timm, whose ResNets are torchvision's
 rows = []
 
 
-def report(what, library, check, difference=None):
+def report(what, library, check, difference=None, tolerance=TOLERANCE):
     """A row of the table; difference is the largest absolute one of the features."""
     rows.append((what, library, check, "-" if difference is None else f"{difference:.1e}"))
-    if difference is not None and not difference < TOLERANCE:
-        rows.append(("", "", f"FAILED: want less than {TOLERANCE}", ""))
+    if difference is not None and not difference < tolerance:
+        rows.append(("", "", f"FAILED: want less than {tolerance}", ""))
 
 
 def furthest(got, want):
@@ -104,6 +111,65 @@ def run_detectron2(title, path, net):
     report(title, "NumPy, by detectron2's names", f"{len(model)} arrays, equal bit for bit", 0.0)
 
 
+def run_timm(title, mocotpu, folder, want, inputs):
+    """timm makes the model of the folder alone, and its transform makes of an image what mocotpu embed makes of it."""
+    model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    with torch.no_grad():
+        report(title, f"timm {timm.__version__}", 'create_model("local-dir:...")', furthest([model(inputs)], want[:1]), CLOSE)
+    picture = folder / ".." / "picture.png"
+    pixels = np.repeat(gen.pixels("picture", 1, 24).numpy()[0], [1, 2] * 12, axis=0)  # 36 x 24
+    PIL.Image.fromarray(pixels).save(picture)
+    subprocess.run([mocotpu, "embed", str(picture), f"--encoder={folder}", "--backend=go", "--out=picture.npy", "--force"], cwd=folder / "..", check=True)
+    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
+    with torch.no_grad():
+        want = model.double()(transform(PIL.Image.open(picture).convert("RGB")).unsqueeze(0).double())
+    report(title, f"timm {timm.__version__}", "its transform of a picture, and mocotpu embed", furthest([np.load(folder / ".." / "picture.npy")], [want]))
+
+
+def small_stem(mocotpu, folder):
+    """A network with the small stem goes into timm by the lines of its model card."""
+    title = "resnet18, small stem"
+    net = network("resnet18", "linear", gen.DIM)
+    net.conv1, net.maxpool = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False), torch.nn.Identity()
+    net.load_state_dict({
+        name: value if name.endswith("num_batches_tracked") else gen.weights(gen.SCOPE, name, tuple(value.shape))
+        for name, value in net.state_dict().items()})
+    safetensors.torch.save_file(net.state_dict(), folder / "small.in")
+    for args in (["import", "small.in", "--image-size=64", "--views=v1", "--out=small.safetensors"],
+                 ["export", "small.safetensors", "--format=timm", "--out=small-timm"]):
+        subprocess.run([mocotpu, *args, "--force"], cwd=folder, check=True)
+    code = (folder / "small-timm" / "README.md").read_text().split("```python")[1].split("```")[0]
+    names = {"images": gen.images()}
+    exec(code.replace('"model.safetensors"', f"{str(folder / 'small-timm' / 'model.safetensors')!r}"), names)
+    want = gen.outputs(net.double().eval(), gen.images(torch.float64))
+    report(title, f"timm {timm.__version__}", "by the lines of its model card", furthest([names["features"].detach()], want[:1]), CLOSE)
+
+
+def resumed(mocotpu, folder, version):
+    """A checkpoint of PyTorch's goes through a run of mocotpu and back: the same tensors, and the same steps after it."""
+    case = gen_checkpoint.CASES[version]
+    before, run, after = gen_checkpoint.HERE / f"checkpoint_{version}.pth.tar", f"resumed-{version}", f"resumed-{version}.pth.tar"
+    flags = {key: case[key] for key in ("arch", "width", "stem", "head", "dim", "temperature", "lr", "schedule", "batch")} | {
+        "image-size": case["image_size"], "queue": case["queue_len"], "bn-groups": case["groups"], "key-momentum": case["key_momentum"],
+        "sgd-momentum": case["sgd_momentum"], "weight-decay": case["weight_decay"], "epochs": case["done"], "knn-every": 0,
+        "train-images": case["batch"] * case["steps_per_epoch"]}
+    if case["milestones"]:
+        flags["milestones"] = ",".join(map(str, case["milestones"]))
+    for args in (["train", f"--resume-from={before}", f"--dir={run}", "--backend=go", *(f"--{k}={v}" for k, v in flags.items())],
+                 ["export", run, "--format=moco", f"--out={after}"]):
+        print("$ mocotpu", *args)
+        subprocess.run([mocotpu, *args], cwd=folder, check=True)
+    want, got = (torch.load(path, map_location="cpu", weights_only=True) for path in (before, folder / after))
+    same = list(want["state_dict"]) == list(got["state_dict"]) or sorted(want["state_dict"]) == sorted(got["state_dict"])
+    same = same and all(torch.equal(t, got["state_dict"][name]) for name, t in want["state_dict"].items())
+    buffers = [{n: s["momentum_buffer"] for n, s in c["optimizer"]["state"].items()} for c in (want, got)]
+    same = same and want["epoch"] == got["epoch"] and all(torch.equal(b, buffers[1][n]) for n, b in buffers[0].items())
+    title = f"a checkpoint of PyTorch's, {version}, gone on from"
+    report(title, f"torch {torch.__version__}", f"{len(want['state_dict'])} tensors and {len(buffers[0])} buffers are the same: {same}", 0.0 if same else 1.0)
+    losses = [gen_checkpoint.after(case, path, torch.float64)[0] for path in (before, folder / after)]
+    report(title, f"torch {torch.__version__}", f"steps on from it, {len(losses[0])} losses", max(abs(a - b) for a, b in zip(*losses)))
+
+
 def run_moco(title, path, arch, head, encoder):
     """A checkpoint of a run: the module takes it whole, and SGD its state; the query encoder is the exported one."""
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
@@ -150,6 +216,8 @@ def formula(mocotpu, folder, arch, head):
     run_onnx(title, str(folder / f"{arch}.onnx"), want, inputs)
     run_jax(title, str(folder / f"{arch}.mlir"), want)
     run_detectron2(title, folder / f"{arch}.pkl", net)
+    call("export", f"{arch}.safetensors", f"--out={arch}-timm", "--format=timm", "--license=mit", "--force")
+    run_timm(title, mocotpu, folder / f"{arch}-timm", want, inputs)
 
 
 def trained(mocotpu, folder, arch, head):
@@ -168,13 +236,16 @@ def main(mocotpu, folder):
     torch.manual_seed(0)
     for arch, head in (("resnet18", "linear"), ("resnet50", "mlp")):
         formula(mocotpu, folder, arch, head)
+    small_stem(mocotpu, folder)
     for head in ("linear", "mlp"):
         trained(mocotpu, folder / head, "resnet18", head)
+    for version in gen_checkpoint.CASES:
+        resumed(mocotpu, folder, version)
     print("\n| encoder | library | check | largest difference |\n|---|---|---|---|")
     for row in rows:
         print("| " + " | ".join(row) + " |")
     if any("FAILED" in row[2] for row in rows):
-        sys.exit(f"a library's features are further than {TOLERANCE} from torchvision's")
+        sys.exit("what came out is not what was exported: see the rows that failed")
 
 
 if __name__ == "__main__":

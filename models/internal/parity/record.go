@@ -3,8 +3,8 @@ package parity
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"math"
-	"os"
 )
 
 // Record is what is kept of one tensor, in torch's layout.
@@ -25,9 +25,9 @@ type Record struct {
 	Float32 float64 `json:"float32"`
 }
 
-// Load reads a JSON file into v, a pointer.
-func Load(path string, v any) error {
-	data, err := os.ReadFile(path)
+// Load reads a JSON file of a folder into v, a pointer.
+func Load(from fs.FS, path string, v any) error {
+	data, err := fs.ReadFile(from, path)
 	if err != nil {
 		return fmt.Errorf("parity: %w", err)
 	}

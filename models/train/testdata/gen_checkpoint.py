@@ -7,7 +7,7 @@ and torchvision, the tests need neither:
 It writes checkpoint_v1.pth.tar, checkpoint_v2.pth.tar and, for each, after_v1.json and after_v2.json beside itself. The
 algorithm is that of the MoCo papers (v1: linear head, rate divided by ten at milestones; v2: MLP head, cosine), with
 BatchNorm over contiguous groups of the batch and the key images exchanged between them. Images and views are the formulas
-of models/moco/testdata/gen_torch.py, whose encoders these are, too.
+of models/selftest/testdata/gen_torch.py, whose encoders these are, too.
 
 The run up to the checkpoint is float32, as anybody's; the steps after it are computed in float64 from what the file holds,
 and once more in float32, whose distance is the yardstick for the tests' tolerances.
@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 
 HERE = pathlib.Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[1] / "moco" / "testdata"))
+sys.path.insert(0, str(HERE.parents[1] / "selftest" / "testdata"))
 from gen_torch import digits, encoder, fill, pixels, records, shuffle_order, state, unit_rows, view, write  # noqa: E402
 
 CASES = {

@@ -23,6 +23,11 @@ func TestTry(t *testing.T) {
 	if err := Try(second); !errors.Is(err, ErrHeld) {
 		t.Fatalf("error %v, want ErrHeld", err)
 	}
+	reader := must.M1(os.Open(name))
+	if err := TryShared(reader); !errors.Is(err, ErrHeld) {
+		t.Errorf("a reader: error %v, want ErrHeld", err)
+	}
+	must.M(reader.Close())
 	if text, err := os.ReadFile(name); err != nil || string(text) != "1 on here\n" {
 		t.Errorf("it reads %q, error %v", text, err)
 	}

@@ -9,9 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func take(f *os.File, wait bool) error {
+func take(f *os.File, k kind) error {
 	how := unix.LOCK_EX
-	if !wait {
+	if k.shared {
+		how = unix.LOCK_SH
+	}
+	if !k.wait {
 		how |= unix.LOCK_NB
 	}
 	for {

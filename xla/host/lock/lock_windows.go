@@ -8,9 +8,12 @@ import (
 )
 
 // take locks a byte far behind the file's end: Windows keeps others from reading what is locked.
-func take(f *os.File, wait bool) error {
-	flags := uint32(windows.LOCKFILE_EXCLUSIVE_LOCK)
-	if !wait {
+func take(f *os.File, k kind) error {
+	flags := uint32(0)
+	if !k.shared {
+		flags |= windows.LOCKFILE_EXCLUSIVE_LOCK
+	}
+	if !k.wait {
 		flags |= windows.LOCKFILE_FAIL_IMMEDIATELY
 	}
 	behind := windows.Overlapped{OffsetHigh: 1 << 30}

@@ -497,6 +497,7 @@ type HloInstructionProto struct {
 	Opcode                      string                       `protobuf:"bytes,2,opt,name=opcode,proto3" json:"opcode,omitempty"`
 	Shape                       *ShapeProto                  `protobuf:"bytes,3,opt,name=shape,proto3" json:"shape,omitempty"`
 	Metadata                    *OpMetadata                  `protobuf:"bytes,7,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Literal                     *LiteralProto                `protobuf:"bytes,8,opt,name=literal,proto3" json:"literal,omitempty"`
 	ParameterNumber             int64                        `protobuf:"varint,9,opt,name=parameter_number,json=parameterNumber,proto3" json:"parameter_number,omitempty"`
 	FusionKind                  string                       `protobuf:"bytes,11,opt,name=fusion_kind,json=fusionKind,proto3" json:"fusion_kind,omitempty"`
 	TupleIndex                  int64                        `protobuf:"varint,13,opt,name=tuple_index,json=tupleIndex,proto3" json:"tuple_index,omitempty"`
@@ -511,6 +512,7 @@ type HloInstructionProto struct {
 	BackendConfig               []byte                       `protobuf:"bytes,43,opt,name=backend_config,json=backendConfig,proto3" json:"backend_config,omitempty"`
 	FeatureGroupCount           int64                        `protobuf:"varint,50,opt,name=feature_group_count,json=featureGroupCount,proto3" json:"feature_group_count,omitempty"`
 	BatchGroupCount             int64                        `protobuf:"varint,58,opt,name=batch_group_count,json=batchGroupCount,proto3" json:"batch_group_count,omitempty"`
+	ComparisonDirection         string                       `protobuf:"bytes,63,opt,name=comparison_direction,json=comparisonDirection,proto3" json:"comparison_direction,omitempty"`
 	// At most one of these is there. XLA has the last three in a oneof; the first is how older programs wrote it.
 	ReplicaGroups            []*ReplicaGroup                `protobuf:"bytes,49,rep,name=replica_groups,json=replicaGroups,proto3" json:"replica_groups,omitempty"`
 	CollectiveDeviceList     *CollectiveDeviceListProto     `protobuf:"bytes,87,opt,name=collective_device_list,json=collectiveDeviceList,proto3" json:"collective_device_list,omitempty"`
@@ -574,6 +576,13 @@ func (x *HloInstructionProto) GetShape() *ShapeProto {
 func (x *HloInstructionProto) GetMetadata() *OpMetadata {
 	if x != nil {
 		return x.Metadata
+	}
+	return nil
+}
+
+func (x *HloInstructionProto) GetLiteral() *LiteralProto {
+	if x != nil {
+		return x.Literal
 	}
 	return nil
 }
@@ -676,6 +685,13 @@ func (x *HloInstructionProto) GetBatchGroupCount() int64 {
 	return 0
 }
 
+func (x *HloInstructionProto) GetComparisonDirection() string {
+	if x != nil {
+		return x.ComparisonDirection
+	}
+	return ""
+}
+
 func (x *HloInstructionProto) GetReplicaGroups() []*ReplicaGroup {
 	if x != nil {
 		return x.ReplicaGroups
@@ -704,6 +720,58 @@ func (x *HloInstructionProto) GetMeshAxesReplicaGroupList() *MeshAxesReplicaGrou
 	return nil
 }
 
+type LiteralProto struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	S32S          []int32                `protobuf:"varint,4,rep,packed,name=s32s,proto3" json:"s32s,omitempty"`
+	S64S          []int64                `protobuf:"varint,5,rep,packed,name=s64s,proto3" json:"s64s,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LiteralProto) Reset() {
+	*x = LiteralProto{}
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LiteralProto) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LiteralProto) ProtoMessage() {}
+
+func (x *LiteralProto) ProtoReflect() protoreflect.Message {
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LiteralProto.ProtoReflect.Descriptor instead.
+func (*LiteralProto) Descriptor() ([]byte, []int) {
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *LiteralProto) GetS32S() []int32 {
+	if x != nil {
+		return x.S32S
+	}
+	return nil
+}
+
+func (x *LiteralProto) GetS64S() []int64 {
+	if x != nil {
+		return x.S64S
+	}
+	return nil
+}
+
 type ShapeProto struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ElementType   PrimitiveType          `protobuf:"varint,2,opt,name=element_type,json=elementType,proto3,enum=mocotpu.hlo.PrimitiveType" json:"element_type,omitempty"`
@@ -716,7 +784,7 @@ type ShapeProto struct {
 
 func (x *ShapeProto) Reset() {
 	*x = ShapeProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[6]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -728,7 +796,7 @@ func (x *ShapeProto) String() string {
 func (*ShapeProto) ProtoMessage() {}
 
 func (x *ShapeProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[6]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -741,7 +809,7 @@ func (x *ShapeProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShapeProto.ProtoReflect.Descriptor instead.
 func (*ShapeProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{6}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ShapeProto) GetElementType() PrimitiveType {
@@ -783,7 +851,7 @@ type LayoutProto struct {
 
 func (x *LayoutProto) Reset() {
 	*x = LayoutProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[7]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -795,7 +863,7 @@ func (x *LayoutProto) String() string {
 func (*LayoutProto) ProtoMessage() {}
 
 func (x *LayoutProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[7]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -808,7 +876,7 @@ func (x *LayoutProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LayoutProto.ProtoReflect.Descriptor instead.
 func (*LayoutProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{7}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LayoutProto) GetMinorToMajor() []int64 {
@@ -841,7 +909,7 @@ type TileProto struct {
 
 func (x *TileProto) Reset() {
 	*x = TileProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[8]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +921,7 @@ func (x *TileProto) String() string {
 func (*TileProto) ProtoMessage() {}
 
 func (x *TileProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[8]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +934,7 @@ func (x *TileProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TileProto.ProtoReflect.Descriptor instead.
 func (*TileProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{8}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TileProto) GetDimensions() []int64 {
@@ -885,7 +953,7 @@ type OpMetadata struct {
 
 func (x *OpMetadata) Reset() {
 	*x = OpMetadata{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[9]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +965,7 @@ func (x *OpMetadata) String() string {
 func (*OpMetadata) ProtoMessage() {}
 
 func (x *OpMetadata) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[9]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +978,7 @@ func (x *OpMetadata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpMetadata.ProtoReflect.Descriptor instead.
 func (*OpMetadata) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{9}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *OpMetadata) GetOpName() string {
@@ -929,7 +997,7 @@ type Window struct {
 
 func (x *Window) Reset() {
 	*x = Window{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[10]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +1009,7 @@ func (x *Window) String() string {
 func (*Window) ProtoMessage() {}
 
 func (x *Window) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[10]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +1022,7 @@ func (x *Window) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Window.ProtoReflect.Descriptor instead.
 func (*Window) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{10}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Window) GetDimensions() []*WindowDimension {
@@ -979,7 +1047,7 @@ type WindowDimension struct {
 
 func (x *WindowDimension) Reset() {
 	*x = WindowDimension{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[11]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +1059,7 @@ func (x *WindowDimension) String() string {
 func (*WindowDimension) ProtoMessage() {}
 
 func (x *WindowDimension) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[11]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +1072,7 @@ func (x *WindowDimension) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WindowDimension.ProtoReflect.Descriptor instead.
 func (*WindowDimension) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{11}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WindowDimension) GetSize() int64 {
@@ -1073,7 +1141,7 @@ type ConvolutionDimensionNumbers struct {
 
 func (x *ConvolutionDimensionNumbers) Reset() {
 	*x = ConvolutionDimensionNumbers{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[12]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1085,7 +1153,7 @@ func (x *ConvolutionDimensionNumbers) String() string {
 func (*ConvolutionDimensionNumbers) ProtoMessage() {}
 
 func (x *ConvolutionDimensionNumbers) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[12]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1098,7 +1166,7 @@ func (x *ConvolutionDimensionNumbers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConvolutionDimensionNumbers.ProtoReflect.Descriptor instead.
 func (*ConvolutionDimensionNumbers) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{12}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ConvolutionDimensionNumbers) GetKernelInputFeatureDimension() int64 {
@@ -1173,7 +1241,7 @@ type DotDimensionNumbers struct {
 
 func (x *DotDimensionNumbers) Reset() {
 	*x = DotDimensionNumbers{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[13]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1185,7 +1253,7 @@ func (x *DotDimensionNumbers) String() string {
 func (*DotDimensionNumbers) ProtoMessage() {}
 
 func (x *DotDimensionNumbers) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[13]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1198,7 +1266,7 @@ func (x *DotDimensionNumbers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DotDimensionNumbers.ProtoReflect.Descriptor instead.
 func (*DotDimensionNumbers) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{13}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DotDimensionNumbers) GetLhsContractingDimensions() []int64 {
@@ -1217,7 +1285,7 @@ type ReplicaGroup struct {
 
 func (x *ReplicaGroup) Reset() {
 	*x = ReplicaGroup{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[14]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1297,7 @@ func (x *ReplicaGroup) String() string {
 func (*ReplicaGroup) ProtoMessage() {}
 
 func (x *ReplicaGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[14]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +1310,7 @@ func (x *ReplicaGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaGroup.ProtoReflect.Descriptor instead.
 func (*ReplicaGroup) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{14}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReplicaGroup) GetReplicaIds() []int64 {
@@ -1262,7 +1330,7 @@ type CollectiveDeviceListProto struct {
 
 func (x *CollectiveDeviceListProto) Reset() {
 	*x = CollectiveDeviceListProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[15]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +1342,7 @@ func (x *CollectiveDeviceListProto) String() string {
 func (*CollectiveDeviceListProto) ProtoMessage() {}
 
 func (x *CollectiveDeviceListProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[15]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +1355,7 @@ func (x *CollectiveDeviceListProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectiveDeviceListProto.ProtoReflect.Descriptor instead.
 func (*CollectiveDeviceListProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{15}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CollectiveDeviceListProto) GetReplicaGroups() []*ReplicaGroup {
@@ -1317,7 +1385,7 @@ type IotaReplicaGroupListProto struct {
 
 func (x *IotaReplicaGroupListProto) Reset() {
 	*x = IotaReplicaGroupListProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[16]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1329,7 +1397,7 @@ func (x *IotaReplicaGroupListProto) String() string {
 func (*IotaReplicaGroupListProto) ProtoMessage() {}
 
 func (x *IotaReplicaGroupListProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[16]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1342,7 +1410,7 @@ func (x *IotaReplicaGroupListProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IotaReplicaGroupListProto.ProtoReflect.Descriptor instead.
 func (*IotaReplicaGroupListProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{16}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *IotaReplicaGroupListProto) GetNumReplicaGroups() int64 {
@@ -1384,7 +1452,7 @@ type MeshAxesReplicaGroupListProto struct {
 
 func (x *MeshAxesReplicaGroupListProto) Reset() {
 	*x = MeshAxesReplicaGroupListProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[17]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1396,7 +1464,7 @@ func (x *MeshAxesReplicaGroupListProto) String() string {
 func (*MeshAxesReplicaGroupListProto) ProtoMessage() {}
 
 func (x *MeshAxesReplicaGroupListProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[17]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1409,7 +1477,7 @@ func (x *MeshAxesReplicaGroupListProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeshAxesReplicaGroupListProto.ProtoReflect.Descriptor instead.
 func (*MeshAxesReplicaGroupListProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{17}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MeshAxesReplicaGroupListProto) GetMesh() *MeshProto {
@@ -1436,7 +1504,7 @@ type MeshProto struct {
 
 func (x *MeshProto) Reset() {
 	*x = MeshProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[18]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1448,7 +1516,7 @@ func (x *MeshProto) String() string {
 func (*MeshProto) ProtoMessage() {}
 
 func (x *MeshProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[18]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +1529,7 @@ func (x *MeshProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeshProto.ProtoReflect.Descriptor instead.
 func (*MeshProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{18}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MeshProto) GetAxes() []*MeshProto_MeshAxis {
@@ -1488,7 +1556,7 @@ type AxisRefProto struct {
 
 func (x *AxisRefProto) Reset() {
 	*x = AxisRefProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[19]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1500,7 +1568,7 @@ func (x *AxisRefProto) String() string {
 func (*AxisRefProto) ProtoMessage() {}
 
 func (x *AxisRefProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[19]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1513,7 +1581,7 @@ func (x *AxisRefProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AxisRefProto.ProtoReflect.Descriptor instead.
 func (*AxisRefProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{19}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AxisRefProto) GetMeshAxisIndex() int64 {
@@ -1539,7 +1607,7 @@ type CompileOptionsProto struct {
 
 func (x *CompileOptionsProto) Reset() {
 	*x = CompileOptionsProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[20]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1551,7 +1619,7 @@ func (x *CompileOptionsProto) String() string {
 func (*CompileOptionsProto) ProtoMessage() {}
 
 func (x *CompileOptionsProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[20]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1564,7 +1632,7 @@ func (x *CompileOptionsProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompileOptionsProto.ProtoReflect.Descriptor instead.
 func (*CompileOptionsProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{20}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CompileOptionsProto) GetExecutableBuildOptions() *ExecutableBuildOptionsProto {
@@ -1585,7 +1653,7 @@ type ExecutableBuildOptionsProto struct {
 
 func (x *ExecutableBuildOptionsProto) Reset() {
 	*x = ExecutableBuildOptionsProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[21]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1665,7 @@ func (x *ExecutableBuildOptionsProto) String() string {
 func (*ExecutableBuildOptionsProto) ProtoMessage() {}
 
 func (x *ExecutableBuildOptionsProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[21]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1678,7 @@ func (x *ExecutableBuildOptionsProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecutableBuildOptionsProto.ProtoReflect.Descriptor instead.
 func (*ExecutableBuildOptionsProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{21}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ExecutableBuildOptionsProto) GetNumReplicas() int64 {
@@ -1645,7 +1713,7 @@ type DeviceAssignmentProto struct {
 
 func (x *DeviceAssignmentProto) Reset() {
 	*x = DeviceAssignmentProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[22]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1657,7 +1725,7 @@ func (x *DeviceAssignmentProto) String() string {
 func (*DeviceAssignmentProto) ProtoMessage() {}
 
 func (x *DeviceAssignmentProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[22]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1670,7 +1738,7 @@ func (x *DeviceAssignmentProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceAssignmentProto.ProtoReflect.Descriptor instead.
 func (*DeviceAssignmentProto) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{22}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DeviceAssignmentProto) GetReplicaCount() int32 {
@@ -1703,7 +1771,7 @@ type HloScheduleProto_InstructionSequence struct {
 
 func (x *HloScheduleProto_InstructionSequence) Reset() {
 	*x = HloScheduleProto_InstructionSequence{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[23]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1715,7 +1783,7 @@ func (x *HloScheduleProto_InstructionSequence) String() string {
 func (*HloScheduleProto_InstructionSequence) ProtoMessage() {}
 
 func (x *HloScheduleProto_InstructionSequence) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[23]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1750,7 +1818,7 @@ type HloInputOutputAliasProto_AliasEntryProto struct {
 
 func (x *HloInputOutputAliasProto_AliasEntryProto) Reset() {
 	*x = HloInputOutputAliasProto_AliasEntryProto{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[25]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1762,7 +1830,7 @@ func (x *HloInputOutputAliasProto_AliasEntryProto) String() string {
 func (*HloInputOutputAliasProto_AliasEntryProto) ProtoMessage() {}
 
 func (x *HloInputOutputAliasProto_AliasEntryProto) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[25]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1815,7 +1883,7 @@ type MeshProto_MeshAxis struct {
 
 func (x *MeshProto_MeshAxis) Reset() {
 	*x = MeshProto_MeshAxis{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[26]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +1895,7 @@ func (x *MeshProto_MeshAxis) String() string {
 func (*MeshProto_MeshAxis) ProtoMessage() {}
 
 func (x *MeshProto_MeshAxis) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[26]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +1908,7 @@ func (x *MeshProto_MeshAxis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeshProto_MeshAxis.ProtoReflect.Descriptor instead.
 func (*MeshProto_MeshAxis) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{18, 0}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{19, 0}
 }
 
 func (x *MeshProto_MeshAxis) GetSize() int64 {
@@ -1860,7 +1928,7 @@ type AxisRefProto_SubAxis struct {
 
 func (x *AxisRefProto_SubAxis) Reset() {
 	*x = AxisRefProto_SubAxis{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[27]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1872,7 +1940,7 @@ func (x *AxisRefProto_SubAxis) String() string {
 func (*AxisRefProto_SubAxis) ProtoMessage() {}
 
 func (x *AxisRefProto_SubAxis) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[27]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1885,7 +1953,7 @@ func (x *AxisRefProto_SubAxis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AxisRefProto_SubAxis.ProtoReflect.Descriptor instead.
 func (*AxisRefProto_SubAxis) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{19, 0}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{20, 0}
 }
 
 func (x *AxisRefProto_SubAxis) GetPreSize() int64 {
@@ -1911,7 +1979,7 @@ type DeviceAssignmentProto_ComputationDevice struct {
 
 func (x *DeviceAssignmentProto_ComputationDevice) Reset() {
 	*x = DeviceAssignmentProto_ComputationDevice{}
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[28]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1923,7 +1991,7 @@ func (x *DeviceAssignmentProto_ComputationDevice) String() string {
 func (*DeviceAssignmentProto_ComputationDevice) ProtoMessage() {}
 
 func (x *DeviceAssignmentProto_ComputationDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[28]
+	mi := &file_xla_internal_hlopb_hlo_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1936,7 +2004,7 @@ func (x *DeviceAssignmentProto_ComputationDevice) ProtoReflect() protoreflect.Me
 
 // Deprecated: Use DeviceAssignmentProto_ComputationDevice.ProtoReflect.Descriptor instead.
 func (*DeviceAssignmentProto_ComputationDevice) Descriptor() ([]byte, []int) {
-	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{22, 0}
+	return file_xla_internal_hlopb_hlo_proto_rawDescGZIP(), []int{23, 0}
 }
 
 func (x *DeviceAssignmentProto_ComputationDevice) GetReplicaDeviceIds() []int64 {
@@ -1978,12 +2046,14 @@ const file_xla_internal_hlopb_hlo_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12D\n" +
 	"\finstructions\x18\x02 \x03(\v2 .mocotpu.hlo.HloInstructionProtoR\finstructions\x12\x0e\n" +
 	"\x02id\x18\x05 \x01(\x03R\x02id\x12\x17\n" +
-	"\aroot_id\x18\x06 \x01(\x03R\x06rootId\"\xad\t\n" +
+	"\aroot_id\x18\x06 \x01(\x03R\x06rootId\"\x95\n" +
+	"\n" +
 	"\x13HloInstructionProto\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06opcode\x18\x02 \x01(\tR\x06opcode\x12-\n" +
 	"\x05shape\x18\x03 \x01(\v2\x17.mocotpu.hlo.ShapeProtoR\x05shape\x123\n" +
-	"\bmetadata\x18\a \x01(\v2\x17.mocotpu.hlo.OpMetadataR\bmetadata\x12)\n" +
+	"\bmetadata\x18\a \x01(\v2\x17.mocotpu.hlo.OpMetadataR\bmetadata\x123\n" +
+	"\aliteral\x18\b \x01(\v2\x19.mocotpu.hlo.LiteralProtoR\aliteral\x12)\n" +
 	"\x10parameter_number\x18\t \x01(\x03R\x0fparameterNumber\x12\x1f\n" +
 	"\vfusion_kind\x18\v \x01(\tR\n" +
 	"fusionKind\x12\x1f\n" +
@@ -2001,11 +2071,15 @@ const file_xla_internal_hlopb_hlo_proto_rawDesc = "" +
 	"\x16called_computation_ids\x18& \x03(\x03R\x14calledComputationIds\x12%\n" +
 	"\x0ebackend_config\x18+ \x01(\fR\rbackendConfig\x12.\n" +
 	"\x13feature_group_count\x182 \x01(\x03R\x11featureGroupCount\x12*\n" +
-	"\x11batch_group_count\x18: \x01(\x03R\x0fbatchGroupCount\x12@\n" +
+	"\x11batch_group_count\x18: \x01(\x03R\x0fbatchGroupCount\x121\n" +
+	"\x14comparison_direction\x18? \x01(\tR\x13comparisonDirection\x12@\n" +
 	"\x0ereplica_groups\x181 \x03(\v2\x19.mocotpu.hlo.ReplicaGroupR\rreplicaGroups\x12\\\n" +
 	"\x16collective_device_list\x18W \x01(\v2&.mocotpu.hlo.CollectiveDeviceListProtoR\x14collectiveDeviceList\x12e\n" +
 	"\x1biota_collective_device_list\x18\\ \x01(\v2&.mocotpu.hlo.IotaReplicaGroupListProtoR\x18iotaCollectiveDeviceList\x12j\n" +
-	"\x1cmesh_axes_replica_group_list\x18] \x01(\v2*.mocotpu.hlo.MeshAxesReplicaGroupListProtoR\x18meshAxesReplicaGroupList\"\xd9\x01\n" +
+	"\x1cmesh_axes_replica_group_list\x18] \x01(\v2*.mocotpu.hlo.MeshAxesReplicaGroupListProtoR\x18meshAxesReplicaGroupList\"6\n" +
+	"\fLiteralProto\x12\x12\n" +
+	"\x04s32s\x18\x04 \x03(\x05R\x04s32s\x12\x12\n" +
+	"\x04s64s\x18\x05 \x03(\x03R\x04s64s\"\xd9\x01\n" +
 	"\n" +
 	"ShapeProto\x12=\n" +
 	"\felement_type\x18\x02 \x01(\x0e2\x1a.mocotpu.hlo.PrimitiveTypeR\velementType\x12\x1e\n" +
@@ -2151,7 +2225,7 @@ func file_xla_internal_hlopb_hlo_proto_rawDescGZIP() []byte {
 }
 
 var file_xla_internal_hlopb_hlo_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_xla_internal_hlopb_hlo_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_xla_internal_hlopb_hlo_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_xla_internal_hlopb_hlo_proto_goTypes = []any{
 	(Kind)(0),                                    // 0: mocotpu.hlo.Kind
 	(PrimitiveType)(0),                           // 1: mocotpu.hlo.PrimitiveType
@@ -2161,67 +2235,69 @@ var file_xla_internal_hlopb_hlo_proto_goTypes = []any{
 	(*HloInputOutputAliasProto)(nil),             // 5: mocotpu.hlo.HloInputOutputAliasProto
 	(*HloComputationProto)(nil),                  // 6: mocotpu.hlo.HloComputationProto
 	(*HloInstructionProto)(nil),                  // 7: mocotpu.hlo.HloInstructionProto
-	(*ShapeProto)(nil),                           // 8: mocotpu.hlo.ShapeProto
-	(*LayoutProto)(nil),                          // 9: mocotpu.hlo.LayoutProto
-	(*TileProto)(nil),                            // 10: mocotpu.hlo.TileProto
-	(*OpMetadata)(nil),                           // 11: mocotpu.hlo.OpMetadata
-	(*Window)(nil),                               // 12: mocotpu.hlo.Window
-	(*WindowDimension)(nil),                      // 13: mocotpu.hlo.WindowDimension
-	(*ConvolutionDimensionNumbers)(nil),          // 14: mocotpu.hlo.ConvolutionDimensionNumbers
-	(*DotDimensionNumbers)(nil),                  // 15: mocotpu.hlo.DotDimensionNumbers
-	(*ReplicaGroup)(nil),                         // 16: mocotpu.hlo.ReplicaGroup
-	(*CollectiveDeviceListProto)(nil),            // 17: mocotpu.hlo.CollectiveDeviceListProto
-	(*IotaReplicaGroupListProto)(nil),            // 18: mocotpu.hlo.IotaReplicaGroupListProto
-	(*MeshAxesReplicaGroupListProto)(nil),        // 19: mocotpu.hlo.MeshAxesReplicaGroupListProto
-	(*MeshProto)(nil),                            // 20: mocotpu.hlo.MeshProto
-	(*AxisRefProto)(nil),                         // 21: mocotpu.hlo.AxisRefProto
-	(*CompileOptionsProto)(nil),                  // 22: mocotpu.hlo.CompileOptionsProto
-	(*ExecutableBuildOptionsProto)(nil),          // 23: mocotpu.hlo.ExecutableBuildOptionsProto
-	(*DeviceAssignmentProto)(nil),                // 24: mocotpu.hlo.DeviceAssignmentProto
-	(*HloScheduleProto_InstructionSequence)(nil), // 25: mocotpu.hlo.HloScheduleProto.InstructionSequence
-	nil, // 26: mocotpu.hlo.HloScheduleProto.SequencesEntry
-	(*HloInputOutputAliasProto_AliasEntryProto)(nil), // 27: mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto
-	(*MeshProto_MeshAxis)(nil),                       // 28: mocotpu.hlo.MeshProto.MeshAxis
-	(*AxisRefProto_SubAxis)(nil),                     // 29: mocotpu.hlo.AxisRefProto.SubAxis
-	(*DeviceAssignmentProto_ComputationDevice)(nil),  // 30: mocotpu.hlo.DeviceAssignmentProto.ComputationDevice
+	(*LiteralProto)(nil),                         // 8: mocotpu.hlo.LiteralProto
+	(*ShapeProto)(nil),                           // 9: mocotpu.hlo.ShapeProto
+	(*LayoutProto)(nil),                          // 10: mocotpu.hlo.LayoutProto
+	(*TileProto)(nil),                            // 11: mocotpu.hlo.TileProto
+	(*OpMetadata)(nil),                           // 12: mocotpu.hlo.OpMetadata
+	(*Window)(nil),                               // 13: mocotpu.hlo.Window
+	(*WindowDimension)(nil),                      // 14: mocotpu.hlo.WindowDimension
+	(*ConvolutionDimensionNumbers)(nil),          // 15: mocotpu.hlo.ConvolutionDimensionNumbers
+	(*DotDimensionNumbers)(nil),                  // 16: mocotpu.hlo.DotDimensionNumbers
+	(*ReplicaGroup)(nil),                         // 17: mocotpu.hlo.ReplicaGroup
+	(*CollectiveDeviceListProto)(nil),            // 18: mocotpu.hlo.CollectiveDeviceListProto
+	(*IotaReplicaGroupListProto)(nil),            // 19: mocotpu.hlo.IotaReplicaGroupListProto
+	(*MeshAxesReplicaGroupListProto)(nil),        // 20: mocotpu.hlo.MeshAxesReplicaGroupListProto
+	(*MeshProto)(nil),                            // 21: mocotpu.hlo.MeshProto
+	(*AxisRefProto)(nil),                         // 22: mocotpu.hlo.AxisRefProto
+	(*CompileOptionsProto)(nil),                  // 23: mocotpu.hlo.CompileOptionsProto
+	(*ExecutableBuildOptionsProto)(nil),          // 24: mocotpu.hlo.ExecutableBuildOptionsProto
+	(*DeviceAssignmentProto)(nil),                // 25: mocotpu.hlo.DeviceAssignmentProto
+	(*HloScheduleProto_InstructionSequence)(nil), // 26: mocotpu.hlo.HloScheduleProto.InstructionSequence
+	nil, // 27: mocotpu.hlo.HloScheduleProto.SequencesEntry
+	(*HloInputOutputAliasProto_AliasEntryProto)(nil), // 28: mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto
+	(*MeshProto_MeshAxis)(nil),                       // 29: mocotpu.hlo.MeshProto.MeshAxis
+	(*AxisRefProto_SubAxis)(nil),                     // 30: mocotpu.hlo.AxisRefProto.SubAxis
+	(*DeviceAssignmentProto_ComputationDevice)(nil),  // 31: mocotpu.hlo.DeviceAssignmentProto.ComputationDevice
 }
 var file_xla_internal_hlopb_hlo_proto_depIdxs = []int32{
 	6,  // 0: mocotpu.hlo.HloModuleProto.computations:type_name -> mocotpu.hlo.HloComputationProto
 	4,  // 1: mocotpu.hlo.HloModuleProto.schedule:type_name -> mocotpu.hlo.HloScheduleProto
 	5,  // 2: mocotpu.hlo.HloModuleProto.input_output_alias:type_name -> mocotpu.hlo.HloInputOutputAliasProto
-	26, // 3: mocotpu.hlo.HloScheduleProto.sequences:type_name -> mocotpu.hlo.HloScheduleProto.SequencesEntry
-	27, // 4: mocotpu.hlo.HloInputOutputAliasProto.entries:type_name -> mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto
+	27, // 3: mocotpu.hlo.HloScheduleProto.sequences:type_name -> mocotpu.hlo.HloScheduleProto.SequencesEntry
+	28, // 4: mocotpu.hlo.HloInputOutputAliasProto.entries:type_name -> mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto
 	7,  // 5: mocotpu.hlo.HloComputationProto.instructions:type_name -> mocotpu.hlo.HloInstructionProto
-	8,  // 6: mocotpu.hlo.HloInstructionProto.shape:type_name -> mocotpu.hlo.ShapeProto
-	11, // 7: mocotpu.hlo.HloInstructionProto.metadata:type_name -> mocotpu.hlo.OpMetadata
-	12, // 8: mocotpu.hlo.HloInstructionProto.window:type_name -> mocotpu.hlo.Window
-	14, // 9: mocotpu.hlo.HloInstructionProto.convolution_dimension_numbers:type_name -> mocotpu.hlo.ConvolutionDimensionNumbers
-	15, // 10: mocotpu.hlo.HloInstructionProto.dot_dimension_numbers:type_name -> mocotpu.hlo.DotDimensionNumbers
-	16, // 11: mocotpu.hlo.HloInstructionProto.replica_groups:type_name -> mocotpu.hlo.ReplicaGroup
-	17, // 12: mocotpu.hlo.HloInstructionProto.collective_device_list:type_name -> mocotpu.hlo.CollectiveDeviceListProto
-	18, // 13: mocotpu.hlo.HloInstructionProto.iota_collective_device_list:type_name -> mocotpu.hlo.IotaReplicaGroupListProto
-	19, // 14: mocotpu.hlo.HloInstructionProto.mesh_axes_replica_group_list:type_name -> mocotpu.hlo.MeshAxesReplicaGroupListProto
-	1,  // 15: mocotpu.hlo.ShapeProto.element_type:type_name -> mocotpu.hlo.PrimitiveType
-	8,  // 16: mocotpu.hlo.ShapeProto.tuple_shapes:type_name -> mocotpu.hlo.ShapeProto
-	9,  // 17: mocotpu.hlo.ShapeProto.layout:type_name -> mocotpu.hlo.LayoutProto
-	10, // 18: mocotpu.hlo.LayoutProto.tiles:type_name -> mocotpu.hlo.TileProto
-	13, // 19: mocotpu.hlo.Window.dimensions:type_name -> mocotpu.hlo.WindowDimension
-	16, // 20: mocotpu.hlo.CollectiveDeviceListProto.replica_groups:type_name -> mocotpu.hlo.ReplicaGroup
-	18, // 21: mocotpu.hlo.CollectiveDeviceListProto.iota_replica_group_list:type_name -> mocotpu.hlo.IotaReplicaGroupListProto
-	20, // 22: mocotpu.hlo.MeshAxesReplicaGroupListProto.mesh:type_name -> mocotpu.hlo.MeshProto
-	21, // 23: mocotpu.hlo.MeshAxesReplicaGroupListProto.axes:type_name -> mocotpu.hlo.AxisRefProto
-	28, // 24: mocotpu.hlo.MeshProto.axes:type_name -> mocotpu.hlo.MeshProto.MeshAxis
-	29, // 25: mocotpu.hlo.AxisRefProto.sub_axis_info:type_name -> mocotpu.hlo.AxisRefProto.SubAxis
-	23, // 26: mocotpu.hlo.CompileOptionsProto.executable_build_options:type_name -> mocotpu.hlo.ExecutableBuildOptionsProto
-	24, // 27: mocotpu.hlo.ExecutableBuildOptionsProto.device_assignment:type_name -> mocotpu.hlo.DeviceAssignmentProto
-	30, // 28: mocotpu.hlo.DeviceAssignmentProto.computation_devices:type_name -> mocotpu.hlo.DeviceAssignmentProto.ComputationDevice
-	25, // 29: mocotpu.hlo.HloScheduleProto.SequencesEntry.value:type_name -> mocotpu.hlo.HloScheduleProto.InstructionSequence
-	0,  // 30: mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto.kind:type_name -> mocotpu.hlo.Kind
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	9,  // 6: mocotpu.hlo.HloInstructionProto.shape:type_name -> mocotpu.hlo.ShapeProto
+	12, // 7: mocotpu.hlo.HloInstructionProto.metadata:type_name -> mocotpu.hlo.OpMetadata
+	8,  // 8: mocotpu.hlo.HloInstructionProto.literal:type_name -> mocotpu.hlo.LiteralProto
+	13, // 9: mocotpu.hlo.HloInstructionProto.window:type_name -> mocotpu.hlo.Window
+	15, // 10: mocotpu.hlo.HloInstructionProto.convolution_dimension_numbers:type_name -> mocotpu.hlo.ConvolutionDimensionNumbers
+	16, // 11: mocotpu.hlo.HloInstructionProto.dot_dimension_numbers:type_name -> mocotpu.hlo.DotDimensionNumbers
+	17, // 12: mocotpu.hlo.HloInstructionProto.replica_groups:type_name -> mocotpu.hlo.ReplicaGroup
+	18, // 13: mocotpu.hlo.HloInstructionProto.collective_device_list:type_name -> mocotpu.hlo.CollectiveDeviceListProto
+	19, // 14: mocotpu.hlo.HloInstructionProto.iota_collective_device_list:type_name -> mocotpu.hlo.IotaReplicaGroupListProto
+	20, // 15: mocotpu.hlo.HloInstructionProto.mesh_axes_replica_group_list:type_name -> mocotpu.hlo.MeshAxesReplicaGroupListProto
+	1,  // 16: mocotpu.hlo.ShapeProto.element_type:type_name -> mocotpu.hlo.PrimitiveType
+	9,  // 17: mocotpu.hlo.ShapeProto.tuple_shapes:type_name -> mocotpu.hlo.ShapeProto
+	10, // 18: mocotpu.hlo.ShapeProto.layout:type_name -> mocotpu.hlo.LayoutProto
+	11, // 19: mocotpu.hlo.LayoutProto.tiles:type_name -> mocotpu.hlo.TileProto
+	14, // 20: mocotpu.hlo.Window.dimensions:type_name -> mocotpu.hlo.WindowDimension
+	17, // 21: mocotpu.hlo.CollectiveDeviceListProto.replica_groups:type_name -> mocotpu.hlo.ReplicaGroup
+	19, // 22: mocotpu.hlo.CollectiveDeviceListProto.iota_replica_group_list:type_name -> mocotpu.hlo.IotaReplicaGroupListProto
+	21, // 23: mocotpu.hlo.MeshAxesReplicaGroupListProto.mesh:type_name -> mocotpu.hlo.MeshProto
+	22, // 24: mocotpu.hlo.MeshAxesReplicaGroupListProto.axes:type_name -> mocotpu.hlo.AxisRefProto
+	29, // 25: mocotpu.hlo.MeshProto.axes:type_name -> mocotpu.hlo.MeshProto.MeshAxis
+	30, // 26: mocotpu.hlo.AxisRefProto.sub_axis_info:type_name -> mocotpu.hlo.AxisRefProto.SubAxis
+	24, // 27: mocotpu.hlo.CompileOptionsProto.executable_build_options:type_name -> mocotpu.hlo.ExecutableBuildOptionsProto
+	25, // 28: mocotpu.hlo.ExecutableBuildOptionsProto.device_assignment:type_name -> mocotpu.hlo.DeviceAssignmentProto
+	31, // 29: mocotpu.hlo.DeviceAssignmentProto.computation_devices:type_name -> mocotpu.hlo.DeviceAssignmentProto.ComputationDevice
+	26, // 30: mocotpu.hlo.HloScheduleProto.SequencesEntry.value:type_name -> mocotpu.hlo.HloScheduleProto.InstructionSequence
+	0,  // 31: mocotpu.hlo.HloInputOutputAliasProto.AliasEntryProto.kind:type_name -> mocotpu.hlo.Kind
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_xla_internal_hlopb_hlo_proto_init() }
@@ -2235,7 +2311,7 @@ func file_xla_internal_hlopb_hlo_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_xla_internal_hlopb_hlo_proto_rawDesc), len(file_xla_internal_hlopb_hlo_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

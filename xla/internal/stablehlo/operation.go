@@ -14,6 +14,14 @@ type Operation struct {
 	Types    []string // of the operands, without white space
 	Located  bool     // it has a location
 	From, To int      // bytes of the function's text, without the location
+
+	regions int // where the parenthesis of its regions opens, 0 if it has none
+}
+
+// A Region is a function inside an operation, such as the body of a loop.
+type Region struct {
+	Args       []string // names of the values that it is given
+	Operations []Operation
 }
 
 // Operations lists the operations of the function's body in order.
@@ -31,6 +39,53 @@ func (f *Function) Operations() ([]Operation, error) {
 		all = append(all, o)
 	}
 	return all, nil
+}
+
+// Regions reads the regions of an operation of the function, with all operations in them but those of regions further in.
+func (f *Function) Regions(o Operation) (all []Region, err error) {
+	if o.regions == 0 {
+		return nil, nil
+	}
+	s := &scanner{text: f.text, pos: o.regions}
+	err = s.sequence(func() error {
+		r, err := s.region()
+		all = append(all, r)
+		return err
+	})
+	return all, err
+}
+
+// region reads a region of one block: { ^label(%a: type, ...): operations }.
+func (s *scanner) region() (r Region, err error) {
+	if err := s.byte('{'); err != nil {
+		return r, err
+	}
+	if s.space(); s.peek() == '^' {
+		for s.pos++; wordByte(s.peek()); s.pos++ {
+		}
+		if s.peek() == '(' {
+			values, err := s.values(true)
+			if err != nil {
+				return r, err
+			}
+			for _, v := range values {
+				r.Args = append(r.Args, v.Name)
+			}
+		}
+		s.space()
+		if err := s.byte(':'); err != nil {
+			return r, err
+		}
+	}
+	for s.space(); s.peek() != '}'; s.space() {
+		o, err := s.operation()
+		if err != nil {
+			return r, err
+		}
+		r.Operations = append(r.Operations, o)
+	}
+	s.pos++
+	return r, nil
 }
 
 // operation reads an operation in the generic form: results = "name"(operands) attributes and regions : types.
@@ -56,6 +111,9 @@ func (s *scanner) operation() (o Operation, err error) {
 		return o, err
 	}
 	for s.space(); strings.IndexByte("[<({", s.peek()) >= 0; s.space() { // successors, properties, regions, attributes
+		if s.peek() == '(' {
+			o.regions = s.pos
+		}
 		if err := s.balanced(); err != nil {
 			return o, err
 		}

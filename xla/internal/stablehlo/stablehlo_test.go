@@ -1,6 +1,7 @@
 package stablehlo_test
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -171,6 +172,51 @@ func TestErrors(t *testing.T) {
 			if _, err := main.Operations(); err == nil {
 				t.Fatalf("cut to %d bytes it reads well", n)
 			}
+		}
+	}
+}
+
+// The regions of an operation are read with their arguments and operations; what else stands there is an error.
+func TestRegions(t *testing.T) {
+	read := func(t *testing.T, operation string) ([]stablehlo.Region, error) {
+		t.Helper()
+		main, err := stablehlo.Main("func.func @main() { " + operation + " : () -> () }")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := main.Operations()
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%s: %d operations, %v", operation, len(all), err)
+		}
+		return main.Regions(all[0])
+	}
+	for operation, want := range map[string]string{
+		`"x"()`: "[]",
+		`"x"() ({ ^a(%p: tensor<2xf32>, %q: i1): %0 = "y"(%p) : (i1) -> i1 "z"(%0) ({ "w"() : () -> () }) : (i1) -> () }, { "v"() : () -> () })`: "[[%p %q] y z [] v]",
+		`"x"() ({ ^a: }) {b = 1}`: "[[]]",
+	} {
+		regions, err := read(t, operation)
+		var words []string
+		for _, r := range regions {
+			words = append(words, fmt.Sprint(r.Args))
+			for _, o := range r.Operations {
+				words = append(words, o.Name)
+			}
+		}
+		if got := fmt.Sprint(words); err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", operation, got, err, want)
+		}
+	}
+	for operation, want := range map[string]string{
+		`"x"() (a)`:                     "want {",
+		`"x"() ({ ^a(%p): })`:           "want :",
+		`"x"() ({ ^a })`:                "want :",
+		`"x"() ({ y })`:                 "want the name of an operation",
+		`"x"() ({} {})`:                 "want , or )",
+		`"x"() ({ "y"() : () -> (), })`: "want the name of an operation",
+	} {
+		if regions, err := read(t, operation); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, %v, want an error that says %q", operation, regions, err, want)
 		}
 	}
 }

@@ -1,9 +1,9 @@
-"""Records what PyTorch makes of a few MoCo steps and encoder forwards, for the tests of models/moco and
-models/resnet. Needs torch and torchvision; the tests need neither:
+"""Records what PyTorch makes of a few MoCo steps and encoder forwards, for models/selftest and the tests of
+models/resnet. Needs torch and torchvision; they need neither:
 
-    python models/moco/testdata/gen_torch.py
+    python models/selftest/testdata/gen_torch.py
 
-It writes torch_v1.json and torch_v2.json beside itself and models/resnet/testdata/torch.json. The algorithm is
+It writes torch_v1.json, torch_v2.json and torch_resnet.json beside itself. The algorithm is
 that of the MoCo papers and the reference implementation (facebookresearch/moco, and its CIFAR notebook for
 split BatchNorm and the symmetric loss), except that BatchNorm's groups are contiguous.
 
@@ -316,4 +316,4 @@ if __name__ == "__main__":
         "arch": "resnet10", "stem": "imagenet", "head": "mlp", "width": 8, "dim": 32, "image_size": 33,
         "batch": 16, "queue_len": 40, "groups": 4, "pointer": 20, "key_momentum": 0.9, "temperature": 0.2,
         "symmetric": True, "lrs": [0.02], "sgd_momentum": 0.9, "weight_decay": 0.01})
-    write_resnet(HERE.parent.parent / "resnet" / "testdata" / "torch.json")
+    write_resnet(HERE / "torch_resnet.json")

@@ -1,4 +1,4 @@
-package main
+package runflags
 
 import (
 	"os"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/janpfeifer/must"
+	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -57,8 +58,15 @@ func TestBadViews(t *testing.T) {
 		"--blur=NaN":                "--blur is NaN",
 	} {
 		_, err := resolve(args)
-		if err == nil || !strings.Contains(message(newTrain(), err), want) {
+		if err == nil || !strings.Contains(Message(command(), err), want) {
 			t.Errorf("%s: error %v, want one that says %q", args, err, want)
 		}
 	}
+}
+
+// command is one that takes the flags.
+func command() *cobra.Command {
+	cmd := &cobra.Command{Use: "train"}
+	Add(cmd.Flags())
+	return cmd
 }

@@ -1,4 +1,7 @@
-package main
+// Package runflags are the flags that describe a run, the same in every command that takes a configuration: declared in the
+// groups in which help shows them, put onto a preset or the configuration of a run that goes on, and named in messages
+// about what is wrong with it.
+package runflags
 
 import (
 	"errors"
@@ -13,44 +16,45 @@ import (
 	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
-// configFlags are the flags that describe a run, the same in every command.
-type configFlags struct {
+// Config is the configuration that a command's flags describe.
+type Config struct {
 	preset string
 	dir    string
 	data   string
 	config run.Config // bound to the flags; holds the default preset's values until they are parsed
 }
 
-func addConfigFlags(flags *pflag.FlagSet) *configFlags {
-	f := &configFlags{}
+// Add declares the flags, with the defaults of the default preset.
+func Add(flags *pflag.FlagSet) *Config {
+	f := &Config{}
 	f.config, _ = run.Preset(run.DefaultPreset) // the default preset exists
 	flags.SortFlags = false
 	flags.StringVar(&f.preset, "preset", run.DefaultPreset, "settings to start from: "+strings.Join(run.PresetNames(), ", "))
 	flags.StringVar(&f.dir, "dir", "", "run directory; one of an earlier run goes on from there (default runs/<preset>-<time>)")
 	flags.StringVar(&f.data, "data", "", "data set ("+strings.Join(dataset.Kinds, ", ")+", emnist/<split>), or the folder of the preset's files or of your own images")
-	setGroup(flags, groupFirst, "preset", "dir", "data")
+	SetGroup(flags, groupFirst, "preset", "dir", "data")
 	bindConfig(flags, &f.config)
 	return f
 }
 
-// resolve makes the configuration: that of the run in --dir or of the preset, with the flags given set on top.
-func (f *configFlags) resolve(flags *pflag.FlagSet) (run.Config, error) {
+// Resolve makes the configuration: that of the run in --dir or of the preset, with the flags given set on top.
+func (f *Config) Resolve(flags *pflag.FlagSet) (run.Config, error) {
 	c, err := f.base(flags.Changed("preset"))
 	if err != nil {
-		return c, usageError{err}
+		return c, err
 	}
 	if backend := flags.Lookup("backend"); backend.Changed && backend.Value.String() != c.Engine.Backend {
 		c.Engine.Devices, c.Engine.GPU = 0, engine.GPU{} // so many, and those, were meant for the other engine
 	}
 	if f.data != "" {
 		if err := setData(&c.Data, f.data); err != nil {
-			return c, usageError{err}
+			return c, err
 		}
 	}
 	onto := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bindConfig(onto, &c)
 	if err := setViews(onto, flags); err != nil {
-		return c, usageError{err}
+		return c, err
 	}
 	flags.Visit(func(given *pflag.Flag) {
 		target := onto.Lookup(given.Name)
@@ -64,19 +68,19 @@ func (f *configFlags) resolve(flags *pflag.FlagSet) (run.Config, error) {
 		err = errors.Join(err, target.Value.Set(given.Value.String()))
 	})
 	if err != nil {
-		return c, usageError{err}
+		return c, err
 	}
 	if c.Optim.Schedule != "step" && flags.Changed("schedule") && !flags.Changed("milestones") {
 		c.Optim.Milestones = nil // the preset's schedule had them
 	}
 	c.Run.Dir = f.dir
 	if err := c.Validate(); err != nil {
-		return c, usageError{err}
+		return c, err
 	}
 	return c, nil
 }
 
-func (f *configFlags) base(presetGiven bool) (run.Config, error) {
+func (f *Config) base(presetGiven bool) (run.Config, error) {
 	if f.dir != "" {
 		if err := run.CheckFolder(f.dir); err != nil {
 			return run.Config{}, err

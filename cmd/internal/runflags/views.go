@@ -1,4 +1,4 @@
-package main
+package runflags
 
 import (
 	"github.com/spf13/pflag"

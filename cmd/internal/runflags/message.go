@@ -1,9 +1,8 @@
-package main
+package runflags
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,27 +14,15 @@ import (
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
-// maxMessage bounds an error's text: a file can put anything into it.
-const maxMessage = 8 << 10
-
-// tell prints the error that ends cmd.
-func tell(w io.Writer, cmd *cobra.Command, err error) {
-	text := message(cmd, err)
-	if len(text) > maxMessage {
-		text = fmt.Sprintf("%s... (%d bytes more)", text[:maxMessage], len(text)-maxMessage)
-	}
-	fmt.Fprintln(w, "mocotpu:", text)
-}
-
-// message is what the user reads of an error: settings are called by the flags of the command that change them, and by their
+// Message is what the user reads of an error: settings are called by the flags of the command that change them, and by their
 // fields as well where a run's config.json has their values, or no flag has them.
-func message(cmd *cobra.Command, err error) string {
+func Message(cmd *cobra.Command, err error) string {
 	text := err.Error()
 	var list *settings.Error
 	if !errors.As(err, &list) {
 		return text
 	}
-	flags, resumed := flagNames(), goesOn(cmd)
+	flags, resumed := names(), goesOn(cmd)
 	named := list.Text(func(field string) string {
 		if flag, ok := strings.CutPrefix(field, "bench."); ok {
 			return "--" + flag
@@ -57,7 +44,7 @@ func message(cmd *cobra.Command, err error) string {
 	return strings.Replace(text, list.Error(), named, 1)
 }
 
-// goesOn tells whether the command's flags change the configuration of a run that is there: see [configFlags.resolve].
+// goesOn tells whether the command's flags change the configuration of a run that is there: see [Config.Resolve].
 func goesOn(cmd *cobra.Command) bool {
 	dir := cmd.Flags().Lookup("dir")
 	if dir == nil || dir.Annotations[groupOf] == nil || cmd.Flags().Changed("preset") {
@@ -67,13 +54,13 @@ func goesOn(cmd *cobra.Command) bool {
 	return dir.Changed && err == nil
 }
 
-// didYouMeanFlag proposes the flag that a mistyped one was probably meant to be.
-func didYouMeanFlag(cmd *cobra.Command, err error) string {
+// DidYouMean proposes the flag that a mistyped one was probably meant to be.
+func DidYouMean(cmd *cobra.Command, err error) string {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return ""
 	}
-	if near := settings.Nearest(unknown.GetSpecifiedName(), flagsOf(cmd)); near != "" {
+	if near := settings.Nearest(unknown.GetSpecifiedName(), of(cmd)); near != "" {
 		return ", did you mean --" + near + "?"
 	}
 	return ""

@@ -1,4 +1,4 @@
-package main
+package runflags
 
 import (
 	"fmt"
@@ -22,15 +22,16 @@ const (
 	groupAlgorithm = "Algorithm"
 	groupOptim     = "Optimisation"
 	groupEngine    = "Engine"
-	groupProcesses = "Several processes"
+	// GroupProcesses is that of a run over several processes.
+	GroupProcesses = "Several processes"
 	groupRun       = "Run and evaluation"
 	groupOutput    = "Output"
 )
 
-var groups = []string{groupFirst, groupData, groupModel, groupAlgorithm, groupOptim, groupEngine, groupProcesses, groupRun, groupOutput}
+var groups = []string{groupFirst, groupData, groupModel, groupAlgorithm, groupOptim, groupEngine, GroupProcesses, groupRun, groupOutput}
 
-// setGroup puts flags into a group.
-func setGroup(flags *pflag.FlagSet, group string, names ...string) {
+// SetGroup puts flags into a group.
+func SetGroup(flags *pflag.FlagSet, group string, names ...string) {
 	for _, name := range names {
 		f := flags.Lookup(name)
 		if f.Annotations == nil {
@@ -82,8 +83,8 @@ func showPreset(flags *pflag.FlagSet) {
 	bound.VisitAll(func(f *pflag.Flag) { flags.Lookup(f.Name).DefValue = f.DefValue })
 }
 
-// groupHelp makes help show the flags of all commands in groups.
-func groupHelp(root *cobra.Command) {
+// GroupHelp makes help show the flags of all commands in groups.
+func GroupHelp(root *cobra.Command) {
 	cobra.AddTemplateFunc("groupedUsages", func(cmd *cobra.Command) string { return groupedUsages(cmd.LocalFlags()) })
 	const plain = "Flags:\n{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}"
 	template := root.UsageTemplate()
@@ -93,8 +94,8 @@ func groupHelp(root *cobra.Command) {
 	root.SetUsageTemplate(strings.Replace(template, plain, "{{groupedUsages . | trimTrailingWhitespaces}}", 1))
 }
 
-// flagsOf are the names of all flags of a command, hidden ones aside.
-func flagsOf(cmd *cobra.Command) (names []string) {
+// of are the names of all flags of a command, hidden ones aside.
+func of(cmd *cobra.Command) (names []string) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden {
 			names = append(names, f.Name)

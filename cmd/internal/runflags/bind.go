@@ -1,4 +1,4 @@
-package main
+package runflags
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
-// choicesOf are the values of the flags that name something, for help and completion.
-var choicesOf = map[string][]string{
+// Choices are the values of the flags that name something, for help and completion.
+var Choices = map[string][]string{
 	"preset": run.PresetNames(), "backend": engine.Backends, "gpu-allocator": engine.Allocators,
 	"arch": resnet.Archs, "stem": resnet.Stems, "head": resnet.Heads, "precision": resnet.Precisions, "remat": resnet.Remats,
 	"views": augment.Presets(), "schedule": run.Schedules,
@@ -31,7 +31,7 @@ type binder struct {
 // bind declares a flag for a value, whose default is what it holds, and notes the field that it is. One that names
 // something has its choices in its help.
 func (b *binder) bind(value any, flag, path, usage string) {
-	if choices := choicesOf[flag]; choices != nil {
+	if choices := Choices[flag]; choices != nil {
 		usage += ": " + strings.Join(choices, ", ")
 	}
 	switch v := value.(type) {
@@ -104,6 +104,7 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.bind(&c.Engine.Plugin, "plugin", "engine.plugin", "path of a PJRT plugin to use instead of the installed one")
 	b.bind(&c.Encoder.Precision, "precision", "encoder.precision", "arithmetic of the convolutions (tf32 on cuda alone)")
 	b.bind(&c.Encoder.Remat, "remat", "encoder.remat", "what the backward pass computes again to save memory")
+	b.bind(&c.MoCo.Micro, "micro", "moco.micro", "micro-batches, one after the other: less memory and the same numbers; a divisor of a device's BatchNorm groups (0: the whole batch at once)")
 	bindGPU(b, &c.Engine.GPU)
 
 	b.group = groupRun
@@ -128,11 +129,14 @@ func bindGPU(b *binder, g *engine.GPU) {
 	b.bind(&g.CollectiveMemory, "gpu-collective-memory", "engine.gpu.collective_memory", "of cuda: MiB set aside on each GPU for exchanges among them")
 }
 
-// flagNames maps the fields of a configuration to the flags that set them.
-func flagNames() map[string]string {
+// names maps the fields of a configuration to the flags that set them.
+func names() map[string]string {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bindConfig(flags, &run.Config{})
-	names := map[string]string{"preset": "preset", "data.kind": "data", "data.split": "data", "data.dir": "data", "run.keep.last": "keep last", "run.keep.every": "keep every"}
-	flags.VisitAll(func(f *pflag.Flag) { names[f.Annotations[fieldOf][0]] = f.Name })
-	return names
+	flagOf := map[string]string{"preset": "preset", "data.kind": "data", "data.split": "data", "data.dir": "data", "run.keep.last": "keep last", "run.keep.every": "keep every"}
+	flags.VisitAll(func(f *pflag.Flag) { flagOf[f.Annotations[fieldOf][0]] = f.Name })
+	return flagOf
 }
+
+// Of is the flag that sets a field of the configuration, without dashes; "" where none does.
+func Of(field string) string { return names()[field] }

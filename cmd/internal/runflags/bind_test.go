@@ -1,4 +1,4 @@
-package main
+package runflags
 
 import (
 	"reflect"
@@ -58,22 +58,5 @@ func TestFlagsChangeTheirFields(t *testing.T) {
 	})
 	if count < 40 {
 		t.Errorf("%d flags, want all of them", count)
-	}
-}
-
-// A mistyped word is answered with the one that was probably meant.
-func TestDidYouMean(t *testing.T) {
-	for _, test := range []struct{ args, want string }{
-		{"train --bacth=64", "did you mean --batch?"},
-		{"trian", "did you mean train?"},
-		{"train --preset=glyph", "did you mean glyphs?"},
-		{"train --arch=resnet81", "did you mean resnet18?"},
-		{"train --queue=100 --batch=128", "--queue is 100, want at least 128, the batch"},
-		{"train --batch=100", "--batch is 100, want a multiple of --bn-groups (8)"},
-	} {
-		code, stdout, stderr := call(t, strings.Fields(test.args)...)
-		if code != exitUsage || stdout != "" || !strings.Contains(stderr, test.want) {
-			t.Errorf("%s: code %d, %q, want code 2 and %q", test.args, code, stderr, test.want)
-		}
 	}
 }

@@ -1,0 +1,51 @@
+package run
+
+import (
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Arguments are those of `mocotpu train` that make this configuration of its preset, as far as they shape what is trained:
+// the machine, where things are and what is looked at on the way are left out. A folder of images is called by its last
+// name. flagOf is the flag, without dashes, that sets a field named as in config.json, "" where there is none.
+func (c Config) Arguments(flagOf func(field string) string) []string {
+	base, err := Preset(c.Preset)
+	if err != nil {
+		base, _ = Preset(DefaultPreset)
+	}
+	args := []string{"--preset=" + base.Preset}
+	switch {
+	case c.Data.Kind == "folder" && c.Data.Dir != base.Data.Dir:
+		args = append(args, "--data="+filepath.Base(c.Data.Dir))
+	case c.Data.Name() != base.Data.Name():
+		args = append(args, "--data="+c.Data.Name())
+	}
+	shaping := []string{"run.epochs", "run.steps", "run.init", "run.resume_from"} // of those that may change
+	for _, d := range differences(base, c) {
+		flag := flagOf(d.field)
+		if flag == "" || strings.HasPrefix(d.field, "data.") && d.field != "data.train_images" || isHarmless(d.field) && !slices.Contains(shaping, d.field) {
+			continue
+		}
+		value := argument(d.now)
+		if d.field == "run.init" || d.field == "run.resume_from" {
+			value = filepath.Base(value)
+		}
+		args = append(args, "--"+flag+"="+value)
+	}
+	return args
+}
+
+// argument is a value as a flag takes it.
+func argument(v reflect.Value) string {
+	if v.Kind() != reflect.Slice {
+		return fmt.Sprint(v.Interface())
+	}
+	words := make([]string, v.Len())
+	for i := range words {
+		words[i] = fmt.Sprint(v.Index(i).Interface())
+	}
+	return strings.Join(words, ",")
+}
