@@ -20,6 +20,8 @@ const (
 	Pass    = "pass"
 	Fail    = "FAIL"
 	Skipped = "skipped"
+	// Late is a check that the time did not suffice for: nothing is known, so it counts as failed.
+	Late = "NO TIME"
 )
 
 // Result is how a check ended.
@@ -70,10 +72,10 @@ type Report struct {
 	Peers any `json:"peers,omitempty"`
 }
 
-// Failed names the checks that failed.
+// Failed names the checks that failed, those without time among them.
 func (r *Report) Failed() (names []string) {
 	for _, result := range r.Results {
-		if result.Verdict == Fail {
+		if result.Verdict == Fail || result.Verdict == Late {
 			names = append(names, result.Name)
 		}
 	}
@@ -158,7 +160,7 @@ func (s *session) do(ctx context.Context, c Check) Result {
 	case errors.As(err, &left):
 		r.Verdict, r.Why = Skipped, left.why
 	case ctx.Err() != nil:
-		r.Verdict, r.Why = Skipped, fmt.Sprintf("no time was left: %v", context.Cause(ctx))
+		r.Verdict, r.Why = Late, fmt.Sprintf("no time was left: %v", context.Cause(ctx))
 	default:
 		r.Verdict, r.Why = Fail, err.Error()
 	}
