@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -233,12 +234,13 @@ func (e *Engine) Progress() (begun int64, waiting time.Duration) {
 	return s.begun.Load(), waiting
 }
 
-// agree compares a program that is to be compiled with that which process 0 compiles in its place: processes that execute
-// different programs would wait for each other.
+// agree compares a program that is to be compiled, and what its compiler is told, with that which process 0 compiles in its
+// place: processes that execute different programs would wait for each other, or drift apart.
 func (s *several) agree(p *Program) error {
 	key := fmt.Sprintf("program/%d", s.programs)
 	s.programs++
-	own := fmt.Sprintf("%x", sha256.Sum256([]byte(withoutName(p.text))))
+	told := os.Getenv("XLA_FLAGS") + "\x00" + os.Getenv(convolutionsVariable)
+	own := fmt.Sprintf("%x", sha256.Sum256([]byte(withoutName(p.text)+"\x00"+told)))
 	if s.index == 0 {
 		return s.store.Put(key, []byte(own+" "+p.Name))
 	}
@@ -247,8 +249,8 @@ func (s *several) agree(p *Program) error {
 		return fmt.Errorf("%s: process 0 does not compile it: %w", p.Name, err)
 	}
 	if theirs, name, _ := strings.Cut(string(text), " "); theirs != own {
-		return fmt.Errorf("%s: process 0 compiles another program in its place, %s (%.12s, here %.12s): want the same command and version everywhere",
-			p.Name, name, theirs, own)
+		return fmt.Errorf("%s: process 0 compiles another program in its place, %s (%.12s, here %.12s): want the same command, version, XLA_FLAGS and %s everywhere",
+			p.Name, name, theirs, own, convolutionsVariable)
 	}
 	return nil
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +26,7 @@ func newSelftest() *cobra.Command {
 		Long: "Holds an engine to numbers that PyTorch and torchvision recorded, to the Go engine, to itself on one device and in a\n" +
 			"second run, bit for bit, to the compiler's plan of its memory, and to running out of memory, a second start and a\n" +
 			"power cut. Then it times the presets, which is not judged. It reads no files and no network. What an engine cannot be\n" +
-			"put to is skipped, with the reason. Exit code 1: a check failed.",
+			"put to is skipped, with the reason. Exit code 1: a check failed, or had no time left.",
 		Example: "  mocotpu selftest --backend=cuda --json=selftest.json      # attach the file to a report\n" +
 			"  mocotpu selftest --backend=cpu --devices=8\n" +
 			"  mocotpu selftest --backend=cuda --python=/opt/torch/bin/python --json=selftest.json",
@@ -35,6 +37,7 @@ func newSelftest() *cobra.Command {
 	choice := addEngineFlags(flags)
 	out := flags.String("json", "", "file to write the report to: versions, machine, figures and limits")
 	python := flags.String("python", "", "Python to look for PyTorch and JAX in, whose speed is measured as well")
+	limit := flags.Duration("time-limit", 10*time.Minute, "what has not begun by then counts as failed")
 	force := flags.Bool("force", false, "write over the file that --json names")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		self, err := os.Executable()
@@ -46,16 +49,18 @@ func newSelftest() *cobra.Command {
 				return err
 			}
 		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), *limit)
+		defer cancel()
 		watch := terminal.NewStages(cmd.ErrOrStderr())
 		defer watch.Close()
-		r, err := selftest.Run(cmd.Context(), machine.UnderTest(*choice, self), func(name string) { watch.Stage(name) })
+		r, err := selftest.Run(ctx, machine.UnderTest(*choice, self), func(name string) { watch.Stage(name) })
 		if err != nil {
 			return withoutTPU(err)
 		}
 		r.Command, r.Machine, r.Versions = commandLine(cmd), bench.ThisMachine(), run.Built()
 		if *python != "" {
 			watch.Stage("PyTorch and JAX")
-			peers, err := bench.Beside(cmd.Context(), r.Engine, *choice, bench.Options{
+			peers, err := bench.Beside(ctx, r.Engine, *choice, bench.Options{
 				Engines: benchEngines, Built: run.Built(), Talk: io.Discard, Python: *python, JAXPython: *python,
 			})
 			if err == nil {

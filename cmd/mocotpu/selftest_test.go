@@ -29,7 +29,7 @@ func TestSelftest(t *testing.T) {
 				xlatest.CPU(t, 1) // skips where there is none
 			}
 			t.Chdir(t.TempDir())
-			args := append([]string{"selftest", "--json=report.json"}, strings.Fields(test.args)...)
+			args := append([]string{"selftest", "--json=report.json", "--time-limit=2h"}, strings.Fields(test.args)...)
 			code, stdout, stderr := call(t, args...)
 			t.Log(stdout)
 			if code != exitDone || !strings.Contains(stderr, "power cut ...") {

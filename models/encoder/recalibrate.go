@@ -100,7 +100,7 @@ func keepBuffers(m *mesh.Mesh, store *model.Store, scope string, c resnet.Config
 	}
 	return func() error {
 		for _, s := range all {
-			if err := s.v.SetValue(s.value); err != nil {
+			if err := m.SetVariable(s.v, s.value); err != nil {
 				return fmt.Errorf("encoder: restoring %s: %w", s.v.Path(), err)
 			}
 		}

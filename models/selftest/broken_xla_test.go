@@ -213,7 +213,7 @@ func TestVerdicts(t *testing.T) {
 	}
 	late, cancel := context.WithCancel(t.Context())
 	cancel()
-	if r := s.do(late, panics); r.Verdict != Skipped || !strings.Contains(r.Why, "no time was left") {
+	if r := s.do(late, panics); r.Verdict != Late || !strings.Contains(r.Why, "no time was left") {
 		t.Errorf("%+v, want it skipped", r)
 	}
 	skipped := Check{"cannot", "", func(context.Context, *session, *Result) error { return cannotf("not %s", "here") }}

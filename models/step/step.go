@@ -51,7 +51,7 @@ func New(m *mesh.Mesh, definition moco.Step, seed uint64) (*Step, error) {
 	if err := moco.Init(s.store, definition, seed); err != nil {
 		return nil, err
 	}
-	return s, nil
+	return s, m.Place(s.store)
 }
 
 // Compiled makes a step in its first state on the first devices of a backend and compiles it, for those who restore
@@ -133,7 +133,7 @@ func (s *Step) Reset() error {
 	for v := range fresh.IterVariables() {
 		value, err := v.Value()
 		if err == nil {
-			err = s.store.GetVariable(v.Path()).SetValue(value)
+			err = s.mesh.SetVariable(s.store.GetVariable(v.Path()), value)
 		}
 		if err != nil {
 			return fmt.Errorf("step: initialising %s: %w", v.Path(), err)
@@ -162,7 +162,7 @@ func (s *Step) Restore(all []safetensors.Tensor) error {
 		value := tensors.FromShape(shapes.Make(v.DType(), t.Shape...))
 		err := value.MutableBytes(func(data []byte) { copy(data, t.Data) })
 		if err == nil {
-			err = v.SetValue(value)
+			err = s.mesh.SetVariable(v, value)
 		}
 		if err != nil {
 			return fmt.Errorf("step: setting %s: %w", v.Path(), err)

@@ -150,16 +150,17 @@ func (s *session) shareState(ctx context.Context) error {
 }
 
 // agreed returns a context that ends when all processes have agreed to stop, and what finds that out: it is called by all
-// after the same steps, so that none of them leaves the others in the middle of one. The end of ctx is a wish to stop.
-func (s *session) agreed(ctx context.Context) (between context.Context, ask func() error) {
+// after the same steps, so that none of them leaves the others in the middle of one. The end of ctx is a wish to stop, until
+// end is called.
+func (s *session) agreed(ctx context.Context) (between context.Context, ask func() error, end func()) {
 	peers := s.machine.Peers
 	if peers == nil {
-		return ctx, func() error { return nil }
+		return ctx, func() error { return nil }, func() {}
 	}
 	between, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	wished := make(chan error, 1)
-	context.AfterFunc(ctx, func() { wished <- peers.AskToStop(context.Cause(ctx).Error()) })
-	return between, func() error {
+	forget := context.AfterFunc(ctx, func() { wished <- peers.AskToStop(context.Cause(ctx).Error()) })
+	ask = func() error {
 		select {
 		case err := <-wished:
 			if err != nil {
@@ -172,6 +173,10 @@ func (s *session) agreed(ctx context.Context) (between context.Context, ask func
 			stop(errors.New("the processes stop"))
 		}
 		return err
+	}
+	return between, ask, func() {
+		forget()
+		stop(nil)
 	}
 }
 

@@ -111,7 +111,8 @@ func train(ctx context.Context, c run.Config, m Machine, report Reporter, disk d
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if !s.finished() {
-		between, ask := s.agreed(ctx)
+		between, ask, end := s.agreed(ctx)
+		defer end()
 		s.askToStop = ask
 		if err := s.build(between); err != nil {
 			return result, err

@@ -1,10 +1,12 @@
 package mesh
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/core/tensors/dtensor"
 	"github.com/gomlx/gomlx/ml/model"
 )
 
@@ -49,4 +51,48 @@ func (m *Mesh) firstCopy(v *model.Variable) (*tensors.Tensor, error) {
 		return v.Value()
 	}
 	return d.Shards()[m.first], nil
+}
+
+// Place puts the variables of a store, which are on the host, on the devices of this process. The programs of the mesh do so
+// as well where they find them on the host, but with a copy on the host for every device of every process. Without other
+// processes it does nothing.
+func (m *Mesh) Place(store *model.Store) error {
+	if m.assignment == nil {
+		return nil
+	}
+	for v := range store.IterVariables() {
+		value, err := v.Value()
+		if err == nil {
+			err = m.SetVariable(v, value)
+		}
+		if err != nil {
+			return fmt.Errorf("mesh: placing %s: %w", v.Path(), err)
+		}
+	}
+	return nil
+}
+
+// SetVariable sets a variable's value, which is on the host and which it takes over, and puts it on the devices of this
+// process where there are others.
+func (m *Mesh) SetVariable(v *model.Variable, value *tensors.Tensor) error {
+	if m.assignment == nil {
+		return v.SetValue(value)
+	}
+	shards := make([]*tensors.Tensor, m.devices)
+	var uploading error
+	err := value.ConstFlatData(func(flat any) {
+		for place := range shards { // those of other processes stand for what these place
+			if shards[place], uploading = upload(m, place, flat, value.Shape()); uploading != nil {
+				return
+			}
+		}
+	})
+	if err := errors.Join(err, uploading); err != nil {
+		return err
+	}
+	whole, err := dtensor.NewTensor(m.replicated, shards)
+	if err == nil {
+		err = v.SetDistributedValue(whole) // frees what was there, which may be the value
+	}
+	return errors.Join(err, value.FinalizeAll())
 }

@@ -40,7 +40,7 @@ static int share(mt_client_create* a, char* at) {
   at += sprintf(at, " put:%d", ((void* (*)(mt_kv_put*))a->kv_put)(&put) == NULL);
   mt_kv_get get = {.struct_size = sizeof get, .key = "topology", .key_size = 8, .timeout_ms = 60000, .fail = &make, .arg = a->kv_get_arg};
   if (((void* (*)(mt_kv_get*))a->kv_get)(&get) == NULL) {
-    at += sprintf(at, " get:%zu:%s", get.value_size, get.value + 1);
+    at += sprintf(at, " get:%zu:%.*s", get.value_size, (int)get.value_size - 1, get.value + 1);
     get.free_value(get.value);
   }
   mt_kv_get late = {.struct_size = sizeof late, .key = "late", .key_size = 4, .timeout_ms = 1, .fail = &make, .arg = a->kv_get_arg};
