@@ -42,6 +42,7 @@ var stepFields = map[string]struct {
 	"MoCo.Groups":      {4, func(c *moco.Step) { c.Groups = 4 }},
 	"MoCo.Shuffle":     {false, func(c *moco.Step) { c.Shuffle = false }},
 	"MoCo.Symmetric":   {true, func(c *moco.Step) { c.Symmetric = true }},
+	"MoCo.Micro":       {4, func(c *moco.Step) { c.Micro = 4 }},
 
 	"Optim.Momentum":    {0.789, func(c *moco.Step) { c.SGDMomentum = 0.789 }},
 	"Optim.WeightDecay": {0.0321, func(c *moco.Step) { c.WeightDecay = 0.0321 }},
