@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -102,7 +103,8 @@ func (m *Meeting) Put(key string, value []byte) error {
 
 // explain says why a call failed: because the run is over, where it is.
 func (m *Meeting) explain(err error) error {
-	if m.conn.IsClosed() { // its handler is on its way
+	// The store is gone, with process 0 or because this connection is: why is on its way.
+	if m.conn.IsClosed() || errors.Is(err, nats.ErrNoResponders) {
 		select {
 		case <-m.over.Done():
 		case <-time.After(answerTime):
