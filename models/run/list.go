@@ -57,7 +57,7 @@ func List(folder string) ([]Summary, error) {
 		case errors.Is(err, ErrNotRun):
 			return nil
 		case err != nil:
-			found = append(found, Summary{Dir: dir, State: StateUnreadable, Problem: err.Error()})
+			found = append(found, unreadable(newSummary(dir, Config{}), err))
 		default:
 			found = append(found, summarise(dir, record.Config))
 		}
@@ -69,23 +69,31 @@ func List(folder string) ([]Summary, error) {
 	return found, nil
 }
 
-func summarise(dir string, c Config) Summary {
+func newSummary(dir string, c Config) Summary {
 	nan := Float(math.NaN())
-	s := Summary{
+	return Summary{
 		Dir: dir, State: StateStopped, Epochs: c.Run.Epochs, Steps: c.Run.Steps, Loss: nan, ImagesPerSecond: nan, BestKNN: nan, Config: c,
 	}
+}
+
+func unreadable(s Summary, err error) Summary {
+	s.State, s.Problem = StateUnreadable, err.Error()
+	return s
+}
+
+func summarise(dir string, c Config) Summary {
+	s := newSummary(dir, c)
 	rows, knn, err := ReadMetrics(dir)
 	if err != nil {
-		s.State, s.Problem = StateUnreadable, err.Error()
-		return s
+		return unreadable(s, err)
 	}
 	if len(rows) > 0 {
 		last := rows[len(rows)-1]
 		s.Step, s.Epoch, s.Loss, s.ImagesPerSecond = last.Step, last.Epoch, last.Loss, last.Time.ImagesPerSecond
 	}
 	for _, row := range knn {
-		if h := row.Headline(); !(h <= float64(s.BestKNN)) {
-			s.BestKNN = Float(h)
+		if h := Float(row.Headline()); h > s.BestKNN || !s.BestKNN.Finite() {
+			s.BestKNN = h
 		}
 	}
 	state, err := checkpoint.LastState(dir)
@@ -94,7 +102,7 @@ func summarise(dir string, c Config) Summary {
 		s.State = StateTraining
 	case errors.Is(err, checkpoint.ErrNone):
 	case err != nil:
-		s.State, s.Problem = StateUnreadable, err.Error()
+		return unreadable(s, err)
 	case c.Run.Epochs > 0 && state.Epoch >= c.Run.Epochs || c.Run.Steps > 0 && state.Step >= c.Run.Steps:
 		s.State = StateFinished
 	}

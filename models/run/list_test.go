@@ -1,0 +1,23 @@
+package run
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/janpfeifer/must"
+)
+
+// An evaluation without a number, which is null in the file, is not the best, wherever it stands.
+func TestBestOfEvaluations(t *testing.T) {
+	row := func(accuracy string) string {
+		return `{"kind":"knn","step":1,"epoch":1,"k":[5],"backbone":[` + accuracy + `],"projection":[1],"queries":1,"bank":1,"seconds":1}` + "\n"
+	}
+	for text, want := range map[string]Float{row("null") + row("40") + row("50") + row("null") + row("30"): 50, row("20"): 20} {
+		dir := t.TempDir()
+		must.M(os.WriteFile(filepath.Join(dir, MetricsFile), []byte(text), 0o644))
+		if got := summarise(dir, Glyphs()); got.BestKNN != want || got.Problem != "" {
+			t.Errorf("best %v, problem %q, want %v", got.BestKNN, got.Problem, want)
+		}
+	}
+}
