@@ -35,15 +35,10 @@ func Open(c run.Config, store *programs.Store, processes *xla.Processes) (*xla.E
 	}
 	if c.Encoder.Precision == "tf32" && e.EngineName() != "cuda" {
 		e.Close()
-		return nil, otherEngine{fmt.Errorf("--precision=tf32: only the cuda engine has it, and %s is what opened: want float32 or bfloat16", e.EngineName())}
+		return nil, settings.Invalid(fmt.Errorf("--precision=tf32: only the cuda engine has it, and %s is what opened: want float32 or bfloat16", e.EngineName()))
 	}
 	return e, nil
 }
-
-// otherEngine is an error of a setting that the engine which opened does not have.
-type otherEngine struct{ error }
-
-func (otherEngine) Is(target error) bool { return target == settings.ErrInvalid }
 
 func engineOptions(e engine.Config) xla.Options {
 	return xla.Options{Devices: e.Devices, Plugin: e.Plugin, GPU: e.GPU}

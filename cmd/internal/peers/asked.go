@@ -31,13 +31,13 @@ func (a Asked) config() (c rendezvous.Config, several bool, err error) {
 		return c, false, nil
 	case given || a.Processes != 0:
 		if a.Processes < 2 || a.Coordinator == "" || a.Process == -1 {
-			return c, false, invalid{errors.New("several processes take --coordinator=HOST:PORT and --processes, the same in all, and --process")}
+			return c, false, settings.Invalid(errors.New("several processes take --coordinator=HOST:PORT and --processes, the same in all, and --process"))
 		}
 		c = rendezvous.Config{Coordinator: a.Coordinator, Index: a.Process, Count: a.Processes}
 	default:
 		found, several, err := rendezvous.Detect(os.Getenv)
 		if err != nil {
-			return c, false, invalid{err}
+			return c, false, settings.Invalid(err)
 		}
 		if !several {
 			return c, false, nil
@@ -48,7 +48,7 @@ func (a Asked) config() (c rendezvous.Config, several bool, err error) {
 		err = c.Validate()
 	}
 	if err != nil {
-		return c, false, invalid{err}
+		return c, false, settings.Invalid(err)
 	}
 	return c, true, nil
 }
@@ -64,11 +64,6 @@ func (a Asked) Together(ctx context.Context, talk io.Writer, run func(*Peers) er
 	}
 	return Together(ctx, c, talk, run)
 }
-
-// invalid is an error of what was asked for.
-type invalid struct{ error }
-
-func (invalid) Is(target error) bool { return target == settings.ErrInvalid }
 
 // WriteStatus says what runs over several processes, and whether this process would be one of them.
 func WriteStatus(w io.Writer) {

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/rendezvous"
 )
 
@@ -15,7 +16,7 @@ import (
 // that ends the context is passed on. The error is an [Exited] where they fail.
 func Launch(ctx context.Context, count int, args []string, stdout, stderr io.Writer) error {
 	if count < 1 || len(args) == 0 || args[0] != "train" {
-		return invalid{fmt.Errorf("launch of %d processes of %q, want at least one of mocotpu train, behind --", count, args)}
+		return settings.Invalid(fmt.Errorf("launch of %d processes of %q, want at least one of mocotpu train, behind --", count, args))
 	}
 	program, err := os.Executable()
 	if err != nil {

@@ -17,6 +17,20 @@ import (
 // ErrInvalid is what every [Error] is, in the sense of [errors.Is].
 var ErrInvalid = errors.New("unusable settings")
 
+// Invalid makes an error an [ErrInvalid] and leaves its text as it is; nil stays nil.
+func Invalid(err error) error {
+	if err == nil {
+		return nil
+	}
+	return invalid{err}
+}
+
+type invalid struct{ error }
+
+func (invalid) Is(target error) bool { return target == ErrInvalid }
+
+func (e invalid) Unwrap() error { return e.error }
+
 // Problem is one thing that is wrong.
 type Problem struct {
 	// Field is the path of the field to change, "" where no single one is to blame.

@@ -37,6 +37,14 @@ func TestErrorNamesFields(t *testing.T) {
 	}
 }
 
+func TestInvalid(t *testing.T) {
+	cause := errors.New("as it is")
+	err := Invalid(cause)
+	if !errors.Is(err, ErrInvalid) || !errors.Is(err, cause) || err.Error() != "as it is" || Invalid(nil) != nil {
+		t.Errorf("%v, want the cause with its text, and an ErrInvalid", err)
+	}
+}
+
 func TestNearest(t *testing.T) {
 	choices := []string{"glyphs", "glyphs-go", "mnist", "emnist", "cifar10"}
 	for word, want := range map[string]string{
