@@ -135,18 +135,24 @@ func TestInitRefuses(t *testing.T) {
 	} {
 		c := from(t, test.path)
 		test.change(&c)
-		_, err := Train(t.Context(), c, goMachine(t), nil)
-		if !errors.Is(err, settings.ErrInvalid) {
-			t.Errorf("%s: error %v, want one of usage", name, err)
-			continue
+		wantRefused(t, name, c, test.want...)
+	}
+}
+
+// wantRefused: training with c is an error of usage that says all of that, before anything is written.
+func wantRefused(t *testing.T, name string, c run.Config, says ...string) {
+	t.Helper()
+	_, err := Train(t.Context(), c, goMachine(t), nil)
+	if !errors.Is(err, settings.ErrInvalid) {
+		t.Errorf("%s: error %v, want one of usage", name, err)
+		return
+	}
+	for _, want := range says {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q in it", name, err, want)
 		}
-		for _, want := range test.want {
-			if !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: error %v, want %q in it", name, err, want)
-			}
-		}
-		if _, err := run.ReadRecord(c.Run.Dir); err == nil {
-			t.Errorf("%s: a configuration was written", name)
-		}
+	}
+	if _, err := run.ReadRecord(c.Run.Dir); err == nil {
+		t.Errorf("%s: a configuration was written", name)
 	}
 }

@@ -80,14 +80,11 @@ func (s *session) meet(ctx context.Context) error {
 
 // ownStart is what this process would say.
 func (s *session) ownStart() (start, error) {
-	sum, err := s.train.Fingerprint()
+	record, err := s.record()
 	if err != nil {
 		return start{}, err
 	}
-	own := start{
-		Record: run.Record{Config: s.config, DataSHA256: sum, Versions: s.machine.Versions}, Dir: s.config.Run.Dir,
-		Done: s.done, Saved: s.saved, Scores: s.scores,
-	}
+	own := start{Record: record, Dir: s.config.Run.Dir, Done: s.done, Saved: s.saved, Scores: s.scores}
 	if s.test != nil {
 		if own.Judged, err = s.test.Fingerprint(); err != nil {
 			return start{}, err

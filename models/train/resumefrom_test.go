@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -25,7 +24,6 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
-	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // afterwards is what PyTorch made of the epochs after a checkpoint: testdata/gen_checkpoint.py.
@@ -256,19 +254,7 @@ func TestResumeFromRefuses(t *testing.T) {
 	} {
 		c := a.goingOn(t, "v1")
 		test.change(&c)
-		_, err := Train(t.Context(), c, goMachine(t), nil)
-		if !errors.Is(err, settings.ErrInvalid) {
-			t.Errorf("%s: error %v, want one of usage", name, err)
-			continue
-		}
-		for _, want := range test.want {
-			if !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: error %v, want %q in it", name, err, want)
-			}
-		}
-		if _, err := run.ReadRecord(c.Run.Dir); err == nil {
-			t.Errorf("%s: a configuration was written", name)
-		}
+		wantRefused(t, name, c, test.want...)
 	}
 	c := a.goingOn(t, "v1")
 	c.Optim.LR, c.Data.TrainImages = 0.5, 48

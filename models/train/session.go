@@ -54,6 +54,7 @@ type session struct {
 	diagnoser           diagnoser
 	scores              checkpoint.Scores // of the evaluations
 	perEpoch            int               // steps
+	fingerprint         string            // of the training images; see record
 	epochs, total, done int               // epochs the schedule spans, steps of the run, steps done
 	first               int               // steps done where the run began: those of the checkpoint it goes on from
 }
@@ -105,6 +106,17 @@ func (s *session) open(ctx context.Context, disk durable.FileSystem) error {
 	return nil
 }
 
+// record is what this process was asked for. The fingerprint is made once: of a set in memory it reads all images.
+func (s *session) record() (run.Record, error) {
+	if s.fingerprint == "" {
+		var err error
+		if s.fingerprint, err = s.train.Fingerprint(); err != nil {
+			return run.Record{}, err
+		}
+	}
+	return run.Record{Config: s.config, DataSHA256: s.fingerprint, Versions: s.machine.Versions}, nil
+}
+
 // openDir locks the directory and finds out whether the run begins or goes on.
 func (s *session) openDir(disk durable.FileSystem) (err error) {
 	if s.dir, err = run.OpenDir(disk, s.config.Run.Dir); err != nil {
@@ -115,11 +127,10 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 			err = errors.Join(err, s.dir.Close())
 		}
 	}()
-	sum, err := s.train.Fingerprint()
+	record, err := s.record()
 	if err != nil {
 		return err
 	}
-	record := run.Record{Config: s.config, DataSHA256: sum, Versions: s.machine.Versions}
 	s.resumed, err = s.dir.Load()
 	if err != nil && !errors.Is(err, checkpoint.ErrNone) {
 		return err
