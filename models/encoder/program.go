@@ -45,7 +45,11 @@ type Program struct {
 
 // Compile compiles the encoder whose variables stand in the scope of the store.
 func Compile(m *mesh.Mesh, store *model.Store, scope string, c ProgramConfig) (*Program, error) {
-	p, err := m.Compile("embed", store, c.inputs(), func(root *model.Scope, in []*graph.Node) []*graph.Node {
+	name := "embed"
+	if c.Augmented {
+		name = "embed-augmented"
+	}
+	p, err := m.Compile(name, store, c.inputs(), func(root *model.Scope, in []*graph.Node) []*graph.Node {
 		var x *graph.Node
 		if c.Augmented {
 			x = c.Views.Apply(in[0], in[1], c.ImageSize)

@@ -34,6 +34,46 @@ func (h history) accuracies(number int) []Series {
 	return []Series{backbone, projection}
 }
 
+// labelFree is a figure without labels, of the backbone and of the projection.
+func (h history) labelFree(number int, value func(run.Geometry) run.Float) []Series {
+	backbone, projection := Series{Name: "backbone", Run: number}, Series{Name: "projection", Run: number, Dashed: true}
+	for _, row := range h.knn {
+		if row.LabelFree == nil {
+			continue
+		}
+		at := float64(row.Step)
+		backbone.X, backbone.Y = append(backbone.X, at), append(backbone.Y, float64(value(row.LabelFree.Backbone)))
+		if p := row.LabelFree.Projection; p != nil {
+			projection.X, projection.Y = append(projection.X, at), append(projection.Y, float64(value(*p)))
+		}
+	}
+	return []Series{backbone, projection}
+}
+
+// labelFreeCharts draw what evaluations found without labels, if they did.
+func labelFreeCharts(runs []history) (all []Chart) {
+	for _, c := range []struct {
+		title, note string
+		value       func(run.Geometry) run.Float
+	}{
+		{"Effective rank", "directions that the features use", func(g run.Geometry) run.Float { return g.Rank }},
+		{"Other view found, %", "images whose second view is nearest to their first", func(g run.Geometry) run.Float { return g.Retrieval }},
+		{"Alignment", "mean squared distance of two views; 0: the same", func(g run.Geometry) run.Float { return g.Alignment }},
+		{"Uniformity", "less is more even over the sphere; 0: all the same", func(g run.Geometry) run.Float { return g.Uniformity }},
+	} {
+		chart, points := Chart{Title: c.title, Note: c.note + "; dashed: of the projection"}, 0
+		for i, h := range runs {
+			for _, s := range h.labelFree(i, c.value) {
+				chart.Series, points = append(chart.Series, s), points+len(s.X)
+			}
+		}
+		if points > 0 {
+			all = append(all, chart)
+		}
+	}
+	return all
+}
+
 // charts draw the runs over one another.
 func charts(runs []history) []Chart {
 	type value = func(run.Row) run.Float
@@ -51,8 +91,7 @@ func charts(runs []history) []Chart {
 	for i, h := range runs {
 		accuracy.Series = append(accuracy.Series, h.accuracies(i)...)
 	}
-	return []Chart{
-		accuracy,
+	return append(append([]Chart{accuracy}, labelFreeCharts(runs)...),
 		lines("Loss", "dashed: its chance level, of an encoder that cannot tell images apart",
 			"loss", func(r run.Row) run.Float { return r.Loss }, "chance", func(r run.Row) run.Float { return r.Chance }),
 		lines("Contrast accuracy, %", "queries whose own key is the nearest of all; dashed: among the five nearest",
@@ -67,5 +106,5 @@ func charts(runs []history) []Chart {
 			"images/s", func(r run.Row) run.Float { return r.Time.ImagesPerSecond }, "", nil),
 		lines("Waiting for data, %", "of the time", "waiting",
 			func(r run.Row) run.Float { return 100 * r.Time.DataWait }, "", nil),
-	}
+	)
 }

@@ -120,7 +120,7 @@ func newRun(dir string) (*entry, error) {
 	}
 	r.Summary = fmt.Sprintf("%s of width %d on %s, batch %d, queue %d, T %g", c.Encoder.Arch, c.Encoder.Width, c.Data.Kind,
 		c.MoCo.Batch, c.MoCo.Queue, c.MoCo.Temperature)
-	if n := len(r.history.knn); n > 0 {
+	if n := len(r.history.knn); n > 0 && len(r.history.knn[n-1].K) > 0 {
 		r.Summary += fmt.Sprintf("; kNN %.1f %% before, %.1f %% at step %d", r.history.knn[0].Headline(),
 			r.history.knn[n-1].Headline(), r.history.knn[n-1].Step)
 	}
