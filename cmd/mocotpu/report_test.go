@@ -96,6 +96,9 @@ func TestTensorBoard(t *testing.T) {
 		if at := got["knn_backbone/k=5"][i]; int(at[0]) != row.Step || float32(at[1]) != float32(row.Headline()) {
 			t.Errorf("event %v, want the accuracy %v of step %d", at, row.Headline(), row.Step)
 		}
+		if at := got["label_free_projection/uniformity"][i]; int(at[0]) != row.Step || float32(at[1]) != float32(row.LabelFree.Projection.Uniformity) {
+			t.Errorf("event %v, want the uniformity %v of step %d", at, row.LabelFree.Projection.Uniformity, row.Step)
+		}
 	}
 	for _, tag := range []string{"loss/chance", "contrast/top5", "similarity/negative", "keys/spread", "optim/lr", "optim/grad_norm", "time/data_wait"} {
 		if len(got[tag]) != len(rows) {

@@ -12,9 +12,12 @@ import (
 
 // Protocols and Baselines are what [Options] take, in the order of a report.
 var (
-	Protocols = []string{"knn", "linear-fast", "linear", "finetune"}
+	Protocols = []string{"knn", "linear-fast", LabelFree, "linear", "finetune"}
 	Baselines = []string{"pixels", "untrained", "supervised"}
 )
+
+// LabelFree is the protocol that takes no labels, and no held-out images.
+const LabelFree = "label-free"
 
 // Options say how [Evaluate] judges. Start from [DefaultOptions]; the flags of `mocotpu eval` have the fields' names.
 type Options struct {
@@ -22,12 +25,13 @@ type Options struct {
 	//
 	//	knn          k nearest neighbours by cosine similarity, weighted by exp(s/T), over backbone and projections
 	//	linear-fast  a linear classifier on features computed once; held-out training images choose the learning rate
+	//	label-free   effective rank, alignment, uniformity, and retrieval of the other view; see run.LabelFree
 	//	linear       the papers' protocol: crops and flips, frozen trunk, SGD at rate 30, 100 epochs
 	//	finetune     the whole encoder on a share of the labels
 	Protocols []string
 	// Baselines are judged before the encoder, by the same protocols: some of [Baselines].
 	//
-	//	pixels      raw; they have no trunk, so that linear and finetune are left out
+	//	pixels      raw; they have no trunk, so that label-free, linear and finetune are left out
 	//	untrained   the run's first weights, BatchNorm's statistics those of training images
 	//	supervised  the run's recipe with labels, from the same first weights: takes as long as the run did
 	Baselines []string
@@ -45,10 +49,10 @@ type Options struct {
 	Seed uint64
 }
 
-// DefaultOptions are knn and linear-fast beside pixels and the untrained encoder.
+// DefaultOptions are knn, linear-fast and label-free beside pixels and the untrained encoder.
 func DefaultOptions() Options {
 	return Options{
-		Protocols: slices.Clone(Protocols[:2]), Baselines: slices.Clone(Baselines[:2]),
+		Protocols: slices.Clone(Protocols[:3]), Baselines: slices.Clone(Baselines[:2]),
 		Ks: []int{1, 5, 20, 200}, Temperature: 0.1, Labels: []float64{1, 10, 100},
 	}
 }

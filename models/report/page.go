@@ -39,7 +39,8 @@ type entry struct {
 	Summary      string
 	Config       string
 	Evaluation   []judge.Row // of eval's report, if there is one beside the run directory
-	Look         *look       // nil without a backend
+	LabelFree    []judge.LabelFreeRow
+	Look         *look // nil without a backend
 	history      history
 	config       run.Config
 }
@@ -128,7 +129,7 @@ func newRun(dir string) (*entry, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	r.Evaluation = evaluation.Rows
+	r.Evaluation, r.LabelFree = evaluation.Rows, evaluation.LabelFree
 	return r, nil
 }
 

@@ -12,8 +12,8 @@ import (
 
 // Expectation is what a figure must be after an epoch, or else the run is not worth going on with.
 type Expectation struct {
-	// Figure is knn, rank, alignment, uniformity or retrieval, of the epoch's evaluation; or loss, top1, top5, positive,
-	// negative, spread or grad_norm, of the newest row of steps.
+	// Figure is one of [Figures]: knn, rank, alignment, uniformity or retrieval of the backbone in the epoch's evaluation; the
+	// others in the newest row of steps.
 	Figure string
 	// Epoch counts the epochs done, from 1.
 	Epoch int
@@ -127,7 +127,7 @@ func (*Expectations) Type() string { return "figure@epoch>=number" }
 // checkExpectations lists expectations that nothing will ever tell of.
 func (c Config) checkExpectations(p *settings.Check) {
 	for _, e := range c.Run.Expect {
-		p.OneOf("run.expect", e.Figure, figureNames(false)...)
+		p.OneOf("run.expect", e.Figure, Figures...)
 		last := c.Run.Epochs
 		p.That(e.Epoch >= 1 && (last <= 0 || e.Epoch <= last), "run.expect", "is %s: epoch %d, want one from 1 to the run's %d", e, e.Epoch, last)
 		if e.Evaluates() {

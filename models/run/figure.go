@@ -47,10 +47,12 @@ func figureOf(name string) *figure {
 	return nil
 }
 
-// figureNames are those of all figures, or of evaluations alone.
-func figureNames(evaluations bool) (names []string) {
+// Figures are the names that an [Expectation] takes.
+var Figures = figureNames(func(figure) bool { return true })
+
+func figureNames(wanted func(figure) bool) (names []string) {
 	for _, f := range figures {
-		if !evaluations || f.evaluation != nil {
+		if wanted(f) {
 			names = append(names, f.name)
 		}
 	}

@@ -15,8 +15,10 @@ func TestWriteTable(t *testing.T) {
 	nan := Float(math.NaN())
 	var out bytes.Buffer
 	err := WriteTable(&out, []Summary{
-		{Dir: "runs/a", State: StateFinished, Step: 744, Epoch: 7, Epochs: 8, Loss: 5.43219, BestKNN: 53, ImagesPerSecond: 1240.4, Config: a,
-			LabelFree: &LabelFree{Backbone: Geometry{Rank: 41.26, Retrieval: 88}}},
+		{
+			Dir: "runs/a", State: StateFinished, Step: 744, Epoch: 7, Epochs: 8, Loss: 5.43219, BestKNN: 53, ImagesPerSecond: 1240.4, Config: a,
+			LabelFree: &LabelFree{Backbone: Geometry{Rank: 41.26, Retrieval: 88}},
+		},
 		{Dir: "runs/\x1b[31mb", State: StateStopped, Loss: nan, BestKNN: nan, ImagesPerSecond: nan, Steps: 10, Config: b},
 		{Dir: "runs/c", State: StateUnreadable, Problem: "unexpected \x1b"},
 	})

@@ -149,16 +149,12 @@ func (r *Training) KNN(row run.KNNRow) {
 	fmt.Fprintf(r.out, "epoch %3d   %s%s\n", row.Epoch, found, figures)
 }
 
-// judgement prints what an evaluation found of the backbone.
+// judgement prints what an evaluation found of the backbone: by nearest neighbours, or where there are none without labels.
 func judgement(row run.KNNRow) string {
-	var parts []string
-	if len(row.K) > 0 {
-		parts = append(parts, "kNN "+accuracies(row.K, row.Backbone))
+	if len(row.K) > 0 || row.LabelFree == nil {
+		return "kNN " + accuracies(row.K, row.Backbone)
 	}
-	if f := row.LabelFree; f != nil {
-		parts = append(parts, fmt.Sprintf("rank %.1f  other view %.1f%%", f.Backbone.Rank, f.Backbone.Retrieval))
-	}
-	return strings.Join(parts, "   ")
+	return fmt.Sprintf("other view found %.1f%%  rank %.1f", row.LabelFree.Backbone.Retrieval, row.LabelFree.Backbone.Rank)
 }
 
 // End sums the run up.
@@ -188,7 +184,7 @@ func (r *Training) End(c run.Config, result train.Result) {
 
 // improvement says how far the encoder came from a run's first evaluation to its last.
 func improvement(first, last run.KNNRow) string {
-	if len(last.K) == 0 {
+	if len(last.K) == 0 && last.LabelFree != nil {
 		return withoutLabels(first, last)
 	}
 	k := last.K[len(last.K)-1]
@@ -205,9 +201,6 @@ func improvement(first, last run.KNNRow) string {
 
 // withoutLabels is improvement for images without classes.
 func withoutLabels(first, last run.KNNRow) string {
-	if last.LabelFree == nil {
-		return fmt.Sprintf("after %d epochs nothing was judged", last.Epoch)
-	}
 	of := "training"
 	if last.LabelFree.HeldOut {
 		of = "held-out"
