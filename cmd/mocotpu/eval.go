@@ -43,9 +43,12 @@ func newEval() *cobra.Command {
 			"  linear       the papers' protocol: crops and flips, frozen trunk, SGD at rate 30, 100 epochs\n" +
 			"  finetune     the whole encoder, on 1, 10 and 100 % of the labels\n\n" +
 			"Baselines, judged by the same code: pixels (raw), untrained (the run's first weights, BatchNorm recalibrated) and\n" +
-			"supervised (the run's recipe with labels). The last takes as long as the run did.",
+			"supervised (the run's recipe with labels). The last takes as long as the run did.\n\n" +
+			"--labels-per-class=1,10,100 has linear-fast and finetune learn from exactly so many labels of each class; beside\n" +
+			"untrained, finetune compares a pretrained encoder with one that learns from scratch.",
 		Example: "  mocotpu eval runs/glyphs-20260102-030405\n" +
 			"  mocotpu eval runs/a --protocols=linear,finetune --baselines=untrained,supervised --devices=8\n" +
+			"  mocotpu eval runs/a --labels-per-class=1,10,100 --protocols=linear-fast,finetune --baselines=untrained\n" +
 			"  mocotpu eval encoder.safetensors --data=cifar10",
 		Args: oneEncoder,
 	}
@@ -63,6 +66,8 @@ func newEval() *cobra.Command {
 	flags.IntVar(&f.Batch, "batch", 0, "images of a step (0: 256 for linear and linear-fast, 128 for finetune)")
 	flags.Float64Var(&f.LR, "lr", 0, "learning rate of linear (0: 30), or of finetune's classifier (0: 0.1; the trunk has a tenth)")
 	flags.Float64SliceVar(&f.Labels, "labels", f.Labels, "shares of the labels to finetune on, in percent")
+	flags.IntSliceVar(&f.PerClass, "labels-per-class", nil, "labels of each class for linear-fast and finetune, drawn --draws times: such as 1,10,100; finetune then leaves --labels out")
+	flags.IntVar(&f.Draws, "draws", f.Draws, "choices of those labels, whose spread gives the interval")
 	flags.Uint64Var(&f.Seed, "seed", 0, "seed of the classifiers: first weights, order, crops, choice of labels")
 	flags.StringVar(&f.out, "out", "", "file to write the report to (default <run or file>.report.json)")
 	flags.BoolVar(&f.force, "force", false, "replace a report that is there already")

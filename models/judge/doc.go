@@ -10,6 +10,7 @@
 //	images.go, protocol.go over images: the papers' linear protocol (frozen trunk), finetuning, learning from scratch
 //	labelfree.go           effective rank, alignment, uniformity, retrieval of the other view
 //	subset.go              a share of the labels
+//	fewlabels.go           exact numbers of labels, over several draws
 //	tally.go, interval.go  accuracies, confusions, 95 % intervals
 //	report.go, table.go    the report as JSON and as a table
 //

@@ -72,6 +72,9 @@ func (e *evaluation) open() (err error) {
 			return fmt.Errorf("judge: %w: %s has no labels to judge by: want --data with some", settings.ErrInvalid, s.Name)
 		}
 	}
+	if err := e.checkPerClass(); err != nil {
+		return err
+	}
 	if slices.Contains(e.options.Protocols, "knn") {
 		clipped, note := e.knn.Clip(train.N)
 		if e.knn = clipped; note != "" {
@@ -122,6 +125,9 @@ func (e *evaluation) judge(s subject) error {
 		}
 		if err == nil && asked("linear-fast") {
 			err = e.linearFast(s, train, test)
+			if err == nil {
+				err = e.fewLinear(s, train, test)
+			}
 		}
 		if err != nil {
 			return err
@@ -243,6 +249,9 @@ func (e *evaluation) finetune(s subject) error {
 	override(&o.Batch, e.options.Batch)
 	override(&o.LR, e.options.LR)
 	o.TrunkLR = o.LR / 10
+	if len(e.options.PerClass) > 0 {
+		return e.fewFinetune(s, o)
+	}
 	for _, share := range e.options.Labels {
 		among, err := subset(e.train.Info().Labels, share/100, e.options.Seed)
 		if err != nil {

@@ -30,6 +30,8 @@ type Report struct {
 	Rows     []Row             `json:"rows"`
 	// LabelFree is what was judged without labels.
 	LabelFree []LabelFreeRow `json:"label_free,omitempty"`
+	// FewLabels is what was judged by exact numbers of labels: by subject and protocol, the fewest first.
+	FewLabels []FewLabels `json:"few_labels,omitempty"`
 }
 
 // LabelFreeRow is one subject judged without labels.

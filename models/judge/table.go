@@ -17,6 +17,7 @@ func (r Report) WriteTable(out io.Writer) error {
 	fmt.Fprintf(&text, "%s after step %d, on %s: %d training images, %d test images, %d classes\n",
 		r.Source, r.Step, r.Data, r.Train, r.Test, len(r.Classes))
 	r.writeLabelled(&text)
+	r.writeFewLabels(&text)
 	r.writeLabelFree(&text)
 	_, err := out.Write(text.Bytes())
 	return err
@@ -35,6 +36,20 @@ func (r Report) writeLabelled(text *bytes.Buffer) {
 	}
 	_ = table.Flush() // into memory
 	r.writeMistakes(text, r.Rows[len(r.Rows)-1])
+}
+
+// writeFewLabels prints the accuracies of few labels, if there are any.
+func (r Report) writeFewLabels(text *bytes.Buffer) {
+	if len(r.FewLabels) == 0 {
+		return
+	}
+	fmt.Fprintf(text, "\nfew labels: mean of %d draws and its 95 %% interval\n\n", len(r.FewLabels[0].Draws))
+	table := tabwriter.NewWriter(text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "subject\tprotocol\ttop-1 %\t95 % interval")
+	for _, f := range r.FewLabels {
+		fmt.Fprintf(table, "%s\t%s\t%.1f\t%.1f to %.1f\n", f.Subject, f.Name(), f.Mean, f.Low, f.High)
+	}
+	_ = table.Flush() // into memory
 }
 
 // writeLabelFree prints what was found without labels, if anything was.

@@ -1,6 +1,10 @@
 package report
 
 import (
+	"fmt"
+	"slices"
+
+	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/models/run"
 )
 
@@ -72,6 +76,27 @@ func labelFreeCharts(runs []history) (all []Chart) {
 		}
 	}
 	return all
+}
+
+// fewLabelsChart draws accuracy against labels, a line for each subject and protocol; nil where there is none.
+func fewLabelsChart(all []judge.FewLabels) *Chart {
+	if len(all) == 0 {
+		return nil
+	}
+	c := &Chart{Title: "Accuracy against labels, %", At: "labels a class:", LogX: true}
+	for _, f := range all {
+		name := f.Subject + ", " + f.Protocol
+		at := slices.IndexFunc(c.Series, func(s Series) bool { return s.Name == name })
+		if at < 0 {
+			at = len(c.Series)
+			c.Series = append(c.Series, Series{Name: name, Run: at, Dashed: f.Subject != "encoder"})
+		}
+		s := &c.Series[at]
+		s.X, s.Y = append(s.X, float64(f.PerClass)), append(s.Y, f.Mean)
+		s.Low, s.High = append(s.Low, f.Low), append(s.High, f.High)
+	}
+	c.Note = fmt.Sprintf("top-1 on the test images by labelled images of each class; mean and 95 %% interval of %d draws", len(all[0].Draws))
+	return c
 }
 
 // charts draw the runs over one another.

@@ -40,7 +40,8 @@ type entry struct {
 	Config       string
 	Evaluation   []judge.Row // of eval's report, if there is one beside the run directory
 	LabelFree    []judge.LabelFreeRow
-	Look         *look // nil without a backend
+	FewLabels    *Chart // nil without
+	Look         *look  // nil without a backend
 	history      history
 	config       run.Config
 }
@@ -130,6 +131,7 @@ func newRun(dir string) (*entry, error) {
 		return nil, err
 	}
 	r.Evaluation, r.LabelFree = evaluation.Rows, evaluation.LabelFree
+	r.FewLabels = fewLabelsChart(evaluation.FewLabels)
 	return r, nil
 }
 
