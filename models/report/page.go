@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"time"
 
 	"github.com/gomlx/compute"
 
@@ -28,6 +29,8 @@ type Options struct {
 	// Backend computes what the encoders see: views, neighbours, the map of features, confusion. Nil leaves that out, and
 	// the page then shows only what is in the run directories.
 	Backend compute.Backend
+	// Reload has browsers load the page again after so long, in whole seconds; 0 does not.
+	Reload time.Duration
 	// Stage, if not nil, is called with a description before each long piece of work.
 	Stage func(what string)
 }
@@ -58,10 +61,11 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 	}
 	page := struct {
 		Title       string
+		Reload      int // seconds
 		Runs        []*entry
 		Charts      []Chart
 		Differences []run.Setting
-	}{Title: "mocotpu"}
+	}{Title: "mocotpu", Reload: int(o.Reload.Seconds())}
 	var histories []history
 	var configs []run.Config
 	sets := map[dataset.Config][2]*data.Set{}
