@@ -66,7 +66,7 @@ func TestTrainWithoutClasses(t *testing.T) {
 					t.Errorf("%s: evaluation %d: %+v", name, i, g)
 				}
 			}
-			if score := float64(f.Backbone.Retrieval); i > 0 && score > best {
+			if score := float64(f.Projection.Retrieval); i > 0 && score > best {
 				best, steps = score, row.Step
 			}
 		}
