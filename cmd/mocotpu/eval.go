@@ -101,7 +101,7 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 	if test != nil {
 		defer test.Close()
 	}
-	if !cmd.Flags().Changed("protocols") && (test == nil || train.Info().Labels == nil || test.Info().Labels == nil) {
+	if f.mayDoWithout(cmd) && (test == nil || train.Info().Labels == nil || test.Info().Labels == nil) {
 		watch.Note("without held-out images and classes for them, the encoder is judged without labels")
 		f.Protocols = []string{judge.LabelFree}
 	}
@@ -154,7 +154,7 @@ func (f evalFlags) open(cmd *cobra.Command, w *encoder.Weights, watch *terminal.
 	}
 	test, err = openSplit(cmd, c, "test")
 	if errors.Is(err, data.ErrMissing) && c.Kind == "folder" {
-		if !cmd.Flags().Changed("protocols") || slices.Equal(f.Protocols, []string{judge.LabelFree}) {
+		if f.mayDoWithout(cmd) || slices.Equal(f.Protocols, []string{judge.LabelFree}) {
 			return train, nil, nil
 		}
 		err = fmt.Errorf("%w; eval judges by held-out images: --data=FOLDER takes one with train/ and val/, with folders of classes in both", err)
@@ -163,6 +163,11 @@ func (f evalFlags) open(cmd *cobra.Command, w *encoder.Weights, watch *terminal.
 		return nil, nil, errors.Join(err, train.Close())
 	}
 	return train, test, nil
+}
+
+// mayDoWithout tells whether nothing was asked for that takes labels.
+func (f evalFlags) mayDoWithout(cmd *cobra.Command) bool {
+	return !cmd.Flags().Changed("protocols") && len(f.PerClass) == 0
 }
 
 // check lists what is wrong with the flags that are not judging's.

@@ -46,8 +46,10 @@ func TestWithoutClasses(t *testing.T) {
 			t.Errorf("eval has %v, training had %v", pair[0], pair[1])
 		}
 	}
-	if code, _, stderr := call(t, strings.Fields("eval run --backend go --protocols knn --force")...); code != 2 || !strings.Contains(stderr, "held-out images") {
-		t.Errorf("eval by kNN: exit code %d, stderr %q", code, stderr)
+	for _, labels := range []string{"--protocols knn", "--labels-per-class 1"} {
+		if code, _, stderr := call(t, strings.Fields("eval run --backend go --force "+labels)...); code != 2 || !strings.Contains(stderr, "held-out images") {
+			t.Errorf("eval %s: exit code %d, stderr %q", labels, code, stderr)
+		}
 	}
 
 	var all []run.Summary
