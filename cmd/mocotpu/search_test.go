@@ -77,5 +77,3 @@ func TestEmbedImagesAndSearch(t *testing.T) {
 		}
 	}
 }
-
-// A build without cgo, as on a machine with nothing installed, gives the same features, bit for bit, and says of the other

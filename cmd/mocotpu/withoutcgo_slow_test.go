@@ -13,6 +13,7 @@ import (
 	"github.com/janpfeifer/must"
 )
 
+// A build without cgo, as on a machine with nothing installed, gives the same features, bit for bit, and says of the other
 // engines what it lacks.
 func TestWithoutCgoSlow(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "mocotpu")
