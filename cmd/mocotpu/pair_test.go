@@ -171,7 +171,9 @@ func TestHostThatDiffers(t *testing.T) {
 		want              []string
 	}{
 		{
-			"settings, images and version", []string{"--lr", "0.5", "--temperature", "0.3", "--data", pack(t, 1)}, []string{"MOCOTPU_HOME=" + otherPlugin(t)},
+			"settings, images and version",
+			[]string{"--lr", "0.5", "--temperature", "0.3", "--data", pack(t, 1)},
+			[]string{"MOCOTPU_HOME=" + otherPlugin(t)},
 			[]string{"optim.lr: ", ", here 0.5", "moco.temperature: ", "images: checksum ", "version of plugin: ", `here "another-gloo `},
 		},
 		{"program", nil, []string{"MOCOTPU_CPU_CONVOLUTIONS=xla"}, []string{"process 0 compiles another program in its place, step", "MOCOTPU_CPU_CONVOLUTIONS everywhere"}},
