@@ -1,0 +1,134 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/models/judge"
+)
+
+// Neighbours is what nearest neighbours among the training images make of the test images, in percent, with those that are
+// leaked and without.
+type Neighbours struct {
+	// By says what is compared: the encoder's features, the pixels, or for image files the gray 16x16 drawings.
+	By string `json:"by"`
+	// K is the number of neighbours; their weights are exp(similarity/0.1).
+	K []KNN `json:"k"`
+}
+
+// KNN is the accuracy at one number of neighbours: of all test images, without the leaked ones, and of these alone, which is
+// 0 where there are none.
+type KNN struct {
+	K       int     `json:"k"`
+	All     float64 `json:"all"`
+	Without float64 `json:"without"`
+	Leaked  float64 `json:"leaked"`
+}
+
+// neighbours classifies the test images.
+func (e *examination) neighbours(ctx context.Context) error {
+	if e.Backend == nil || e.test == nil || !e.comparable() || e.train.Info().Labels == nil || e.test.Info().Labels == nil {
+		return nil
+	}
+	train, by, err := e.features(ctx, e.train, 0)
+	if err != nil {
+		return err
+	}
+	test, _, err := e.features(ctx, e.test, e.findings.train)
+	if err != nil {
+		return err
+	}
+	if train.Dim != test.Dim {
+		e.Progress.Note(fmt.Sprintf("nearest neighbours are left out: %s of %d numbers against %d", by, train.Dim, test.Dim))
+		return nil
+	}
+	e.Progress.Stage("nearest neighbours by " + by)
+	search, err := judge.NewSearch(e.Backend)
+	if err != nil {
+		return err
+	}
+	defer search.Close()
+	clean, leaked := e.part(test)
+	options, _ := judge.KNNOptions{Ks: []int{1, 5, 20, 200}, Temperature: 0.1}.Clip(train.Len())
+	n := &Neighbours{By: by}
+	for _, k := range options.Ks {
+		n.K = append(n.K, KNN{K: k})
+	}
+	correct, all := make([]int, len(n.K)), 0
+	for i, queries := range []judge.Labelled{clean, leaked} {
+		if queries.Len() == 0 {
+			continue
+		}
+		results, err := search.KNN(ctx, train.Features, train.Labels, queries.Features, queries.Labels, len(e.train.Info().Classes), options)
+		if err != nil {
+			return err
+		}
+		all += queries.Len()
+		for at, r := range results {
+			correct[at] += r.Correct
+			if i == 0 {
+				n.K[at].Without = r.Top1()
+			} else {
+				n.K[at].Leaked = r.Top1()
+			}
+		}
+	}
+	for at := range n.K {
+		n.K[at].All = 100 * float64(correct[at]) / float64(max(1, all))
+	}
+	e.report.Neighbours = n
+	return nil
+}
+
+// features are those of a split's images that can be read, from number first on in the album.
+func (e *examination) features(ctx context.Context, o *opened, first int) (judge.Labelled, string, error) {
+	info := o.Info()
+	if e.Encoder != nil {
+		embedding, err := e.Encoder.EmbedAll(ctx, o, e.Progress.Stage("features of "+info.Name))
+		return judge.Labelled{Features: embedding.Trunk, Labels: embedding.Labels}, "the encoder's features", err
+	}
+	if _, inMemory := o.Source.(*data.Set); inMemory {
+		l, err := judge.Pixels(ctx, o)
+		return l, "pixels", err
+	}
+	l := judge.Labelled{Features: encoder.Features{Dim: cells}}
+	for i := range info.N {
+		if e.album.contents[first+i] == (content{}) {
+			continue
+		}
+		for _, v := range e.album.drawings[first+i].values {
+			l.Data = append(l.Data, float32(v))
+		}
+		l.Labels = append(l.Labels, info.Labels[i])
+	}
+	return l, "gray 16x16 drawings", nil
+}
+
+// part parts the test images that can be read into those that are not leaked and those that are.
+func (e *examination) part(test judge.Labelled) (clean, leaked judge.Labelled) {
+	clean.Dim, leaked.Dim = test.Dim, test.Dim
+	row := 0
+	for i := e.findings.train; i < e.findings.all; i++ {
+		if e.album.contents[i] == (content{}) {
+			continue
+		}
+		to := &clean
+		if e.findings.across[i].kind != none {
+			to = &leaked
+		}
+		to.Data = append(to.Data, test.Data[row*test.Dim:(row+1)*test.Dim]...)
+		to.Labels = append(to.Labels, test.Labels[row])
+		row++
+	}
+	return clean, leaked
+}
+
+// write writes a line for each number of neighbours.
+func (n *Neighbours) write(b *strings.Builder) {
+	for _, k := range n.K {
+		fmt.Fprintf(b, "kNN by %s, k=%d: %.2f %% with the leaked images, %.2f %% without, %.2f %% of these alone\n", n.By, k.K, k.All, k.Without, k.Leaked)
+	}
+}
