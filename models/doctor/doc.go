@@ -7,6 +7,7 @@
 //	describe.go    what is kept: a hash of the pixels, a gray picture of 16x16, 256 bits of that
 //	pairs.go       near duplicates, by these
 //	findings.go    duplicates within a split, leaks between them, false negatives in a queue
+//	seen.go        pairs that an encoder sees as one picture
 //	neighbours.go  nearest neighbours with the leaked images and without
 //	look.go        [Look]: what `train --preset=auto` goes by
 //	report.go      the report, for programs and for people

@@ -28,12 +28,17 @@ type Options struct {
 	Backend compute.Backend
 	// Encoder has features to find neighbours by, in place of pixels; nil for pixels.
 	Encoder *encoder.Encoder
+	// Pictures keeps the pixels of the first 48 pairs of each list in the report.
+	Pictures bool
 	// Progress may be nil.
 	Progress judge.Progress
 }
 
-// mostPairs is how many pairs a report lists.
-const mostPairs = 10000
+// mostPairs is how many pairs a report lists, and pictured how many of each list have pictures.
+const (
+	mostPairs = 10000
+	pictured  = 48
+)
 
 // examination is one call of Examine at work.
 type examination struct {
@@ -53,9 +58,9 @@ func Examine(ctx context.Context, o Options) (r *Report, err error) {
 	if o.Progress == nil {
 		o.Progress = silent{}
 	}
-	e := &examination{Options: o, report: &Report{Data: o.Data.Folder()}}
-	if o.Data.Kind != "folder" {
-		e.report.Data = o.Data.Name()
+	e := &examination{Options: o, report: &Report{Data: o.Data.Name(), Duplicates: []Pair{}}}
+	if o.Data.Kind == "folder" {
+		e.report.Data = o.Data.Dir
 	}
 	defer func() {
 		for _, s := range []*opened{e.train, e.test} {
@@ -67,16 +72,17 @@ func Examine(ctx context.Context, o Options) (r *Report, err error) {
 	if err := e.open(); err != nil {
 		return nil, err
 	}
-	if err := e.scan(ctx); err != nil {
-		return nil, err
+	return e.report, e.run(ctx)
+}
+
+// run examines what is open.
+func (e *examination) run(ctx context.Context) error {
+	for _, do := range []func(context.Context) error{e.scan, e.pairs, e.settings, e.neighbours, e.pictures} {
+		if err := do(ctx); err != nil {
+			return err
+		}
 	}
-	if err := e.pairs(ctx); err != nil {
-		return nil, err
-	}
-	if err := e.settings(ctx); err != nil {
-		return nil, err
-	}
-	return e.report, e.neighbours(ctx)
+	return nil
 }
 
 // open opens both splits.
@@ -84,7 +90,6 @@ func (e *examination) open() (err error) {
 	if e.train, err = open(e.Data, "train", thumbnail); err != nil {
 		return err
 	}
-	images := e.train.Info().N
 	if e.Against.Kind == "" {
 		e.test, err = open(e.Data, "test", thumbnail)
 		if errors.Is(err, data.ErrMissing) {
@@ -94,9 +99,12 @@ func (e *examination) open() (err error) {
 	} else if e.test, err = open(e.Against, "test", thumbnail); errors.Is(err, data.ErrMissing) {
 		e.test, err = open(e.Against, "train", thumbnail)
 	}
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+// scan looks at the images.
+func (e *examination) scan(ctx context.Context) error {
+	images := e.train.Info().N
 	if e.test != nil {
 		images += e.test.Info().N
 	}
@@ -105,16 +113,14 @@ func (e *examination) open() (err error) {
 			e.report.Data, images, limits.Text(e.report.Bytes), limits.Text(limits.Memory()))
 	}
 	e.album = newAlbum(images)
-	return nil
-}
-
-// scan looks at the images.
-func (e *examination) scan(ctx context.Context) error {
 	train, err := e.train.scan(ctx, "train", e.album, 0, e.Progress.Stage("looking at "+e.train.Info().Name))
 	if err != nil {
 		return err
 	}
 	e.report.Splits = []*Split{train}
+	if len(train.Broken) == train.Images {
+		return fmt.Errorf("doctor: %s: none of %d images can be read, such as %s (%s): %w", e.report.Data, train.Images, train.Broken[0].Name, train.Broken[0].Problem, data.ErrCorrupt)
+	}
 	if e.test == nil {
 		return nil
 	}
@@ -152,7 +158,7 @@ func (e *examination) pairs(ctx context.Context) error {
 
 // leaks lists the test images that are among the training images.
 func (e *examination) leaks() {
-	l := &Leaks{}
+	l := &Leaks{Pairs: []Pair{}}
 	for i := e.findings.train; i < e.findings.all; i++ {
 		m := e.findings.across[i]
 		switch m.kind {
@@ -198,22 +204,54 @@ func (e *examination) pair(m match, i int32) Pair {
 	p.Of, of = e.place(m.of)
 	p.Image, label = e.place(i)
 	p.OtherClass = of >= 0 && label >= 0 && e.comparable() && of != label
-	p.at = [2]int{int(m.of), int(i)}
+	p.at = [2]int32{m.of, i}
 	return p
+}
+
+// split is the split of an image and its number there.
+func (e *examination) split(i int32) (o *opened, name string, at int) {
+	if int(i) >= e.findings.train {
+		return e.test, e.report.Splits[1].Name, int(i) - e.findings.train
+	}
+	return e.train, "train", int(i)
+}
+
+// pictures reads the first images of the lists again.
+func (e *examination) pictures(context.Context) error {
+	if !e.Pictures {
+		return nil
+	}
+	lists := [][]Pair{e.report.Duplicates}
+	if e.report.Leaks != nil {
+		lists = append(lists, e.report.Leaks.Pairs)
+	}
+	if e.report.Seen != nil {
+		lists = append(lists, e.report.Seen.Pairs)
+	}
+	for _, list := range lists {
+		for i := range list[:min(len(list), pictured)] {
+			for _, number := range list[i].at {
+				o, _, at := e.split(number)
+				info := o.Info()
+				p := Picture{make([]uint8, info.ImageLen()), info.Size, info.Channels}
+				if err := o.Fill(p.Pixels, make([]data.Row, 1), []int{at}); err != nil {
+					return fmt.Errorf("doctor: %w", err)
+				}
+				list[i].Pictures = append(list[i].Pictures, p)
+			}
+		}
+	}
+	return nil
 }
 
 // place is an image's name and class.
 func (e *examination) place(i int32) (name string, label int32) {
-	split, o := "train", e.train
-	if int(i) >= e.findings.train {
-		o, i = e.test, i-int32(e.findings.train)
-		split = e.report.Splits[1].Name
-	}
+	o, split, at := e.split(i)
 	label = -1
 	if labels := o.Info().Labels; labels != nil {
-		label = labels[i]
+		label = labels[at]
 	}
-	return o.name(split, int(i)), label
+	return o.name(split, at), label
 }
 
 // comparable tells whether both splits have the same classes.
@@ -230,6 +268,11 @@ func (e *examination) settings(ctx context.Context) error {
 	}
 	c, choices := run.Fit(e.Data, facts)
 	e.report.Settings, e.report.Facts = choices, facts
+	name := e.Data.Name()
+	if e.Data.Kind == "folder" || e.Data.Dir != "" && name == choices[0].Value {
+		name = e.Data.Dir // --data takes the folder of the preset's files
+	}
+	e.report.Command = command(choices, name)
 	e.report.Negatives = e.findings.negatives(c.MoCo.Queue)
 	return nil
 }

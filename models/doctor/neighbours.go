@@ -28,22 +28,29 @@ type KNN struct {
 	Leaked  float64 `json:"leaked"`
 }
 
-// neighbours classifies the test images.
+// neighbours finds the nearest training images of the test images by features or pixels: what the encoder sees as one, and
+// the classes that they would be given.
 func (e *examination) neighbours(ctx context.Context) error {
-	if e.Backend == nil || e.test == nil || !e.comparable() || e.train.Info().Labels == nil || e.test.Info().Labels == nil {
+	labelled := e.test != nil && e.comparable() && e.train.Info().Labels != nil && e.test.Info().Labels != nil
+	if e.Backend == nil || !labelled && e.Encoder == nil {
 		return nil
 	}
 	train, by, err := e.features(ctx, e.train, 0)
 	if err != nil {
 		return err
 	}
-	test, _, err := e.features(ctx, e.test, e.findings.train)
-	if err != nil {
-		return err
-	}
-	if train.Dim != test.Dim {
-		e.Progress.Note(fmt.Sprintf("nearest neighbours are left out: %s of %d numbers against %d", by, train.Dim, test.Dim))
-		return nil
+	var test judge.Labelled
+	if e.test != nil {
+		if test, _, err = e.features(ctx, e.test, e.findings.train); err != nil {
+			return err
+		}
+		if test.Len() == 0 {
+			return nil
+		}
+		if train.Dim != test.Dim {
+			e.Progress.Note(fmt.Sprintf("nearest neighbours are left out: %s of %d numbers against %d", by, train.Dim, test.Dim))
+			return nil
+		}
 	}
 	e.Progress.Stage("nearest neighbours by " + by)
 	search, err := judge.NewSearch(e.Backend)
@@ -51,6 +58,19 @@ func (e *examination) neighbours(ctx context.Context) error {
 		return err
 	}
 	defer search.Close()
+	if e.Encoder != nil {
+		if err := e.seen(ctx, search, train, test); err != nil {
+			return err
+		}
+	}
+	if !labelled {
+		return nil
+	}
+	return e.classify(ctx, search, train, test, by)
+}
+
+// classify judges the test images' classes by their neighbours'.
+func (e *examination) classify(ctx context.Context, search *judge.Search, train, test judge.Labelled, by string) error {
 	clean, leaked := e.part(test)
 	options, _ := judge.KNNOptions{Ks: []int{1, 5, 20, 200}, Temperature: 0.1}.Clip(train.Len())
 	n := &Neighbours{By: by}
@@ -127,8 +147,12 @@ func (e *examination) part(test judge.Labelled) (clean, leaked judge.Labelled) {
 }
 
 // write writes a line for each number of neighbours.
-func (n *Neighbours) write(b *strings.Builder) {
+func (n *Neighbours) write(b *strings.Builder, leaked int) {
 	for _, k := range n.K {
-		fmt.Fprintf(b, "kNN by %s, k=%d: %.2f %% with the leaked images, %.2f %% without, %.2f %% of these alone\n", n.By, k.K, k.All, k.Without, k.Leaked)
+		fmt.Fprintf(b, "kNN by %s, k=%d: %.2f %%", n.By, k.K, k.All)
+		if leaked > 0 {
+			fmt.Fprintf(b, "; %.2f %% without the leaked images, of which %.2f %%", k.Without, k.Leaked)
+		}
+		b.WriteString("\n")
 	}
 }

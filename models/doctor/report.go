@@ -21,13 +21,17 @@ type Report struct {
 	Leaks *Leaks `json:"leaks,omitempty"`
 	// Neighbours are nil without labels in both splits.
 	Neighbours *Neighbours `json:"neighbours,omitempty"`
-	Negatives  Negatives   `json:"negatives"`
+	// Seen is nil without an encoder.
+	Seen      *Seen     `json:"seen,omitempty"`
+	Negatives Negatives `json:"negatives"`
 	// Duplicates are the images that are near or exact duplicates of earlier ones of their split, each with the one it is
 	// most like, the most similar first: 10 000 at most.
 	Duplicates []Pair `json:"duplicates"`
 	// Facts are what the settings were chosen by, and Settings the flags of `mocotpu train`.
 	Facts    run.Facts    `json:"facts"`
 	Settings []run.Choice `json:"settings"`
+	// Command is the line that trains by them.
+	Command string `json:"command"`
 }
 
 // Leaks are the test images that are near or exact duplicates of training images.
@@ -54,18 +58,23 @@ type Pair struct {
 	Similarity float32 `json:"similarity"`
 	// OtherClass says that the two have different labels.
 	OtherClass bool `json:"other_class,omitempty"`
+	// Pictures are Of and Image, for the first pairs of a list, where Options.Pictures asks for them.
+	Pictures []Picture `json:"-"`
 
-	at [2]int // numbers of Of and Image
+	at [2]int32 // numbers of Of and Image in the album
 }
 
-// Command is the line that trains by the settings.
-func (r *Report) Command() string {
-	words := []string{"mocotpu train"}
-	for i, c := range r.Settings {
+// Picture is an image as it was looked at, uint8 [Size, Size, Channels].
+type Picture struct {
+	Pixels         []uint8
+	Size, Channels int
+}
+
+// command is the line that trains on a data set by settings, of which the first is the preset.
+func command(settings []run.Choice, data string) string {
+	words := []string{"mocotpu train", "--" + settings[0].Flag + "=" + settings[0].Value, "--data=" + quoted(data)}
+	for _, c := range settings[1:] {
 		words = append(words, "--"+c.Flag+"="+c.Value)
-		if i == 0 {
-			words = append(words, "--data="+quoted(r.Data))
-		}
 	}
 	return strings.Join(words, " ")
 }
@@ -84,20 +93,25 @@ func (r *Report) WriteText(w io.Writer) error {
 	for _, s := range r.Splits {
 		s.write(&b)
 	}
+	leaked := 0
 	if l := r.Leaks; l != nil {
-		fmt.Fprintf(&b, "leaks: %d of %d test images (%.2f %%) are among the training images: %d exact, %d near, %d mirrored; %d of another class\n",
-			l.Images, r.Splits[1].Images, l.Share, l.Exact, l.Near, l.Mirrored, l.OtherClass)
+		leaked = l.Images
+		fmt.Fprintf(&b, "leaks: %d of %d %s images (%.2f %%) have a duplicate among the training images: %d exact, %d near, %d mirrored; %d of another class\n",
+			l.Images, r.Splits[1].Images, r.Splits[1].Name, l.Share, l.Exact, l.Near, l.Mirrored, l.OtherClass)
 	}
 	if n := r.Neighbours; n != nil {
-		n.write(&b)
+		n.write(&b, leaked)
 	}
-	fmt.Fprintf(&b, "false negatives: %d training images have duplicates; a queue of %d holds %.3f %% of the query's own on average, one or more for %.1f %% of the queries\n",
-		r.Negatives.Images, r.Negatives.Queue, r.Negatives.Share, r.Negatives.Queries)
-	fmt.Fprintf(&b, "memory: %s\n\nsettings\n", limits.Text(r.Bytes))
+	if s := r.Seen; s != nil {
+		fmt.Fprintf(&b, "alike to the encoder (cosine %.3f): %d of %d images, no duplicates by their pixels; look at them\n", s.Cosine, s.Images, s.Of)
+	}
+	fmt.Fprintf(&b, "false negatives: %d training images (%.2f %%) have a duplicate among the others; of a queue of %d keys duplicates of the query are %.4f %%, and for %.2f %% of the queries there are some\n",
+		r.Negatives.Images, 100*float64(r.Negatives.Images)/float64(r.Splits[0].Images), r.Negatives.Queue, r.Negatives.Share, r.Negatives.Queries)
+	fmt.Fprintf(&b, "memory: %s kept of the images\n\nsettings\n", limits.Text(r.Bytes))
 	for _, c := range r.Settings {
 		fmt.Fprintf(&b, "  --%-26s %s\n", c.Flag+"="+c.Value, c.Why)
 	}
-	fmt.Fprintf(&b, "\n%s\n", r.Command())
+	fmt.Fprintf(&b, "\n%s\n", r.Command)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -113,7 +127,7 @@ func (s *Split) write(b *strings.Builder) {
 		slices.Sort(counts)
 		fmt.Fprintf(b, "  classes: %d, of %d to %d images\n", len(counts), counts[0], counts[len(counts)-1])
 	}
-	fmt.Fprintf(b, "  duplicates of earlier ones: %d exact, %d near (%d of them mirrored); %d distinct\n", s.Exact, s.Near, s.Mirrored, s.Distinct)
+	fmt.Fprintf(b, "  duplicates of earlier ones: %d exact, %d near, of these %d mirrored; %d distinct\n", s.Exact, s.Near, s.Mirrored, s.Distinct)
 	for _, of := range []struct {
 		what  string
 		names []string

@@ -53,7 +53,7 @@ type Split struct {
 // scan looks at each image of a split once, puts it into the album from number first on, and returns what it counted.
 func (o *opened) scan(ctx context.Context, name string, a *album, first int, progress encoder.Progress) (*Split, error) {
 	info := o.Info()
-	s := &Split{Name: name, Images: info.N, Size: info.Size, Channels: info.Channels}
+	s := &Split{Name: name, Images: info.N, Size: info.Size, Channels: info.Channels, Flat: []string{}, Tiny: []string{}}
 	workers := make([]*looker, min(limits.CPUs(), chunk))
 	for i := range workers {
 		workers[i] = &looker{shrinker: newShrinker(info.Size, info.Channels), sums: make([]uint64, 2*info.Channels)}
@@ -99,7 +99,7 @@ func (o *opened) scan(ctx context.Context, name string, a *album, first int, pro
 			progress(start+n, info.N)
 		}
 	}
-	s.Broken = o.brokenOnes()
+	s.Broken = append([]files.Broken{}, o.brokenOnes()...)
 	s.count(info)
 	s.average(workers, (info.N-unread)*info.Size*info.Size)
 	return s, nil

@@ -8,6 +8,7 @@
 //	look.go      what an encoder sees: views, neighbours, a map of its features, confusion
 //	picture.go   images in the page
 //	differ.go    the settings in which runs differ
+//	doctor.go    another page: what `mocotpu data doctor` found
 //
 // # Errors
 //

@@ -36,8 +36,6 @@ const (
 	leastBatch, mostBatch = 32, 256
 	leastSteps            = 64 // of an epoch
 	mostKeys              = 65536
-	// ratePer is the rate of the MoCo papers for a batch of 256.
-	ratePer = 0.03 / 256
 	// smallSide is the largest image for which ResNet's small stem is taken, as for CIFAR.
 	smallSide = 64
 )
@@ -50,7 +48,7 @@ const (
 //   - batch: the largest power of two up to 256 that leaves an epoch 64 steps, at least 32
 //   - queue: the largest power of two that is no more than a quarter of an epoch, at most 65 536, at least the batch
 //   - key momentum: the mean over the last steps reaches back an epoch, at least 100 steps and at most 1000
-//   - learning rate: 0.03 for 256 images, in proportion
+//   - learning rate: the preset's, in proportion to the batch
 func Fit(d dataset.Config, f Facts) (Config, []Choice) {
 	var choices []Choice
 	choose := func(flag string, value any, format string, args ...any) {
@@ -58,6 +56,7 @@ func Fit(d dataset.Config, f Facts) (Config, []Choice) {
 	}
 	c, why := nearest(d, f)
 	choose("preset", c.Preset, "%s", why)
+	perImage, preset := c.Optim.LR/float64(c.MoCo.Batch), c
 	c.Data, c.Preset = d, AutoPreset
 	if d.Kind == "folder" {
 		fitFolder(&c, f, choose)
@@ -79,13 +78,18 @@ func Fit(d dataset.Config, f Facts) (Config, []Choice) {
 		c.MoCo.Batch /= 2
 	}
 	steps := f.Images / max(1, c.MoCo.Batch)
-	choose("batch", c.MoCo.Batch, "%d steps an epoch of %d images", steps, f.Images)
-	c.MoCo.Queue = max(powerOfTwo(min(f.Images/4, mostKeys)), c.MoCo.Batch)
-	choose("queue", c.MoCo.Queue, "%s of an epoch's %d keys, so that no query meets its own old key", share(c.MoCo.Queue, f.Images), f.Images)
+	choose("batch", c.MoCo.Batch, "steps of an epoch: %d", steps)
+	c.MoCo.Queue = powerOfTwo(min(f.Images/4, mostKeys))
+	if c.MoCo.Queue < c.MoCo.Batch {
+		c.MoCo.Queue = c.MoCo.Batch
+		choose("queue", c.MoCo.Queue, "the batch, which is more than a quarter of an epoch: few images")
+	} else {
+		choose("queue", c.MoCo.Queue, "%.0f %% of an epoch's %d keys: a query should not meet its own old key", 100*float64(c.MoCo.Queue)/float64(f.Images), f.Images)
+	}
 	c.MoCo.KeyMomentum = momentumFor(steps)
-	choose("key-momentum", c.MoCo.KeyMomentum, "a mean over %.0f steps, of %d an epoch", 1/(1-c.MoCo.KeyMomentum), steps)
-	c.Optim.LR = math.Round(ratePer*float64(c.MoCo.Batch)*1e6) / 1e6
-	choose("lr", c.Optim.LR, "0.03 for each 256 images of the batch")
+	choose("key-momentum", c.MoCo.KeyMomentum, "a mean over %.0f steps; of an epoch: %d", 1/(1-c.MoCo.KeyMomentum), steps)
+	c.Optim.LR = math.Round(perImage*float64(c.MoCo.Batch)*1e6) / 1e6
+	choose("lr", c.Optim.LR, "in proportion to the batch: the preset has %v for %d", preset.Optim.LR, preset.MoCo.Batch)
 	return c, choices
 }
 
@@ -141,11 +145,6 @@ func powerOfTwo(n int) int {
 		p *= 2
 	}
 	return p
-}
-
-// share says how much of an epoch a queue is.
-func share(queue, images int) string {
-	return fmt.Sprintf("%.0f %%", 100*float64(queue)/float64(images))
 }
 
 // Auto is the preset of [AutoPreset] for the drawn glyphs: what it is for other sets is made of them.
