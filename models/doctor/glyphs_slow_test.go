@@ -1,8 +1,14 @@
-//go:build slow
+//go:build slow && cgo
 
 package doctor
 
-import "testing"
+import (
+	"testing"
 
-// The whole set, for docs/results/leaks.json.
-func TestAllGlyphsWithLeaks(t *testing.T) { testGlyphsWithLeaks(t, 12000, 2000) }
+	"github.com/mocotpu/mocotpu/xla/xlatest"
+)
+
+// The whole set, for docs/results/doctor.json.
+func TestAllGlyphsWithLeaks(t *testing.T) {
+	testGlyphsWithLeaks(t, xlatest.CPU(t, 1), 12000, 2000)
+}
