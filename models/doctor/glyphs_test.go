@@ -22,7 +22,7 @@ func leak(train, test *data.Set) {
 		test.Labels[i] = train.Labels[of]
 		copy(test.Image(i), train.Image(of))
 		if i%40 == 0 {
-			m := must.M1(jpeg.Decode(bytes.NewReader(encoded(picture(train, of), 75))))
+			m := must.M1(jpeg.Decode(bytes.NewReader(encoded(asImage(train, of), 75))))
 			for at := range train.Size * train.Size {
 				r, g, b, _ := m.At(at%train.Size, at/train.Size).RGBA()
 				copy(test.Image(i)[3*at:], []uint8{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8)})

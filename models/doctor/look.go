@@ -46,6 +46,7 @@ func Look(ctx context.Context, c dataset.Config) (run.Facts, error) {
 // facts are what [run.Fit] goes by.
 func (o *opened) facts(ctx context.Context) (run.Facts, error) {
 	info := o.Info()
+	chunk := chunkOf(info)
 	f := run.Facts{Images: info.N, Side: info.Size}
 	n := min(sample, info.N)
 	var sides []int

@@ -8,12 +8,13 @@ import (
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/judge"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
 // Neighbours is what nearest neighbours among the training images make of the test images, in percent, with those that are
 // leaked and without.
 type Neighbours struct {
-	// By says what is compared: the encoder's features, the pixels, or for image files the gray 16x16 drawings.
+	// By says what is compared: the encoder's features, the pixels, or for image files and large sets the gray 16x16 drawings.
 	By string `json:"by"`
 	// K is the number of neighbours; their weights are exp(similarity/0.1).
 	K []KNN `json:"k"`
@@ -28,11 +29,22 @@ type KNN struct {
 	Leaked  float64 `json:"leaked"`
 }
 
+const (
+	// mostPixels is how many numbers the pixels of a split may be as features; beyond, drawings stand for them.
+	mostPixels = 1 << 28
+	// mostAsked is how many test images are classified.
+	mostAsked = 10000
+)
+
 // neighbours finds the nearest training images of the test images by features or pixels: what the encoder sees as one, and
 // the classes that they would be given.
 func (e *examination) neighbours(ctx context.Context) error {
 	labelled := e.test != nil && e.comparable() && e.train.Info().Labels != nil && e.test.Info().Labels != nil
 	if e.Backend == nil || !labelled && e.Encoder == nil {
+		return nil
+	}
+	if bytes := 2 * 4 * cells * int64(e.findings.all); e.Encoder == nil && bytes > limits.Memory()/2 {
+		e.Progress.Note(fmt.Sprintf("nearest neighbours are left out: those of %d images take %s, and this process may use %s", e.findings.all, limits.Text(bytes), limits.Text(limits.Memory())))
 		return nil
 	}
 	train, by, err := e.features(ctx, e.train, 0)
@@ -103,6 +115,16 @@ func (e *examination) classify(ctx context.Context, search *judge.Search, train,
 	return nil
 }
 
+// byPixels tells whether pixels are compared: both splits are in memory, and not too large.
+func (e *examination) byPixels() bool {
+	for _, o := range []*opened{e.train, e.test} {
+		if _, inMemory := o.Source.(*data.Set); !inMemory || o.Info().N > mostPixels/o.Info().ImageLen() {
+			return false
+		}
+	}
+	return true
+}
+
 // features are those of a split's images that can be read, from number first on in the album.
 func (e *examination) features(ctx context.Context, o *opened, first int) (judge.Labelled, string, error) {
 	info := o.Info()
@@ -110,7 +132,7 @@ func (e *examination) features(ctx context.Context, o *opened, first int) (judge
 		embedding, err := e.Encoder.EmbedAll(ctx, o, e.Progress.Stage("features of "+info.Name))
 		return judge.Labelled{Features: embedding.Trunk, Labels: embedding.Labels}, "the encoder's features", err
 	}
-	if _, inMemory := o.Source.(*data.Set); inMemory {
+	if e.byPixels() {
 		l, err := judge.Pixels(ctx, o)
 		return l, "pixels", err
 	}
@@ -127,21 +149,20 @@ func (e *examination) features(ctx context.Context, o *opened, first int) (judge
 	return l, "gray 16x16 drawings", nil
 }
 
-// part parts the test images that can be read into those that are not leaked and those that are.
+// part parts the test images that can be read into those that are not leaked and those that are: 10 000 of them, evenly
+// spread, where there are more.
 func (e *examination) part(test judge.Labelled) (clean, leaked judge.Labelled) {
 	clean.Dim, leaked.Dim = test.Dim, test.Dim
-	row := 0
-	for i := e.findings.train; i < e.findings.all; i++ {
-		if e.album.contents[i] == (content{}) {
-			continue
-		}
+	numbers := e.readable(e.findings.train, e.findings.all)
+	asked := min(len(numbers), mostAsked)
+	for k := range asked {
+		row := int(int64(k) * int64(len(numbers)) / int64(asked))
 		to := &clean
-		if e.findings.across[i].kind != none {
+		if e.findings.across[numbers[row]].kind != none {
 			to = &leaked
 		}
 		to.Data = append(to.Data, test.Data[row*test.Dim:(row+1)*test.Dim]...)
 		to.Labels = append(to.Labels, test.Labels[row])
-		row++
 	}
 	return clean, leaked
 }

@@ -67,8 +67,8 @@ func flipped(m image.Image) image.Image {
 	return out
 }
 
-// picture is image i of a set.
-func picture(s *data.Set, i int) *image.NRGBA {
+// asImage is image i of a set.
+func asImage(s *data.Set, i int) *image.NRGBA {
 	m := image.NewNRGBA(image.Rect(0, 0, s.Size, s.Size))
 	for at := range s.Size * s.Size {
 		copy(m.Pix[4*at:], s.Image(i)[3*at:3*at+3])
@@ -78,7 +78,7 @@ func picture(s *data.Set, i int) *image.NRGBA {
 }
 
 // glyph is image i of a set, 64 pixels a side.
-func glyph(s *data.Set, i int) image.Image { return scaled(picture(s, i), 64) }
+func glyph(s *data.Set, i int) image.Image { return scaled(asImage(s, i), 64) }
 
 func write(name string, file []byte) {
 	must.M(os.MkdirAll(filepath.Dir(name), 0o755))

@@ -18,9 +18,13 @@ const (
 	flat = 1.5
 	// tiny is the shorter side of an image file in pixels below which it is called tiny: less than the smallest view.
 	tiny = 32
-	// chunk is how many images are in memory at a time.
-	chunk = 256
+	// chunk is how many images are in memory at a time, and chunkBytes what they may take: then they are fewer.
+	chunk      = 256
+	chunkBytes = 64 << 20
 )
+
+// chunkOf is how many images of a set are in memory at a time.
+func chunkOf(info data.Info) int { return max(1, min(chunk, chunkBytes/info.ImageLen())) }
 
 // Split is what is in one split of a set.
 type Split struct {
@@ -53,8 +57,9 @@ type Split struct {
 // scan looks at each image of a split once, puts it into the album from number first on, and returns what it counted.
 func (o *opened) scan(ctx context.Context, name string, a *album, first int, progress encoder.Progress) (*Split, error) {
 	info := o.Info()
+	chunk := chunkOf(info)
 	s := &Split{Name: name, Images: info.N, Size: info.Size, Channels: info.Channels, Flat: []string{}, Tiny: []string{}}
-	workers := make([]*looker, min(limits.CPUs(), chunk))
+	workers := make([]*looker, limits.CPUs())
 	for i := range workers {
 		workers[i] = &looker{shrinker: newShrinker(info.Size, info.Channels), sums: make([]uint64, 2*info.Channels)}
 	}
