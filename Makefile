@@ -40,6 +40,9 @@ demo: build ## train on drawn characters and watch the kNN accuracy rise (a few 
 	$(MOCOTPU) setup cpu
 	$(MOCOTPU) train --preset=glyphs --backend=cpu
 
+# Where the tests keep compiled programs for each other.
+test race: export MOCOTPU_TEST_PROGRAMS ?= $(abspath bin/programs)
+
 test: setup tools ## run every test but the slow ones
 	$(GO) test -timeout 25m -tags $(TAGS) ./...
 

@@ -32,12 +32,12 @@ func metricsWithoutTimes(dir string) string {
 	return clock.ReplaceAllString(string(must.M1(os.ReadFile(filepath.Join(dir, run.MetricsFile)))), "")
 }
 
-// compiled counts the programs that a run hands to the compiler, by name, but for that of -tags invariants.
+// compiled counts the programs that a run compiles or finds compiled, by name, but for that of -tags invariants.
 func compiled(e *xla.Engine, run func()) map[string]int {
-	before := e.Compiled()
+	before := xlatest.Programs(e)
 	run()
 	names, programs := map[string]int{}, e.Programs()
-	for _, p := range programs[len(programs)-(e.Compiled()-before):] {
+	for _, p := range programs[len(programs)-(xlatest.Programs(e)-before):] {
 		name, _, _ := strings.Cut(p.Name, "#") // GoMLX numbers the graphs of a function
 		names[name]++
 	}
