@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -202,17 +200,6 @@ func (b *builder) DeviceAssignment(devices ...compute.DeviceNum) error {
 		}
 	}
 	return b.Builder.DeviceAssignment(devices[s.first : s.first+s.local]...)
-}
-
-var (
-	meshText       = regexp.MustCompile(`(sdy\.mesh @\w+ = <\["\w+"=)\d+`)
-	partitionsText = regexp.MustCompile(`(stablehlo\.num_partitions = )\d+`)
-)
-
-// spread puts the mesh over all processes into a program's text. Its shapes are global already.
-func (s *several) spread(text string) string {
-	all := "${1}" + strconv.Itoa(len(s.ids))
-	return partitionsText.ReplaceAllString(meshText.ReplaceAllString(text, all), all)
 }
 
 // begin notes that a program over all processes is executed; the end of it is to be called.
