@@ -76,19 +76,19 @@ type several struct {
 
 // join makes the engine that of all processes.
 func (e *Engine) join(p *Processes, store *engineStore) error {
-	all, err := e.plugin.allDevices(e.client)
+	all, own, err := e.plugin.allDevices(e.client) // libtpu numbers the hosts of a slice by itself
 	if err != nil {
 		return err
 	}
 	local := len(all) / p.Count
 	s := &several{
-		first: p.Index * local, local: local, ids: make([]int64, len(all)),
+		first: own * local, local: local, ids: make([]int64, len(all)),
 		index: p.Index, store: store, patience: cmp.Or(p.Timeout, defaultTimeout),
 	}
 	for place, d := range all {
 		if d.process != place/max(local, 1) || local != e.devices {
-			return fmt.Errorf("%w: xla: %s: process %d has %d of the %d devices of %d processes, want the same number in each: --devices",
-				ErrOptions, e.name, p.Index, e.devices, len(all), p.Count)
+			return fmt.Errorf("%w: xla: %s: process %d has %d of the %d devices of %d processes, want the same number in each (--devices), "+
+				"and one process on each host of a TPU slice", ErrOptions, e.name, p.Index, e.devices, len(all), p.Count)
 		}
 		s.ids[place] = d.id
 	}
