@@ -15,6 +15,8 @@ import (
 
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/setup"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
 // The options arrive at the plugin by the names and types that XLA's GPU client knows (pjrt_c_api_gpu_internal.cc), past
@@ -60,6 +62,33 @@ func TestGPUOptionsArrive(t *testing.T) {
 		slices.Sort(words)
 		if got := strings.Join(words, " "); got != test.want {
 			t.Errorf("%+v: the plugin got\n%s, want\n%s", test.options, got, test.want)
+		}
+	}
+}
+
+// The plugin itself knows every option by its name and type: what it refuses is the machine, which has no GPU, or nothing. So does
+// each plugin in the list MOCOTPU_TEST_PLUGINS: 0.10.2, 0.11.2 and 0.12.0.1 of CUDA 13 and 0.12.0.1 of CUDA 12 did.
+func TestPluginKnowsGPUOptions(t *testing.T) {
+	xlatest.CUDACompiler(t)
+	installed, err := setup.Find("cuda")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOPJRT_CUDA_CHECKS", "no")
+	for _, plugin := range append(filepath.SplitList(os.Getenv("MOCOTPU_TEST_PLUGINS")), installed.Path) {
+		for _, g := range []engine.GPU{
+			{},
+			{Devices: []int{0}, MemoryFraction: 0.5, Preallocate: true, Allocator: "bfc", CollectiveMemory: 1},
+			{Allocator: "cuda_async"}, {Allocator: "platform"},
+		} {
+			e, err := xla.Open("cuda", xla.Options{Plugin: plugin, GPU: g})
+			if err == nil {
+				e.Close()
+				continue
+			}
+			if errors.Is(err, xla.ErrOptions) || !strings.Contains(err.Error(), "No visible GPU devices") {
+				t.Errorf("%s, %+v: %v, want all options known", plugin, g, err)
+			}
 		}
 	}
 }
