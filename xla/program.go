@@ -34,7 +34,7 @@ type Program struct {
 	mu         sync.Mutex
 	executable uintptr // our reference to the PJRT_Executable, 0 if released
 	failed     *Error  // why it was not compiled
-	refused    error   // by BeforeCompile
+	refused    error   // by BeforeCompile, or because another process compiles something else
 	memory     *Memory
 	cost       map[string]float64
 	optimized  *hlo.Module
@@ -171,11 +171,9 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 	}
 	p.text = text
 	if p.global {
-		if err := e.several.agree(p); err != nil {
-			return nil, "", err
-		}
+		p.refused = e.several.agree(p)
 	}
-	if before != nil {
+	if before != nil && p.refused == nil {
 		p.refused = before(p) // without the lock: it may ask the engine
 	}
 	return p, text, p.refused

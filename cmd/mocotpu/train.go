@@ -26,6 +26,7 @@ func newTrain() *cobra.Command {
 			"  mocotpu train --backend=cpu --devices=8              # the same numbers on eight devices\n" +
 			"  mocotpu train --preset=cifar10 --backend=cuda\n" +
 			"  mocotpu train --preset=moco-v2 --data=photos         # images of your own: see mocotpu data pack\n" +
+			"  mocotpu train --preset=auto --data=photos            # settings by what the images are: see mocotpu data doctor\n" +
 			"  mocotpu train --dir runs/glyphs-20260102-030405      # go on with a run",
 		Args: noArguments,
 	}
@@ -51,6 +52,11 @@ func newTrain() *cobra.Command {
 			return usageError{errors.New("train: --program is for one process: leave it out, or --processes")}
 		}
 		return processes.Together(cmd.Context(), cmd.ErrOrStderr(), func(others *peers.Peers) error {
+			for _, choice := range configuration.Chosen {
+				if !others.Follows() {
+					fmt.Fprintf(cmd.ErrOrStderr(), "chosen: --%s=%s, %s\n", choice.Flag, choice.Value, choice.Why)
+				}
+			}
 			return withoutTPU(training.Train(cmd.Context(), config, others, training.Options{
 				Out: cmd.OutOrStdout(), Talk: cmd.ErrOrStderr(), JSON: *asJSON, Events: *withEvents, Program: *program, Versions: versions,
 			}))

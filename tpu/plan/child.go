@@ -56,7 +56,9 @@ func (r Request) open() (e *xla.Engine, target string, err error) {
 			target = p.gpus.Key(r.Options.GPU.MemoryFraction)
 		}
 	} else if e, err = tpu.Open(p.tpus, r.Options); err == nil {
-		target = p.tpus.LibTPU()
+		if target = p.tpus.LibTPU(); p.tpus.Hosts() > 1 {
+			target += " by host" // the order of the devices, which was another once
+		}
 	}
 	if err != nil {
 		return nil, "", err

@@ -1,0 +1,284 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/compute"
+
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/models/encoder"
+	"github.com/mocotpu/mocotpu/models/judge"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
+)
+
+// Options say what to examine.
+type Options struct {
+	// Data has the training images, and the test images if it has any.
+	Data dataset.Config
+	// Against has other images than Data's to hold against the training images: its test images, or its only ones. Its Kind
+	// is empty for Data's own.
+	Against dataset.Config
+	// Backend computes nearest neighbours, where both splits have labels; nil leaves them out.
+	Backend compute.Backend
+	// Encoder has features to find neighbours by, in place of pixels; nil for pixels.
+	Encoder *encoder.Encoder
+	// Pictures keeps the pixels of the first 48 pairs of each list in the report.
+	Pictures bool
+	// Progress may be nil.
+	Progress judge.Progress
+}
+
+// mostPairs is how many pairs a report lists, and pictured how many of each list have pictures.
+const (
+	mostPairs = 10000
+	pictured  = 48
+)
+
+// examination is one call of Examine at work.
+type examination struct {
+	Options
+	train, test *opened // test is nil without test images
+	album       *album
+	findings    *findings
+	report      *Report
+}
+
+// Examine looks at each image of a set once, finds the duplicates among them, and says how to train on it. The memory that
+// it takes is some 400 bytes an image; the report has it. It gives up with the context.
+//
+// A set without test images is examined without leaks. A set for which there is not enough memory is a
+// [settings.ErrInvalid].
+func Examine(ctx context.Context, o Options) (r *Report, err error) {
+	if o.Progress == nil {
+		o.Progress = silent{}
+	}
+	e := &examination{Options: o, report: &Report{Data: o.Data.Name(), Duplicates: []Pair{}}}
+	if o.Data.Kind == "folder" {
+		e.report.Data = o.Data.Dir
+	}
+	defer func() {
+		for _, s := range []*opened{e.train, e.test} {
+			if s != nil {
+				err = errors.Join(err, s.Close())
+			}
+		}
+	}()
+	if err := e.open(); err != nil {
+		return nil, err
+	}
+	return e.report, e.run(ctx)
+}
+
+// run examines what is open.
+func (e *examination) run(ctx context.Context) error {
+	for _, do := range []func(context.Context) error{e.scan, e.pairs, e.settings, e.neighbours, e.pictures} {
+		if err := do(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open opens both splits.
+func (e *examination) open() (err error) {
+	if e.train, err = open(e.Data, "train", thumbnail); err != nil {
+		return err
+	}
+	if e.Against.Kind == "" {
+		e.test, err = open(e.Data, "test", thumbnail)
+		if errors.Is(err, data.ErrMissing) {
+			e.Progress.Note(fmt.Sprintf("no test images to hold against the training images: %v", err))
+			err = nil
+		}
+	} else if e.test, err = open(e.Against, "test", thumbnail); errors.Is(err, data.ErrMissing) {
+		e.test, err = open(e.Against, "train", thumbnail)
+	}
+	return err
+}
+
+// scan looks at the images.
+func (e *examination) scan(ctx context.Context) error {
+	images := e.train.Info().N
+	if e.test != nil {
+		images += e.test.Info().N
+	}
+	if e.report.Bytes = int64(images) * imageBytes; e.report.Bytes > limits.Memory()/2 {
+		return fmt.Errorf("doctor: %w: %s: %d images take %s, and this process may use %s: want fewer images, or more memory", settings.ErrInvalid,
+			e.report.Data, images, limits.Text(e.report.Bytes), limits.Text(limits.Memory()))
+	}
+	e.album = newAlbum(images)
+	train, err := e.train.scan(ctx, "train", e.album, 0, e.Progress.Stage("looking at "+e.train.Info().Name))
+	if err != nil {
+		return err
+	}
+	e.report.Splits = []*Split{train}
+	if len(train.Broken) == train.Images {
+		return fmt.Errorf("doctor: %s: none of %d images can be read, such as %s (%s): %w", e.report.Data, train.Images, train.Broken[0].Name, train.Broken[0].Problem, data.ErrCorrupt)
+	}
+	if e.test == nil {
+		return nil
+	}
+	name := "test"
+	if e.Against.Kind != "" {
+		name = e.test.Info().Name
+	}
+	test, err := e.test.scan(ctx, name, e.album, train.Images, e.Progress.Stage("looking at "+name+" images"))
+	e.report.Splits = append(e.report.Splits, test)
+	return err
+}
+
+// pairs finds the duplicates.
+func (e *examination) pairs(ctx context.Context) error {
+	n := e.train.Info().N
+	f, firsts := newFindings(e.album, n)
+	if err := e.album.similar(ctx, firsts, e.Progress.Stage(fmt.Sprintf("comparing %d images", len(firsts))), f.similar); err != nil {
+		return err
+	}
+	f.close()
+	e.findings = f
+	f.tell(e.report.Splits[0], 0, n)
+	if e.test != nil {
+		f.tell(e.report.Splits[1], n, f.all)
+		e.leaks()
+	}
+	for i := range int32(f.all) {
+		if m := f.within[i]; m.kind != none {
+			e.report.Duplicates = append(e.report.Duplicates, e.pair(m, i))
+		}
+	}
+	e.report.Duplicates = closest(e.report.Duplicates)
+	return nil
+}
+
+// leaks lists the test images that are among the training images.
+func (e *examination) leaks() {
+	l := &Leaks{Pairs: []Pair{}}
+	for i := e.findings.train; i < e.findings.all; i++ {
+		m := e.findings.across[i]
+		switch m.kind {
+		case none:
+			continue
+		case exact:
+			l.Exact++
+		case near:
+			l.Near++
+		case mirrored:
+			l.Mirrored++
+		}
+		l.Images++
+		p := e.pair(m, int32(i))
+		if p.OtherClass {
+			l.OtherClass++
+		}
+		l.Pairs = append(l.Pairs, p)
+	}
+	l.Share = 100 * float64(l.Images) / float64(e.findings.all-e.findings.train)
+	l.Pairs = closest(l.Pairs)
+	e.report.Leaks = l
+}
+
+// closest are the most similar pairs, as many as a report lists.
+func closest(pairs []Pair) []Pair {
+	slices.SortStableFunc(pairs, func(a, b Pair) int {
+		switch {
+		case a.Similarity > b.Similarity:
+			return -1
+		case a.Similarity < b.Similarity:
+			return 1
+		}
+		return 0
+	})
+	return pairs[:min(len(pairs), mostPairs)]
+}
+
+// pair is an image and what it is a duplicate of.
+func (e *examination) pair(m match, i int32) Pair {
+	p := Pair{Kind: m.kind.String(), Similarity: m.similarity}
+	var of, label int32
+	p.Of, of = e.place(m.of)
+	p.Image, label = e.place(i)
+	p.OtherClass = of >= 0 && label >= 0 && e.comparable() && of != label
+	p.at = [2]int32{m.of, i}
+	return p
+}
+
+// split is the split of an image and its number there.
+func (e *examination) split(i int32) (o *opened, name string, at int) {
+	if int(i) >= e.findings.train {
+		return e.test, e.report.Splits[1].Name, int(i) - e.findings.train
+	}
+	return e.train, "train", int(i)
+}
+
+// pictures reads the first images of the lists again.
+func (e *examination) pictures(context.Context) error {
+	if !e.Pictures {
+		return nil
+	}
+	lists := [][]Pair{e.report.Duplicates}
+	if e.report.Leaks != nil {
+		lists = append(lists, e.report.Leaks.Pairs)
+	}
+	if e.report.Seen != nil {
+		lists = append(lists, e.report.Seen.Pairs)
+	}
+	for _, list := range lists {
+		for i := range list[:min(len(list), pictured)] {
+			for _, number := range list[i].at {
+				o, _, at := e.split(number)
+				info := o.Info()
+				p := Picture{make([]uint8, info.ImageLen()), info.Size, info.Channels}
+				if err := o.Fill(p.Pixels, make([]data.Row, 1), []int{at}); err != nil {
+					return fmt.Errorf("doctor: %w", err)
+				}
+				list[i].Pictures = append(list[i].Pictures, p)
+			}
+		}
+	}
+	return nil
+}
+
+// place is an image's name and class.
+func (e *examination) place(i int32) (name string, label int32) {
+	o, split, at := e.split(i)
+	label = -1
+	if labels := o.Info().Labels; labels != nil {
+		label = labels[at]
+	}
+	return o.name(split, at), label
+}
+
+// comparable tells whether both splits have the same classes.
+func (e *examination) comparable() bool {
+	return e.test == nil || slices.Equal(e.train.Info().Classes, e.test.Info().Classes)
+}
+
+// settings chooses how to train.
+func (e *examination) settings(ctx context.Context) error {
+	e.Progress.Stage("choosing settings")
+	facts, err := e.train.facts(ctx)
+	if err != nil {
+		return err
+	}
+	c, choices := run.Fit(e.Data, facts)
+	e.report.Settings, e.report.Facts = choices, facts
+	name := e.Data.Name()
+	if e.Data.Kind == "folder" || e.Data.Dir != "" && name == choices[0].Value {
+		name = e.Data.Dir // --data takes the folder of the preset's files
+	}
+	e.report.Command = command(choices, name)
+	e.report.Negatives = e.findings.negatives(c.MoCo.Queue)
+	return nil
+}
+
+// silent is the progress of those who want none.
+type silent struct{}
+
+func (silent) Note(string)                   {}
+func (silent) Stage(string) encoder.Progress { return nil }
