@@ -79,7 +79,8 @@ func TestPluginKnowsGPUOptions(t *testing.T) {
 		for _, g := range []engine.GPU{
 			{},
 			{Devices: []int{0}, MemoryFraction: 0.5, Preallocate: true, Allocator: "bfc", CollectiveMemory: 1},
-			{Allocator: "cuda_async"}, {Allocator: "platform"},
+			{Allocator: "cuda_async"},
+			{Allocator: "platform"},
 		} {
 			e, err := xla.Open("cuda", xla.Options{Plugin: plugin, GPU: g})
 			if err == nil {

@@ -34,7 +34,7 @@ func TestGPUPrecision(t *testing.T) {
 			y := Convolve(x, k).PadSame().Done()
 			y = Add(y, ConvertDType(Convolve(half(x), half(k)).PadSame().Done(), dtypes.Float32))
 			w := scope.WithInitializer(func(g *Graph, s shapes.Shape) *Node { return Ones(g, s) }).VariableWithShape("w", shapes.Make(dtypes.Float32, 16*16*64, 128))
-			return Dot(Reshape(y, 8, -1), w.ValueGraph(x.Graph())).Product()
+			return Dot(Reshape(y, 8, -1), w.NodeValue(x.Graph())).Product()
 		}))
 		must.M1(exec.Compile(shapes.Make(dtypes.Float32, 8, 16, 16, 64), shapes.Make(dtypes.Float32, 3, 3, 64, 64)))
 		all := e.Programs()
