@@ -95,7 +95,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	leaked := 0
 	if l := r.Leaks; l != nil {
-		leaked = l.Images
+		if leaked = l.Images; leaked == r.Splits[1].Images {
+			leaked = 0 // none is left without them
+		}
 		fmt.Fprintf(&b, "leaks: %d of %d %s images (%.2f %%) have a duplicate among the training images: %d exact, %d near, %d mirrored; %d of another class\n",
 			l.Images, r.Splits[1].Images, r.Splits[1].Name, l.Share, l.Exact, l.Near, l.Mirrored, l.OtherClass)
 	}
