@@ -179,8 +179,8 @@ func TestPoorImages(t *testing.T) {
 	if r.Leaks != nil || len(r.Splits) != 1 || s.Images != 46 {
 		t.Errorf("%d splits, leaks %v, %d images", len(r.Splits), r.Leaks, s.Images)
 	}
-	if fmt.Sprint(s.Flat) != "[b/flat0.png b/flat1.png b/flat2.png]" || fmt.Sprint(s.Tiny) != "[b/tiny.png]" {
-		t.Errorf("flat %q, tiny %q", s.Flat, s.Tiny)
+	if fmt.Sprint(s.Flat) != "{3 [b/flat0.png b/flat1.png b/flat2.png]}" || fmt.Sprint(s.Tiny) != "{1 [b/tiny.png]}" {
+		t.Errorf("flat %v, tiny %v", s.Flat, s.Tiny)
 	}
 	if len(s.Broken) != 2 || s.Broken[0].Name != "b/cut.jpg" || s.Broken[1].Name != "b/text.png" {
 		t.Errorf("broken %+v", s.Broken)

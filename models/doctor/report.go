@@ -52,9 +52,9 @@ type Leaks struct {
 type Pair struct {
 	Image string `json:"image"`
 	Of    string `json:"of"`
-	// Kind is exact, near, or mirrored for a near duplicate of the mirror image.
+	// Kind is exact, near, mirrored for a near duplicate of the mirror image, or seen: see [Seen].
 	Kind string `json:"kind"`
-	// Similarity is the cosine of the images in gray, 16x16, less their means.
+	// Similarity is the cosine of the images in gray, 16x16, less their means, or that of an encoder's features.
 	Similarity float32 `json:"similarity"`
 	// OtherClass says that the two have different labels.
 	OtherClass bool `json:"other_class,omitempty"`
@@ -131,11 +131,11 @@ func (s *Split) write(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "  duplicates of earlier ones: %d exact, %d near, of these %d mirrored; %d distinct\n", s.Exact, s.Near, s.Mirrored, s.Distinct)
 	for _, of := range []struct {
-		what  string
-		names []string
+		what string
+		Named
 	}{{"flat", s.Flat}, {"tiny", s.Tiny}} {
-		if len(of.names) > 0 {
-			fmt.Fprintf(b, "  %s: %d, such as %q\n", of.what, len(of.names), of.names[0])
+		if of.Images > 0 {
+			fmt.Fprintf(b, "  %s: %d, such as %q\n", of.what, of.Images, of.Names[0])
 		}
 	}
 	if len(s.Broken) > 0 {
