@@ -38,6 +38,10 @@ func openPlugged(name string, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.exact = name == "cuda" && !o.TF32
+	if err := e.take(o.Saved); err != nil {
+		e.Close()
+		return nil, err
+	}
 	e.keep(o.Programs, found)
 	return e, nil
 }

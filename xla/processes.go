@@ -14,6 +14,8 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
+
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // A Store is seen by all processes of a run. Its methods may be called from several goroutines.
@@ -235,7 +237,8 @@ func (e *Engine) Progress() (begun int64, waiting time.Duration) {
 }
 
 // agree compares a program that is to be compiled, and what its compiler is told, with that which process 0 compiles in its
-// place: processes that execute different programs would wait for each other, or drift apart.
+// place: processes that execute different programs would wait for each other, or drift apart. The error of another one is
+// [settings.ErrInvalid].
 func (s *several) agree(p *Program) error {
 	key := fmt.Sprintf("program/%d", s.programs)
 	s.programs++
@@ -249,8 +252,8 @@ func (s *several) agree(p *Program) error {
 		return fmt.Errorf("%s: process 0 does not compile it: %w", p.Name, err)
 	}
 	if theirs, name, _ := strings.Cut(string(text), " "); theirs != own {
-		return fmt.Errorf("%s: process 0 compiles another program in its place, %s (%.12s, here %.12s): want the same command, version, XLA_FLAGS and %s everywhere",
-			p.Name, name, theirs, own, convolutionsVariable)
+		return settings.Invalid(fmt.Errorf("%s: process 0 compiles another program in its place, %s (%.12s, here %.12s): want the same command, version, XLA_FLAGS and %s everywhere",
+			p.Name, name, theirs, own, convolutionsVariable))
 	}
 	return nil
 }
