@@ -105,7 +105,11 @@ func (r *Report) WriteText(w io.Writer) error {
 		n.write(&b, leaked)
 	}
 	if s := r.Seen; s != nil {
-		fmt.Fprintf(&b, "alike to the encoder (cosine %.3f): %d of %d images, no duplicates by their pixels; look at them\n", s.Cosine, s.Images, s.Of)
+		advice := "look at them"
+		if 2*s.Images > s.Of {
+			advice = "so many that it does not tell single pictures apart"
+		}
+		fmt.Fprintf(&b, "alike to the encoder (cosine %.3f): %d of %d images, no duplicates by their pixels: %s\n", s.Cosine, s.Images, s.Of, advice)
 	}
 	fmt.Fprintf(&b, "false negatives: %d training images (%.2f %%) have a duplicate among the others; of a queue of %d keys duplicates of the query are %.4f %%, and for %.2f %% of the queries there are some\n",
 		r.Negatives.Images, 100*float64(r.Negatives.Images)/float64(r.Splits[0].Images), r.Negatives.Queue, r.Negatives.Share, r.Negatives.Queries)
