@@ -275,6 +275,9 @@ func (e *examination) settings(ctx context.Context) error {
 		name = e.Data.Dir // --data takes the folder of the preset's files
 	}
 	e.report.Command = command(choices, name)
+	if e.Data.Unlabeled {
+		e.report.Command += " --unlabeled"
+	}
 	e.report.Negatives = e.findings.negatives(c.MoCo.Queue)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/janpfeifer/must"
@@ -176,6 +177,10 @@ func TestPoorImages(t *testing.T) {
 	write(dir+"/b/text.png", []byte("no picture"))
 	r := must.M1(Examine(t.Context(), Options{Data: dataset.Config{Kind: "folder", Dir: dir, Canvas: 256}}))
 	s := r.Splits[0]
+	mixed := must.M1(Examine(t.Context(), Options{Data: dataset.Config{Kind: "folder", Dir: dir, Canvas: 256, Unlabeled: true}}))
+	if mixed.Splits[0].Classes != nil || mixed.Splits[0].Images != s.Images || !strings.HasSuffix(mixed.Command, " --unlabeled") {
+		t.Errorf("without classes: %+v, %s", mixed.Splits[0], mixed.Command)
+	}
 	if r.Leaks != nil || len(r.Splits) != 1 || s.Images != 46 {
 		t.Errorf("%d splits, leaks %v, %d images", len(r.Splits), r.Leaks, s.Images)
 	}
