@@ -131,8 +131,10 @@ func TestExitCodes(t *testing.T) {
 }
 
 // tinyRun is the smallest run that the Go engine does in seconds.
-var tinyRun = strings.Fields("train --backend go --train-images 64 --batch 16 --bn-groups 2 --queue 32 --width 2 --dim 8 " +
-	"--image-size 16 --epochs 2 --log-every 1 --knn-every 2 --knn-ks 1,5")
+var tinyRun = append(strings.Fields("train --backend go --train-images 64 --epochs 2 --log-every 1 --knn-every 2 --knn-ks 1,5"), tinyNetwork...)
+
+// tinyNetwork is its step.
+var tinyNetwork = strings.Fields("--batch 16 --bn-groups 2 --queue 32 --width 2 --dim 8 --image-size 16")
 
 func TestTrainAndGoOn(t *testing.T) {
 	t.Chdir(t.TempDir())

@@ -8,6 +8,7 @@
 //	look.go      what an encoder sees: views, neighbours, a map of its features, confusion
 //	picture.go   images in the page
 //	watch.go     the page again and again while a run is trained
+//	doctor.go    another page: what `mocotpu data doctor` found
 //
 // # Errors
 //

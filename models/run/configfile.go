@@ -41,7 +41,7 @@ func isHarmless(field string) bool {
 
 type difference struct {
 	field, line string
-	now         reflect.Value
+	was, now    reflect.Value
 }
 
 func differences(a, b Config) []difference {
@@ -63,7 +63,7 @@ func differences(a, b Config) []difference {
 			same = true
 		}
 		if !same {
-			found = append(found, difference{field, fmt.Sprintf("%s: %s, now %s", field, show(a), show(b)), b})
+			found = append(found, difference{field, fmt.Sprintf("%s: %s, now %s", field, show(a), show(b)), a, b})
 		}
 	}
 	walk("", reflect.ValueOf(a), reflect.ValueOf(b))

@@ -100,7 +100,7 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.bind(&c.Optim.Milestones, "milestones", "optim.milestones", "epochs at which schedule step divides the rate by ten")
 	b.bind(&c.Run.Steps, "steps", "run.steps", "steps after which to stop (0: after the epochs)")
 
-	b.group = groupEngine
+	b.group = GroupEngine
 	b.bind(&c.Engine.Plugin, "plugin", "engine.plugin", "path of a PJRT plugin to use instead of the installed one")
 	b.bind(&c.Encoder.Precision, "precision", "encoder.precision", "arithmetic of the convolutions (tf32 on cuda alone)")
 	b.bind(&c.Encoder.Remat, "remat", "encoder.remat", "what the backward pass computes again to save memory")
