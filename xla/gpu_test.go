@@ -17,6 +17,8 @@ import (
 	"github.com/janpfeifer/must"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/setup"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
 // The options arrive at the plugin by the names and types that XLA's GPU client knows (pjrt_c_api_gpu_internal.cc), past
@@ -70,6 +72,34 @@ func TestGPUOptionsArrive(t *testing.T) {
 	}
 	if now, still := os.LookupEnv("XLA_FLAGS"); now != flags || still != set {
 		t.Errorf("XLA_FLAGS is %q afterwards, want %q", now, flags)
+	}
+}
+
+// The plugin itself knows every option by its name and type: what it refuses is the machine, which has no GPU, or nothing. So does
+// each plugin in the list MOCOTPU_TEST_PLUGINS: 0.10.2, 0.11.2 and 0.12.0.1 of CUDA 13 and 0.12.0.1 of CUDA 12 did.
+func TestPluginKnowsGPUOptions(t *testing.T) {
+	xlatest.CUDACompiler(t)
+	installed, err := setup.Find("cuda")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOPJRT_CUDA_CHECKS", "no")
+	for _, plugin := range append(filepath.SplitList(os.Getenv("MOCOTPU_TEST_PLUGINS")), installed.Path) {
+		for _, g := range []engine.GPU{
+			{},
+			{Devices: []int{0}, MemoryFraction: 0.5, Preallocate: true, Allocator: "bfc", CollectiveMemory: 1},
+			{Allocator: "cuda_async"},
+			{Allocator: "platform"},
+		} {
+			e, err := xla.Open("cuda", xla.Options{Plugin: plugin, GPU: g})
+			if err == nil {
+				e.Close()
+				continue
+			}
+			if errors.Is(err, xla.ErrOptions) || !strings.Contains(err.Error(), "No visible GPU devices") {
+				t.Errorf("%s, %+v: %v, want all options known", plugin, g, err)
+			}
+		}
 	}
 }
 

@@ -24,12 +24,13 @@ type Program struct {
 	Devices int      // partitions x replicas the program was compiled for
 	Marked  int      // arguments marked as donated
 	Ignored []string // why asked-for donations were not marked, one text each
-	Loaded  bool     // from Options.Programs, in place of compiling
+	Loaded  bool     // from Options.Programs or Options.Saved, in place of compiling
 
-	global bool // over all devices of several processes
-	text   string
-	key    string // in Options.Programs, "" if it is not to be kept
-	engine *Engine
+	global  bool // over all devices of several processes
+	text    string
+	key     string // in Options.Programs, "" if it is not to be kept
+	options string // SHA-256 of those that it is compiled with
+	engine  *Engine
 
 	mu         sync.Mutex
 	executable uintptr // our reference to the PJRT_Executable, 0 if released

@@ -15,6 +15,7 @@ typedef struct {
   size_t stored_size;
   char* options;    // malloc'ed compile options to use instead; NULL for the caller's
   size_t options_size;
+  bool only;        // what is stored is loaded or nothing is: a plugin that refuses it compiles nothing
 } mt_decision;
 
 // A failed call: code is PJRT's, text is malloc'ed; text NULL means success.

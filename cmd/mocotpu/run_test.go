@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 )
 
 // TestMain lets the test binary be the command: doctor probes engines and compile compiles in a child process of
-// itself, and tests send signals to train. The tests keep compiled programs for each other, in a folder of their own.
+// itself, and tests send signals to train. The tests keep compiled programs for each other, in the folder of all packages or one of their own.
 func TestMain(m *testing.M) {
 	if how := os.Getenv(hanging); how != "" {
 		hang(how)
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	}
 	cache, err := os.MkdirTemp("", "programs-*")
 	if err == nil {
-		err = os.Setenv(programs.Variable, cache)
+		err = os.Setenv(programs.Variable, cmp.Or(os.Getenv(xlatest.KeptPrograms), cache))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -130,8 +131,10 @@ func TestExitCodes(t *testing.T) {
 }
 
 // tinyRun is the smallest run that the Go engine does in seconds.
-var tinyRun = strings.Fields("train --backend go --train-images 64 --batch 16 --bn-groups 2 --queue 32 --width 2 --dim 8 " +
-	"--image-size 16 --epochs 2 --log-every 1 --knn-every 2 --knn-ks 1,5")
+var tinyRun = append(strings.Fields("train --backend go --train-images 64 --epochs 2 --log-every 1 --knn-every 2 --knn-ks 1,5"), tinyNetwork...)
+
+// tinyNetwork is its step.
+var tinyNetwork = strings.Fields("--batch 16 --bn-groups 2 --queue 32 --width 2 --dim 8 --image-size 16")
 
 func TestTrainAndGoOn(t *testing.T) {
 	t.Chdir(t.TempDir())

@@ -103,11 +103,17 @@ func (c *card) addCurve(dir string) error {
 		for len(rows) > 1 && rows[1].Step <= k.Step {
 			rows = rows[1:]
 		}
-		p := curvePoint{Epoch: k.Epoch, Loss: "-", KNN: fmt.Sprintf("%.1f", k.Headline())}
+		p := curvePoint{Epoch: k.Epoch, Loss: "-", KNN: "-"}
+		if len(k.Backbone) > 0 {
+			p.KNN = fmt.Sprintf("%.1f", k.Headline())
+		}
 		if len(rows) > 0 && rows[0].Step <= k.Step {
 			p.Loss = fmt.Sprintf("%.3f", float64(rows[0].Loss))
 		}
 		c.Curve = append(c.Curve, p)
+		if len(k.K) == 0 {
+			continue // without classes
+		}
 		c.K = k.K[len(k.K)-1]
 	}
 	return nil

@@ -129,8 +129,10 @@ type Run struct {
 	// written at the end.
 	CheckpointEvery int `json:"checkpoint_every"`
 	// Keep says which checkpoints stay. With Best, an evaluation that is better
-	// than all before it makes a checkpoint, too.
+	// than all before it, by [Run.Score], makes a checkpoint, too.
 	Keep checkpoint.Keep `json:"keep"`
+	// Expect ends the run after an epoch in which one of these is not met.
+	Expect Expectations `json:"expect,omitempty"`
 	// LogEvery is the number of steps between rows of metrics.jsonl.
 	LogEvery int `json:"log_every"`
 	// Dir is the run directory. It is not saved: a directory may be moved.

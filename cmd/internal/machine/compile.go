@@ -54,11 +54,13 @@ type Compiler struct {
 	Limit time.Duration
 	// Talk is where progress is shown.
 	Talk io.Writer
+	// Save has what is compiled saved, too, in Compilation.Saved.
+	Save bool
 }
 
 // Compile compiles the step of a configuration for TPUs or GPUs, or for its engine where topology is "".
 func (c *Compiler) Compile(ctx context.Context, config run.Config, topology string) (*plan.Compilation, *plan.Plan, error) {
-	r := plan.Request{Topology: topology, Engine: config.Engine.Backend, Program: ProgramOf(config)}
+	r := plan.Request{Topology: topology, Engine: config.Engine.Backend, Program: ProgramOf(config), Save: c.Save}
 	r.Options = stepOptions(config)
 	target, err := r.Target()
 	if err == nil {

@@ -81,7 +81,7 @@ func (d Config) Source(split string, broken func(files.Broken)) (data.Source, er
 }
 
 func (d Config) openFolder(split string, broken func(files.Broken)) (data.Source, error) {
-	dir, err := d.packedDir(split)
+	dir, err := d.Packed(split)
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +103,11 @@ func (d Config) openFolder(split string, broken func(files.Broken)) (data.Source
 	return files.NewStream(list, files.StreamOptions{Size: d.Canvas, Workers: d.Workers, Report: broken})
 }
 
-// packedDir is the folder of the packed split, or "" where the folder is not packed.
-func (d Config) packedDir(split string) (string, error) {
+// Packed is the folder of a packed split, or "" where the images are not packed.
+func (d Config) Packed(split string) (string, error) {
+	if d.Kind != "folder" {
+		return "", nil
+	}
 	train := filepath.Join(d.Dir, "train")
 	switch {
 	case packed.Is(d.Dir) && split == "train":

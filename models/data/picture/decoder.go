@@ -6,7 +6,12 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io"
 	"sync"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
 )
 
 // maxPixels is the largest image that is decoded: the size from which Pillow suspects a decompression bomb.
@@ -119,49 +124,54 @@ func (d *Decoder) release() { d.pix, d.rows = nil, nil }
 
 // open reads a file's header and returns the original's size and what decodes it, possibly at a fraction of that size.
 func (d *Decoder) open(file []byte) (width, height int, decode func() (raster, error), err error) {
-	switch kind := sniff(file); kind {
-	case "JPEG":
-		return d.openJPEG(file)
-	case "PNG":
-		c, err := png.DecodeConfig(bytes.NewReader(file))
-		if err != nil {
-			return 0, 0, nil, fmt.Errorf("picture: %w", err)
-		}
-		return c.Width, c.Height, func() (raster, error) {
-			m, err := png.Decode(bytes.NewReader(file))
-			if err != nil {
-				return nil, fmt.Errorf("picture: %w", err)
-			}
-			return newRaster(m)
-		}, nil
-	case "":
-		if len(file) == 0 {
-			return 0, 0, nil, errors.New("picture: the file is empty")
-		}
+	f, ok := sniff(file)
+	switch {
+	case len(file) == 0:
+		return 0, 0, nil, errors.New("picture: the file is empty")
+	case !ok:
 		return 0, 0, nil, fmt.Errorf("picture: no image: %d bytes that start with %q", len(file), file[:min(len(file), 8)])
-	default:
-		return 0, 0, nil, fmt.Errorf("picture: a %s file, want JPEG or PNG: convert it", kind)
+	case f.kind == "JPEG":
+		return d.openJPEG(file)
+	case f.decode == nil:
+		return 0, 0, nil, fmt.Errorf("picture: a %s file, want JPEG, PNG, TIFF, WebP or BMP: convert it", f.kind)
 	}
+	c, err := f.header(bytes.NewReader(file))
+	if err != nil {
+		return 0, 0, nil, fmt.Errorf("picture: %w", err)
+	}
+	return c.Width, c.Height, func() (raster, error) {
+		m, err := f.decode(bytes.NewReader(file))
+		if err != nil {
+			return nil, fmt.Errorf("picture: %w", err)
+		}
+		return newRaster(m, f.kind)
+	}, nil
 }
 
-// signatures are the first bytes of formats; those that are not read are here to be named in the message.
-var signatures = []struct{ kind, start string }{
-	{"JPEG", "\xff\xd8"},
-	{"PNG", "\x89PNG\r\n\x1a\n"},
-	{"GIF", "GIF8"},
-	{"WebP", "RIFF"},
-	{"BMP", "BM"},
-	{"TIFF", "II*\x00"},
-	{"TIFF", "MM\x00*"},
+// A format is found by the first bytes of a file. One that is not read is here to be named in the message.
+type format struct {
+	kind, start string
+	header      func(io.Reader) (image.Config, error)
+	decode      func(io.Reader) (image.Image, error)
 }
 
-func sniff(file []byte) string {
-	for _, s := range signatures {
-		if bytes.HasPrefix(file, []byte(s.start)) {
-			return s.kind
+var formats = []format{
+	{kind: "JPEG", start: "\xff\xd8"},
+	{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode},
+	{"TIFF", "II*\x00", tiff.DecodeConfig, tiff.Decode},
+	{"TIFF", "MM\x00*", tiff.DecodeConfig, tiff.Decode},
+	{"WebP", "RIFF", webp.DecodeConfig, webp.Decode},
+	{"BMP", "BM", bmp.DecodeConfig, bmp.Decode},
+	{kind: "GIF", start: "GIF8"},
+}
+
+func sniff(file []byte) (format, bool) {
+	for _, f := range formats {
+		if bytes.HasPrefix(file, []byte(f.start)) {
+			return f, true
 		}
 	}
-	return ""
+	return format{}, false
 }
 
 // boundsOf is an image's size.

@@ -43,7 +43,7 @@ func TestBrokenFiles(t *testing.T) {
 	}{
 		{"empty", nil, "the file is empty"},
 		{"text", []byte("<html>not found</html>"), `start with "<html>no"`},
-		{"gif", []byte("GIF89a and so on"), "a GIF file, want JPEG or PNG"},
+		{"gif", []byte("GIF89a and so on"), "a GIF file, want JPEG, PNG, TIFF, WebP or BMP"},
 		{"start only", whole[:2], ""},
 		{"header only", whole[:200], ""},
 		{"cut", whole[:len(whole)/2], ""},

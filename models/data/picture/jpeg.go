@@ -70,7 +70,7 @@ func decodeGoJPEG(file []byte) (raster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("picture: JPEG: %w", err)
 	}
-	return newRaster(m)
+	return newRaster(m, "JPEG")
 }
 
 // asAdobe is the file with the marker that says CMYK, without which image/jpeg refuses four channels and Pillow assumes it.

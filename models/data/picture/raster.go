@@ -13,12 +13,15 @@ type raster interface {
 	row(y int, buf []uint8) []uint8
 }
 
-// newRaster takes what image/jpeg and image/png decode to.
-func newRaster(m image.Image) (raster, error) {
+// newRaster takes what the decoders of formats make, by the format's kind.
+func newRaster(m image.Image, kind string) (raster, error) {
 	w, h := boundsOf(m)
 	switch m := m.(type) {
-	case *image.RGBA: // of an opaque PNG: nothing is premultiplied
-		return rgb{m.Pix, w, h, 4}, nil
+	case *image.RGBA:
+		if kind == "TIFF" && !m.Opaque() {
+			return associated{m}, nil
+		}
+		return rgb{m.Pix, w, h, 4}, nil // of an opaque image: nothing is premultiplied
 	case *image.NRGBA:
 		return rgb{m.Pix, w, h, 4}, nil
 	case *image.RGBA64:
@@ -32,11 +35,16 @@ func newRaster(m image.Image) (raster, error) {
 	case *image.Paletted:
 		return newPaletted(m)
 	case *image.YCbCr:
+		if kind == "WebP" {
+			return vp8{m}, nil
+		}
 		return ycbcr{m}, nil
+	case *image.NYCbCrA: // WebP's alone
+		return vp8{&m.YCbCr}, nil
 	case *image.CMYK:
 		return cmyk{m}, nil
 	}
-	return nil, fmt.Errorf("picture: pixels are %T, want one of the kinds of JPEG and PNG", m)
+	return nil, fmt.Errorf("picture: pixels are %T, want one of the kinds of %s", m, kind)
 }
 
 // rgb holds step bytes a pixel, of which the first three are red, green and blue.
@@ -109,7 +117,7 @@ type paletted struct {
 	colours [256][3]uint8 // black where the palette ends
 }
 
-// newPaletted keeps the colours of transparent entries: it knows the palettes of image/png.
+// newPaletted keeps the colours of transparent entries: it knows the palettes of the formats that have one.
 func newPaletted(m *image.Paletted) (raster, error) {
 	p := paletted{Paletted: m}
 	for i, c := range m.Palette {
@@ -118,8 +126,10 @@ func newPaletted(m *image.Paletted) (raster, error) {
 			p.colours[i] = [3]uint8{c.R, c.G, c.B}
 		case color.NRGBA:
 			p.colours[i] = [3]uint8{c.R, c.G, c.B}
+		case color.RGBA64: // TIFF's, opaque
+			p.colours[i] = [3]uint8{uint8(c.R >> 8), uint8(c.G >> 8), uint8(c.B >> 8)}
 		default:
-			return nil, fmt.Errorf("picture: palette of %T, want RGBA or NRGBA", c)
+			return nil, fmt.Errorf("picture: palette of %T, want RGBA, NRGBA or RGBA64", c)
 		}
 	}
 	return p, nil

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Records what Pillow, and so torchvision's ImageFolder, makes of odd images: pillow.json.
 
-Run in this folder with torchvision (which brings Pillow) and numpy installed:  python gen_pillow.py
+Run in this folder with Pillow, numpy and tifffile installed:  python gen_pillow.py
 Each case is a file and convert("RGB").resize((SIZE, SIZE), BILINEAR) of it, both in base64.
 """
 import base64
@@ -12,9 +12,8 @@ import zlib
 
 import numpy as np
 import PIL
-import torchvision
+import tifffile
 from PIL import Image
-from torchvision.datasets.folder import default_loader
 
 SIZE = 16
 
@@ -52,6 +51,12 @@ def png(pixels, depth, colour):
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
     head = struct.pack(">IIBBBBB", w, h, depth, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def tiff(pixels, **options):
+    b = io.BytesIO()
+    tifffile.imwrite(b, pixels, photometric="rgb", **options)
+    return b.getvalue()
 
 
 def without_adobe(jpeg):
@@ -99,6 +104,24 @@ def cases():
     yield "png rgb 16", png(noise(37, 20, 3, 65536), 16, 2)
     yield "png gray alpha 16", png(noise(38, 20, 2, 65536), 16, 4)
     yield "png rgba 16", png(noise(39, 20, 4, 65536), 16, 6)
+    rgb = Image.fromarray(noise(41, 31, 3).astype(np.uint8))
+    rgba = Image.fromarray(noise(42, 30, 4).astype(np.uint8))
+    gray = Image.fromarray(noise(43, 31, 1)[..., 0].astype(np.uint8))
+    for compression in [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"]:
+        yield f"tiff rgb {compression}", saved(rgb, "TIFF", compression=compression)
+    yield "tiff rgba", saved(rgba, "TIFF", compression="tiff_lzw")
+    yield "tiff rgba associated", tiff(smooth(42, 30, 4), extrasamples=["assocalpha"])
+    yield "tiff gray", saved(gray, "TIFF")
+    yield "tiff 1 bit", saved(gray.convert("1"), "TIFF")
+    yield "tiff palette", saved(colour.quantize(200), "TIFF")
+    yield "tiff gray 16", saved(Image.fromarray(noise(44, 20, 1, 400)[..., 0]), "TIFF")
+    yield "bmp rgb", saved(rgb, "BMP")
+    yield "bmp gray", saved(gray, "BMP")
+    yield "bmp palette", saved(colour.quantize(200), "BMP")
+    yield "webp lossless", saved(rgb, "WEBP", lossless=True)
+    yield "webp lossless alpha", saved(rgba, "WEBP", lossless=True, exact=True)
+    yield "webp", saved(colour, "WEBP", quality=95)
+    yield "webp alpha", saved(Image.fromarray(smooth(40, 51, 4)), "WEBP", quality=95, exact=True)
 
 
 def main():
@@ -106,11 +129,12 @@ def main():
     for name, file in cases():
         with open("/tmp/case", "wb") as f:
             f.write(file)
-        image = default_loader("/tmp/case")
+        with open("/tmp/case", "rb") as f:
+            image = Image.open(f).convert("RGB")  # as torchvision.datasets.folder.pil_loader does
         want = image.resize((SIZE, SIZE), Image.Resampling.BILINEAR).tobytes()
         recorded.append(dict(name=name, aspect=image.width / image.height, file=base64.b64encode(file).decode(),
                              want=base64.b64encode(want).decode()))
-    text = json.dumps(dict(pillow=PIL.__version__, torchvision=torchvision.__version__, size=SIZE, cases=recorded))
+    text = json.dumps(dict(pillow=PIL.__version__, size=SIZE, cases=recorded))
     with open("pillow.json", "w") as f:
         f.write(text.replace('{"name"', '\n{"name"') + "\n")
 
