@@ -60,6 +60,7 @@ results: ## write the recorded measurements of docs/results into README and docs
 computed: build ## compile what docs say of TPUs and GPUs that are not there: two hours of two cores, after make setup
 	nice -n 10 $(GO) run ./docs/results compute targets
 	nice -n 10 $(GO) run ./docs/results compute fit
+	nice -n 10 $(GO) run ./docs/results compute hosts
 	$(GO) run ./docs/results
 
 check: race ## format, vet, lint, tidiness, data races

@@ -22,14 +22,14 @@ import (
 var computations = map[string]struct {
 	record func() *record
 	rows   func(c *compiler, r *record) error
-}{"targets": {targets, targetRows}, "fit": {fits, fitRows}}
+}{"targets": {targets, targetRows}, "fit": {fits, fitRows}, "hosts": {hosts, hostRows}}
 
 // compute makes a record anew, or of its rows those that have a word in the command that computes them; the others stay. What was
 // compiled before is not compiled again, so that it can be interrupted. The machine is what the file says, or the variable MACHINE.
 func compute(ctx context.Context, root, name, word string) error {
 	what, known := computations[name]
 	if !known {
-		return fmt.Errorf("results: compute %q, want targets or fit", name)
+		return fmt.Errorf("results: compute %q, want targets, fit or hosts", name)
 	}
 	file := filepath.Join(root, "docs/results", name+".json")
 	r, old := what.record(), &record{}

@@ -106,3 +106,28 @@ echo '{"fits":'$fits',"memory":{"Peak":'$((mib << 20))'}}'`)
 		t.Errorf("none: %q, %v", text, err)
 	}
 }
+
+// What a host sends and reads becomes a row; a plan without it is refused.
+func TestHostRows(t *testing.T) {
+	p := plan.Plan{Fits: true, Target: plan.Target{Name: "v3-32", Hosts: 4}, Program: plan.Program{Batch: 1024}}
+	p.Collective = []plan.Collective{{Purpose: "gradients", Within: 4e6, Between: 3e6}, {Purpose: "images", Within: 2e6, Between: 1e6}}
+	p.Time, p.Reading = plan.Time{Step: 0.0615}, &plan.Reading{Hosts: 4, Images: 4162, Bytes: 818e6, Cores: 10.97}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := hosts()
+	c := fake(t, r, "echo '"+string(text)+"'")
+	c.word = "v3-32"
+	if err := hostRows(c, r); err != nil {
+		t.Fatal(err)
+	}
+	row := c.read(t).Rows[0]
+	if got := fmt.Sprint(row); got != "[{v3-32 <nil>} {4 <nil>} {1024 <nil>} {6.0 <nil>} {4.0 <nil>} {3.0 <nil>} {61.5 <nil>} {4162 <nil>} {818 <nil>} {11 <nil>}]" || len(row) != len(r.Columns) {
+		t.Errorf("row %s", got)
+	}
+	c = fake(t, r, `echo '{"fits":true}'`)
+	if err := hostRows(c, r); err == nil || !strings.Contains(err.Error(), "nothing is known of reading") {
+		t.Errorf("without a rate: %v", err)
+	}
+}

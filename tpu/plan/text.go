@@ -153,13 +153,13 @@ func (p *Plan) writeCollectives(b *strings.Builder) {
 	for _, c := range p.Collective {
 		row := []string{c.Op, c.Purpose, fmt.Sprintf(">%d", c.Count), inMiB(c.Bytes), c.Groups, milliseconds(c.Seconds)}
 		if hosts {
-			row = append(row, inMiB(c.Within), inMiB(c.Between))
+			row = append(row, anyMiB(c.Within), anyMiB(c.Between))
 		}
 		rows = append(rows, row)
 		within, between = within+c.Within, between+c.Between
 	}
 	if hosts {
-		rows = append(rows, []string{"sent by a host", "", "", "", "", "", inMiB(within), inMiB(between)})
+		rows = append(rows, []string{"sent by a host", "", "", "", "", "", anyMiB(within), anyMiB(between)})
 	}
 	columns(b, rows)
 }
@@ -222,6 +222,14 @@ func (p *Plan) writeFailure(b *strings.Builder, say Say) {
 }
 
 func inMiB(n int64) string { return fmt.Sprintf(">%.1f", float64(n)/mib) }
+
+// anyMiB is inMiB that tells none from little.
+func anyMiB(n int64) string {
+	if n == 0 {
+		return ">-"
+	}
+	return inMiB(n)
+}
 
 func milliseconds(s float64) string { return fmt.Sprintf(">%.2f", 1e3*s) }
 
