@@ -63,8 +63,12 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 	if err != nil {
 		return nil, asError("open "+name, err)
 	}
-	store := p.share(processes)
-	b, err := p.newClient(name, options)
+	store := p.share(processes, name != "tpu")
+	create := func() (*xla.Backend, error) { return p.newClient(name, options) }
+	if name == "tpu" && !compileOnly {
+		create = func() (*xla.Backend, error) { return ofSlice(processes, p, options) }
+	}
+	b, err := create()
 	if err != nil {
 		err = asError("create "+name+" client", err)
 		if name == "cuda" && !compileOnly {
