@@ -52,8 +52,8 @@ func TestTargetRows(t *testing.T) {
 	r := targets()
 	c := fake(t, r, "echo '"+string(text)+"'")
 	c.word = "cifar10 --precision=bfloat16 --topology=h100x8"
-	r.put(2, "`cifar10`", "h100x8", "old")
 	r.put(2, append([]string{"`moco-v2`", "h100x8"}, make([]string, 10)...)...)
+	r.put(2, "`cifar10`", "h100x8", "old")
 	if err := targetRows(c, r); err != nil {
 		t.Fatal(err)
 	}

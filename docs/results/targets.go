@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mocotpu/mocotpu/tpu/plan"
@@ -57,12 +58,18 @@ func targetRows(c *compiler, r *record) error {
 				return err
 			}
 			r.put(2, targetRow(preset, p)...)
+			slices.SortStableFunc(r.Rows, func(a, b []cell) int { return targetPlace(a) - targetPlace(b) })
 			if err := c.save(); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// targetPlace is where a row stands: those of a step together, in the order of the targets.
+func targetPlace(row []cell) int {
+	return len(targetNames)*slices.Index(targetPresets, strings.Trim(row[0].text, "`")) + slices.Index(targetNames, row[1].text)
 }
 
 // targetRow is what a plan says, in the columns of targets.

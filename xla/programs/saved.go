@@ -31,7 +31,7 @@ type Origin struct {
 	Plugin string `json:"plugin"` // its platform, and all versions that it names
 	// Processor is that of the host, of an engine that computes on it.
 	Processor string   `json:"processor"`
-	Devices   []string `json:"devices"` // their kind and place, in order
+	Devices   []string `json:"devices"` // the kind, number and place of each, sorted
 	Flags     string   `json:"flags"`   // the environment, as far as the compiler reads it
 }
 
