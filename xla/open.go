@@ -31,8 +31,9 @@ type Options struct {
 	Saved *programs.Saved
 	// GPU is for the cuda engine alone.
 	GPU engine.GPU
-	// Processes makes the engine, cpu or cuda, that of the devices of all of them, Devices of each; "auto" is cpu then. Nil
-	// is for this process alone. Open waits for the others.
+	// Processes makes the engine, cpu, cuda or tpu, that of the devices of all of them, Devices of each; "auto" is cpu then.
+	// Nil is for this process alone. Open waits for the others. A TPU slice finds its hosts by itself, in an order of its own:
+	// see [Engine.LocalDevices].
 	Processes *Processes
 }
 
@@ -59,8 +60,8 @@ func Open(name string, o Options) (*Engine, error) {
 	if o.Processes != nil && name == "auto" { // on every host the same
 		name = "cpu"
 	}
-	if o.Processes != nil && name != "cpu" && name != "cuda" {
-		return nil, fmt.Errorf("%w: the %s engine computes in one process, several need cpu: --backend=cpu", ErrOptions, name)
+	if o.Processes != nil && name == "go" {
+		return nil, fmt.Errorf("%w: the go engine computes in one process, several need cpu: --backend=cpu", ErrOptions)
 	}
 	switch name {
 	case "go":

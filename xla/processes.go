@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -78,19 +76,19 @@ type several struct {
 
 // join makes the engine that of all processes.
 func (e *Engine) join(p *Processes, store *engineStore) error {
-	all, err := e.plugin.allDevices(e.client)
+	all, own, err := e.plugin.allDevices(e.client) // libtpu numbers the hosts of a slice by itself
 	if err != nil {
 		return err
 	}
 	local := len(all) / p.Count
 	s := &several{
-		first: p.Index * local, local: local, ids: make([]int64, len(all)),
+		first: own * local, local: local, ids: make([]int64, len(all)),
 		index: p.Index, store: store, patience: cmp.Or(p.Timeout, defaultTimeout),
 	}
 	for place, d := range all {
 		if d.process != place/max(local, 1) || local != e.devices {
-			return fmt.Errorf("%w: xla: %s: process %d has %d of the %d devices of %d processes, want the same number in each: --devices",
-				ErrOptions, e.name, p.Index, e.devices, len(all), p.Count)
+			return fmt.Errorf("%w: xla: %s: process %d has %d of the %d devices of %d processes, want the same number in each (--devices), "+
+				"and one process on each host of a TPU slice", ErrOptions, e.name, p.Index, e.devices, len(all), p.Count)
 		}
 		s.ids[place] = d.id
 	}
@@ -202,17 +200,6 @@ func (b *builder) DeviceAssignment(devices ...compute.DeviceNum) error {
 		}
 	}
 	return b.Builder.DeviceAssignment(devices[s.first : s.first+s.local]...)
-}
-
-var (
-	meshText       = regexp.MustCompile(`(sdy\.mesh @\w+ = <\["\w+"=)\d+`)
-	partitionsText = regexp.MustCompile(`(stablehlo\.num_partitions = )\d+`)
-)
-
-// spread puts the mesh over all processes into a program's text. Its shapes are global already.
-func (s *several) spread(text string) string {
-	all := "${1}" + strconv.Itoa(len(s.ids))
-	return partitionsText.ReplaceAllString(meshText.ReplaceAllString(text, all), all)
 }
 
 // begin notes that a program over all processes is executed; the end of it is to be called.

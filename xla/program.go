@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/mocotpu/mocotpu/xla/hlo"
+	"github.com/mocotpu/mocotpu/xla/internal/stablehlo"
 )
 
 // Memory is what one device needs to run a program, in bytes.
@@ -157,7 +158,10 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 		return nil, "", err
 	}
 	if p.global {
-		text, devices = e.several.spread(text), e.devices
+		devices = e.devices
+		if text, err = stablehlo.Widen(text, devices); err != nil {
+			return nil, "", fmt.Errorf("%s: over several processes: %w", p.Name, err)
+		}
 	}
 	if devices > e.devices {
 		return nil, "", fmt.Errorf("%s: the program is for %d devices, the engine has %d: open it with more, or use a smaller mesh",

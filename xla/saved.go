@@ -80,6 +80,10 @@ func (p *Program) load() ([]byte, error) {
 func (p *Program) Save(source json.RawMessage) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.disordered() {
+		return nil, settings.Invalid(fmt.Errorf("xla: program %s has loops and runs on %d CPU devices: loaded from a file it might wait for ever, "+
+			"because XLA's CPU engine keeps no order between the exchanges in a loop and those beside it: save it for one device", p.Name, p.Devices))
+	}
 	executable, err := p.readable()
 	if err != nil {
 		return nil, err

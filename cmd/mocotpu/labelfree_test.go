@@ -22,7 +22,7 @@ func TestWithoutClasses(t *testing.T) {
 	args := append(tinyRun, strings.Fields("--preset moco-v2 --arch resnet10 --stem small --data photos --unlabeled --canvas 20 --schedule constant "+
 		"--keep last=1,best=rank --knn-every 1 --dir run --tensorboard")...)
 	code, stdout, stderr := call(t, args...)
-	if code != 0 || !strings.Contains(stdout, "other view of 32 training images found (backbone): untrained ") || strings.Contains(stdout, "kNN") {
+	if code != 0 || !strings.Contains(stdout, "other view of 32 training images found (projection): untrained ") || strings.Contains(stdout, "kNN") {
 		t.Fatalf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	_, evaluations := must.M2(run.ReadMetrics("run"))

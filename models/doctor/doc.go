@@ -15,7 +15,7 @@
 // # Duplicates
 //
 // Exact duplicates have the same pixels. Near duplicates are the same picture in another size, in another encoding,
-// brighter or with more contrast: in gray, of 16x16 pixels and less their means, they are at the cosine [Near] or above.
+// brighter or with more contrast: in gray, of 16x16 pixels and less their means, they are at the cosine 0.98 or above.
 // That is as fine as the perceptual hash PDQ looks (Meta 2019), which keeps 256 bits of 16x16 coefficients. Another crop
 // of a picture is not found.
 //
@@ -30,5 +30,5 @@
 // # Determinism
 //
 // A report is a pure function of the images, the library that decodes JPEGs and, for nearest neighbours, the engine, up to
-// rounding. A pair at the cosine [Near] exactly is missed once in 900.
+// rounding. A pair at the cosine 0.98 exactly is missed once in 900.
 package doctor

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,16 +35,17 @@ type Options struct {
 	Progress judge.Progress
 }
 
-// mostPairs is how many pairs a report lists, and pictured how many of each list have pictures.
+// mostListed is how many pairs or names a list of the report has, and pictured how many pairs of each have pictures.
 const (
-	mostPairs = 10000
-	pictured  = 48
+	mostListed = 10000
+	pictured   = 48
 )
 
 // examination is one call of Examine at work.
 type examination struct {
 	Options
 	train, test *opened // test is nil without test images
+	comparable  bool    // what there is has the same classes
 	album       *album
 	findings    *findings
 	report      *Report
@@ -58,7 +60,7 @@ func Examine(ctx context.Context, o Options) (r *Report, err error) {
 	if o.Progress == nil {
 		o.Progress = silent{}
 	}
-	e := &examination{Options: o, report: &Report{Data: o.Data.Name(), Duplicates: []Pair{}}}
+	e := &examination{Options: o, report: &Report{Data: o.Data.Name()}}
 	if o.Data.Kind == "folder" {
 		e.report.Data = o.Data.Dir
 	}
@@ -105,8 +107,10 @@ func (e *examination) open() (err error) {
 // scan looks at the images.
 func (e *examination) scan(ctx context.Context) error {
 	images := e.train.Info().N
+	e.comparable = true
 	if e.test != nil {
 		images += e.test.Info().N
+		e.comparable = slices.Equal(e.train.Info().Classes, e.test.Info().Classes)
 	}
 	if e.report.Bytes = int64(images) * imageBytes; e.report.Bytes > limits.Memory()/2 {
 		return fmt.Errorf("doctor: %w: %s: %d images take %s, and this process may use %s: want fewer images, or more memory", settings.ErrInvalid,
@@ -147,23 +151,15 @@ func (e *examination) pairs(ctx context.Context) error {
 		f.tell(e.report.Splits[1], n, f.all)
 		e.leaks()
 	}
-	for i := range int32(f.all) {
-		if m := f.within[i]; m.kind != none {
-			e.report.Duplicates = append(e.report.Duplicates, e.pair(m, i))
-		}
-	}
-	e.report.Duplicates = closest(e.report.Duplicates)
+	e.report.Duplicates = e.listed(f.within, 0, nil)
 	return nil
 }
 
 // leaks lists the test images that are among the training images.
 func (e *examination) leaks() {
-	l := &Leaks{Pairs: []Pair{}}
-	for i := e.findings.train; i < e.findings.all; i++ {
-		m := e.findings.across[i]
+	l := &Leaks{}
+	l.Pairs = e.listed(e.findings.across, e.findings.train, func(i int32, m match) {
 		switch m.kind {
-		case none:
-			continue
 		case exact:
 			l.Exact++
 		case near:
@@ -172,40 +168,61 @@ func (e *examination) leaks() {
 			l.Mirrored++
 		}
 		l.Images++
-		p := e.pair(m, int32(i))
-		if p.OtherClass {
+		if e.otherClass(m.of, i) {
 			l.OtherClass++
 		}
-		l.Pairs = append(l.Pairs, p)
-	}
+	})
 	l.Share = 100 * float64(l.Images) / float64(e.findings.all-e.findings.train)
-	l.Pairs = closest(l.Pairs)
 	e.report.Leaks = l
 }
 
-// closest are the most similar pairs, as many as a report lists.
-func closest(pairs []Pair) []Pair {
-	slices.SortStableFunc(pairs, func(a, b Pair) int {
-		switch {
-		case a.Similarity > b.Similarity:
-			return -1
-		case a.Similarity < b.Similarity:
-			return 1
+// listed are the matches of the images from first on, the most similar first, as many as a report lists. count, where it
+// is not nil, is called with all.
+func (e *examination) listed(matches []match, first int, count func(i int32, m match)) []Pair {
+	var images []int32
+	for i := first; i < len(matches); i++ {
+		if m := matches[i]; m.kind != none {
+			images = append(images, int32(i))
+			if count != nil {
+				count(int32(i), m)
+			}
 		}
-		return 0
-	})
-	return pairs[:min(len(pairs), mostPairs)]
+	}
+	slices.SortStableFunc(images, func(i, j int32) int { return cmp.Compare(matches[j].similarity, matches[i].similarity) })
+	pairs := []Pair{}
+	for _, i := range images[:min(len(images), mostListed)] {
+		pairs = append(pairs, e.pair(matches[i], i))
+	}
+	return pairs
 }
 
 // pair is an image and what it is a duplicate of.
 func (e *examination) pair(m match, i int32) Pair {
-	p := Pair{Kind: m.kind.String(), Similarity: m.similarity}
-	var of, label int32
-	p.Of, of = e.place(m.of)
-	p.Image, label = e.place(i)
-	p.OtherClass = of >= 0 && label >= 0 && e.comparable() && of != label
-	p.at = [2]int32{m.of, i}
-	return p
+	return Pair{
+		Of: e.name(m.of), Image: e.name(i), Kind: m.kind.String(), Similarity: m.similarity, OtherClass: e.otherClass(m.of, i),
+		at: [2]int32{m.of, i},
+	}
+}
+
+func (e *examination) name(i int32) string {
+	o, split, at := e.split(i)
+	return o.name(split, at)
+}
+
+// otherClass tells whether two images have different labels.
+func (e *examination) otherClass(i, j int32) bool {
+	if !e.comparable {
+		return false
+	}
+	label := func(number int32) int32 {
+		o, _, image := e.split(number)
+		if labels := o.Info().Labels; labels != nil {
+			return labels[image]
+		}
+		return -1
+	}
+	a, b := label(i), label(j)
+	return a >= 0 && b >= 0 && a != b
 }
 
 // split is the split of an image and its number there.
@@ -244,21 +261,6 @@ func (e *examination) pictures(context.Context) error {
 	return nil
 }
 
-// place is an image's name and class.
-func (e *examination) place(i int32) (name string, label int32) {
-	o, split, at := e.split(i)
-	label = -1
-	if labels := o.Info().Labels; labels != nil {
-		label = labels[at]
-	}
-	return o.name(split, at), label
-}
-
-// comparable tells whether both splits have the same classes.
-func (e *examination) comparable() bool {
-	return e.test == nil || slices.Equal(e.train.Info().Classes, e.test.Info().Classes)
-}
-
 // settings chooses how to train.
 func (e *examination) settings(ctx context.Context) error {
 	e.Progress.Stage("choosing settings")
@@ -276,6 +278,9 @@ func (e *examination) settings(ctx context.Context) error {
 		name = e.Data.Dir // --data takes the folder of the preset's files
 	}
 	e.report.Command = command(choices, name)
+	if e.Data.Unlabeled {
+		e.report.Command += " --unlabeled"
+	}
 	e.report.Negatives = e.findings.negatives(c.MoCo.Queue)
 	return nil
 }

@@ -20,12 +20,13 @@ type kind uint8
 
 const (
 	none kind = iota
+	seen
 	mirrored
 	near
 	exact
 )
 
-func (k kind) String() string { return [...]string{"", "mirrored", "near", "exact"}[k] }
+func (k kind) String() string { return [...]string{"", "seen", "mirrored", "near", "exact"}[k] }
 
 // better has the more similar before, and the lower number where two are equally similar.
 func (m match) better(than match) bool {

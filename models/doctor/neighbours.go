@@ -39,7 +39,7 @@ const (
 // neighbours finds the nearest training images of the test images by features or pixels: what the encoder sees as one, and
 // the classes that they would be given.
 func (e *examination) neighbours(ctx context.Context) error {
-	labelled := e.test != nil && e.comparable() && e.train.Info().Labels != nil && e.test.Info().Labels != nil
+	labelled := e.test != nil && e.comparable && e.train.Info().Labels != nil && e.test.Info().Labels != nil
 	if e.Backend == nil || !labelled && e.Encoder == nil {
 		return nil
 	}

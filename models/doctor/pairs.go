@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// Near is the cosine of two drawings from which images are near duplicates.
-	Near = 0.98
+	// nearCosine is the cosine of two drawings from which images are near duplicates.
+	nearCosine = 0.98
 	// tables is how often images are sorted into buckets, each time by other bits of their codes. Two images at the
-	// cosine Near have 6.4 % of the bits different, so that all 16 bits agree in 35 of 100 tables, and in none of 16 for
+	// cosine nearCosine have 6.4 % of the bits different, so that all 16 bits agree in 35 of 100 tables, and in none of 16 for
 	// one pair in 900.
 	tables = cells / 16
-	// mostBits that differ: those of a pair at the cosine Near are 16.3, with a deviation of 3.9.
+	// mostBits that differ: those of a pair at the cosine nearCosine are 16.3, with a deviation of 3.9.
 	mostBits = 32
 	// mostInBucket bounds the work where very many images are alike, as the frames of a film are: see album.window.
 	mostInBucket = 4096
@@ -152,13 +152,13 @@ func (a *album) compare(pairs []pair, same []uint32, table int) []pair {
 		d := &a.drawings[second]
 		similarity := a.drawings[first].cosine(d)
 		if mirrored {
-			if similarity >= Near {
+			if similarity >= nearCosine {
 				continue // they are similar as they are
 			}
 			m := d.mirrored()
 			similarity = a.drawings[first].cosine(&m)
 		}
-		if similarity >= Near && !math.IsNaN(float64(similarity)) {
+		if similarity >= nearCosine && !math.IsNaN(float64(similarity)) {
 			pairs = append(pairs, pair{first, second, similarity, mirrored})
 		}
 	}

@@ -51,9 +51,9 @@ func TestSimilarFindsAllPairs(t *testing.T) {
 		for j := range i {
 			m := a.drawings[i].mirrored()
 			plain, mirror := a.drawings[j].cosine(&a.drawings[i]), a.drawings[j].cosine(&m)
-			if plain >= Near {
+			if plain >= nearCosine {
 				want = append(want, pair{int32(j), int32(i), plain, false})
-			} else if mirror >= Near {
+			} else if mirror >= nearCosine {
 				want = append(want, pair{int32(j), int32(i), mirror, true})
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/janpfeifer/must"
@@ -176,11 +177,15 @@ func TestPoorImages(t *testing.T) {
 	write(dir+"/b/text.png", []byte("no picture"))
 	r := must.M1(Examine(t.Context(), Options{Data: dataset.Config{Kind: "folder", Dir: dir, Canvas: 256}}))
 	s := r.Splits[0]
+	mixed := must.M1(Examine(t.Context(), Options{Data: dataset.Config{Kind: "folder", Dir: dir, Canvas: 256, Unlabeled: true}}))
+	if mixed.Splits[0].Classes != nil || mixed.Splits[0].Images != s.Images || !strings.HasSuffix(mixed.Command, " --unlabeled") {
+		t.Errorf("without classes: %+v, %s", mixed.Splits[0], mixed.Command)
+	}
 	if r.Leaks != nil || len(r.Splits) != 1 || s.Images != 46 {
 		t.Errorf("%d splits, leaks %v, %d images", len(r.Splits), r.Leaks, s.Images)
 	}
-	if fmt.Sprint(s.Flat) != "[b/flat0.png b/flat1.png b/flat2.png]" || fmt.Sprint(s.Tiny) != "[b/tiny.png]" {
-		t.Errorf("flat %q, tiny %q", s.Flat, s.Tiny)
+	if fmt.Sprint(s.Flat) != "{3 [b/flat0.png b/flat1.png b/flat2.png]}" || fmt.Sprint(s.Tiny) != "{1 [b/tiny.png]}" {
+		t.Errorf("flat %v, tiny %v", s.Flat, s.Tiny)
 	}
 	if len(s.Broken) != 2 || s.Broken[0].Name != "b/cut.jpg" || s.Broken[1].Name != "b/text.png" {
 		t.Errorf("broken %+v", s.Broken)
@@ -190,5 +195,38 @@ func TestPoorImages(t *testing.T) {
 	}
 	if s.Near != 1 || s.Exact != 0 || len(r.Duplicates) != 1 || r.Duplicates[0].Image != "b/tiny.png" || r.Duplicates[0].Of != "a/07.jpg" || !r.Duplicates[0].OtherClass {
 		t.Errorf("duplicates %+v, want the tiny one, of another class", r.Duplicates)
+	}
+}
+
+// How much is found of images of 32 pixels, the smallest, whose detail is what they are known by: nearly all that were
+// encoded again at a low quality, all that were reduced to 26 pixels, nine in ten that were reduced to 19.
+func TestSmallImages(t *testing.T) {
+	set := must.M1(data.Open("glyphs", "", "train", data.Options{N: 500}))
+	for _, way := range []struct {
+		name        string
+		make        func(image.Image) image.Image
+		least, most int
+	}{
+		{"encoded at quality 30", func(m image.Image) image.Image { return must.M1(jpeg.Decode(bytes.NewReader(encoded(m, 30)))) }, 480, 500},
+		{"reduced to 26 pixels", func(m image.Image) image.Image { return scaled(scaled(m, 26), 32) }, 495, 500},
+		{"reduced to 19 pixels", func(m image.Image) image.Image { return scaled(scaled(m, 19), 32) }, 420, 470},
+	} {
+		s, found := newShrinker(32, 3), 0
+		for i := range set.N {
+			d, _ := s.draw(set.Image(i))
+			m := way.make(asImage(set, i))
+			pixels := make([]uint8, 0, set.ImageLen())
+			for at := range 32 * 32 {
+				r, g, b, _ := m.At(at%32, at/32).RGBA()
+				pixels = append(pixels, uint8(r>>8), uint8(g>>8), uint8(b>>8))
+			}
+			if e, _ := s.draw(pixels); d.cosine(&e) >= nearCosine {
+				found++
+			}
+		}
+		t.Logf("%s: %d of %d", way.name, found, set.N)
+		if found < way.least || found > way.most {
+			t.Errorf("%s: %d found, want %d to %d", way.name, found, way.least, way.most)
+		}
 	}
 }

@@ -52,9 +52,9 @@ type Leaks struct {
 type Pair struct {
 	Image string `json:"image"`
 	Of    string `json:"of"`
-	// Kind is exact, near, or mirrored for a near duplicate of the mirror image.
+	// Kind is exact, near, mirrored for a near duplicate of the mirror image, or seen: see [Seen].
 	Kind string `json:"kind"`
-	// Similarity is the cosine of the images in gray, 16x16, less their means.
+	// Similarity is the cosine of the images in gray, 16x16, less their means, or that of an encoder's features.
 	Similarity float32 `json:"similarity"`
 	// OtherClass says that the two have different labels.
 	OtherClass bool `json:"other_class,omitempty"`
@@ -95,7 +95,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	leaked := 0
 	if l := r.Leaks; l != nil {
-		leaked = l.Images
+		if leaked = l.Images; leaked == r.Splits[1].Images {
+			leaked = 0 // none is left without them
+		}
 		fmt.Fprintf(&b, "leaks: %d of %d %s images (%.2f %%) have a duplicate among the training images: %d exact, %d near, %d mirrored; %d of another class\n",
 			l.Images, r.Splits[1].Images, r.Splits[1].Name, l.Share, l.Exact, l.Near, l.Mirrored, l.OtherClass)
 	}
@@ -103,7 +105,11 @@ func (r *Report) WriteText(w io.Writer) error {
 		n.write(&b, leaked)
 	}
 	if s := r.Seen; s != nil {
-		fmt.Fprintf(&b, "alike to the encoder (cosine %.3f): %d of %d images, no duplicates by their pixels; look at them\n", s.Cosine, s.Images, s.Of)
+		advice := "look at them"
+		if 2*s.Images > s.Of {
+			advice = "so many that it does not tell single pictures apart"
+		}
+		fmt.Fprintf(&b, "alike to the encoder (cosine %.3f): %d of %d images, no duplicates by their pixels: %s\n", s.Cosine, s.Images, s.Of, advice)
 	}
 	fmt.Fprintf(&b, "false negatives: %d training images (%.2f %%) have a duplicate among the others; of a queue of %d keys duplicates of the query are %.4f %%, and for %.2f %% of the queries there are some\n",
 		r.Negatives.Images, 100*float64(r.Negatives.Images)/float64(r.Splits[0].Images), r.Negatives.Queue, r.Negatives.Share, r.Negatives.Queries)
@@ -129,11 +135,11 @@ func (s *Split) write(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "  duplicates of earlier ones: %d exact, %d near, of these %d mirrored; %d distinct\n", s.Exact, s.Near, s.Mirrored, s.Distinct)
 	for _, of := range []struct {
-		what  string
-		names []string
+		what string
+		Named
 	}{{"flat", s.Flat}, {"tiny", s.Tiny}} {
-		if len(of.names) > 0 {
-			fmt.Fprintf(b, "  %s: %d, such as %q\n", of.what, len(of.names), of.names[0])
+		if of.Images > 0 {
+			fmt.Fprintf(b, "  %s: %d, such as %q\n", of.what, of.Images, of.Names[0])
 		}
 	}
 	if len(s.Broken) > 0 {

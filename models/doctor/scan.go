@@ -41,8 +41,8 @@ type Split struct {
 	Deviation []float64 `json:"deviation"`
 	// Flat are the images that show nothing: constant, or nearly so. Tiny are the image files of which a side has fewer
 	// than 32 pixels.
-	Flat []string `json:"flat"`
-	Tiny []string `json:"tiny"`
+	Flat Named `json:"flat"`
+	Tiny Named `json:"tiny"`
 	// Broken are the images that could not be read.
 	Broken []files.Broken `json:"broken"`
 	// Exact counts the images whose pixels are those of an earlier one of the split, and Near those that are near
@@ -54,11 +54,23 @@ type Split struct {
 	Distinct int `json:"distinct"`
 }
 
+// Named counts images, and names the first 10 000 of them.
+type Named struct {
+	Images int      `json:"images"`
+	Names  []string `json:"names"`
+}
+
+func (n *Named) add(name string) {
+	if n.Images++; n.Images <= mostListed {
+		n.Names = append(n.Names, name)
+	}
+}
+
 // scan looks at each image of a split once, puts it into the album from number first on, and returns what it counted.
 func (o *opened) scan(ctx context.Context, name string, a *album, first int, progress encoder.Progress) (*Split, error) {
 	info := o.Info()
 	chunk := chunkOf(info)
-	s := &Split{Name: name, Images: info.N, Size: info.Size, Channels: info.Channels, Flat: []string{}, Tiny: []string{}}
+	s := &Split{Name: name, Images: info.N, Size: info.Size, Channels: info.Channels}
 	workers := make([]*looker, limits.CPUs())
 	for i := range workers {
 		workers[i] = &looker{shrinker: newShrinker(info.Size, info.Channels), sums: make([]uint64, 2*info.Channels)}
@@ -94,10 +106,10 @@ func (o *opened) scan(ctx context.Context, name string, a *album, first int, pro
 			}
 			a.add(first+start+i, l.content, l.drawing)
 			if l.drawing.length == 0 {
-				s.Flat = append(s.Flat, o.name(name, start+i))
+				s.Flat.add(o.name(name, start+i))
 			}
 			if l.side > 0 && l.side < tiny {
-				s.Tiny = append(s.Tiny, o.name(name, start+i))
+				s.Tiny.add(o.name(name, start+i))
 			}
 		}
 		if progress != nil {

@@ -32,7 +32,7 @@ func (e *examination) seen(ctx context.Context, search *judge.Search, train, tes
 	if err != nil {
 		return err
 	}
-	s := &Seen{Cosine: bar, Pairs: []Pair{}}
+	matches := make([]match, e.findings.all)
 	queries, ids, k := test, e.readable(e.findings.train, e.findings.all), 1
 	bank := e.readable(0, e.findings.train)
 	if e.test == nil {
@@ -52,14 +52,12 @@ func (e *examination) seen(ctx context.Context, search *judge.Search, train, tes
 			if e.test != nil && e.findings.across[image].kind != none || e.test == nil && (of > image || e.findings.within[image].kind != none) {
 				continue
 			}
-			p := e.pair(match{of, near, n.Similarity}, image)
-			p.Kind = "seen"
-			s.Images++
-			s.Pairs = append(s.Pairs, p)
+			matches[image] = match{of, seen, n.Similarity}
 			break
 		}
 	}
-	s.Of, s.Pairs = len(found), closest(s.Pairs)
+	s := &Seen{Cosine: bar, Of: len(found)}
+	s.Pairs = e.listed(matches, 0, func(int32, match) { s.Images++ })
 	e.report.Seen = s
 	return nil
 }

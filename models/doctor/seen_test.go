@@ -108,7 +108,7 @@ func TestPackedSet(t *testing.T) {
 	must.M2(packed.PackSplit(t.Context(), "photos", "packed", "train", files.Options{}, packed.Options{Canvas: 48, Library: picture.Go}))
 	r := must.M1(Examine(t.Context(), Options{Data: must.M1((dataset.Config{}).With("packed", ""))}))
 	s := r.Splits[0]
-	if s.Images != 210 || s.Size != 48 || s.Exact != 1 || len(s.Broken) != 1 || len(s.Tiny) != 0 || !strings.HasSuffix(r.Duplicates[0].Image, "train 209") {
+	if s.Images != 210 || s.Size != 48 || s.Exact != 1 || len(s.Broken) != 1 || s.Tiny.Images != 0 || !strings.HasSuffix(r.Duplicates[0].Image, "train 209") {
 		t.Errorf("%+v", s)
 	}
 	if !strings.HasPrefix(r.Command, "mocotpu train --preset=cifar10 --data=packed --batch=32") {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/resnet"
@@ -47,6 +49,23 @@ func TestAugmented(t *testing.T) {
 	}
 	if same(first, embed(3, 1, 1, cifar)) || same(first, embed(3, 0, 2, cifar)) {
 		t.Error("another view or seed draws the same")
+	}
+	p, err := open(t, b, w, Options{Batch: 4}).Augmented(set.Info(), cifar, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	whole4, _, err := p.batch(set, 3, 0, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, _, err := p.batch(set, 3, 2, 4) // as a process that has the last two rows
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 2 * cifar.NumParams()
+	if a, b := tensors.MustCopyFlatData[float32](whole4[1]), tensors.MustCopyFlatData[float32](part[1]); !slices.Equal(a[n:], b[n:]) || slices.Equal(a[:n], b[:n]) {
+		t.Error("a part of a batch has other views than the whole, or draws those of others")
 	}
 	plain, err := open(t, b, w, Options{Batch: 3}).EmbedAll(t.Context(), set, nil)
 	if err != nil {

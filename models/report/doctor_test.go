@@ -24,7 +24,7 @@ func TestWriteDoctor(t *testing.T) {
 	text := page.String()
 	for _, want := range []string{
 		"What is in photos &amp; co", "leaks: 3 of 7 test images", "mocotpu train --x", "near 0.9871", "of another class", "val/&lt;script&gt;.jpg", "2 more are in what --json prints",
-		"Alike to the encoder", "There are none.",
+		"Alike to the encoder", "There are none.", "look at them",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not have %q", want)

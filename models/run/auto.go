@@ -13,15 +13,15 @@ const AutoPreset = "auto"
 // Facts are what [Fit] looks at.
 type Facts struct {
 	// Images is the number of training images; at least 1.
-	Images int
+	Images int `json:"images"`
 	// Side of the images in pixels: as they are stored, or of image files the median of the shorter sides.
-	Side int
+	Side int `json:"side"`
 	// Crop is the least area of crops, a share of the image's, of which at most one in fifty shows next to nothing.
-	Crop float64
+	Crop float64 `json:"crop"`
 	// Sided says that the images differ from their mirror images in what they have in common, as characters do.
-	Sided bool
+	Sided bool `json:"sided"`
 	// Batch is the global batch that was asked for; 0 has one chosen.
-	Batch int
+	Batch int `json:"batch"`
 }
 
 // Choice is a setting, as a flag of `mocotpu train`, and why it is what it is.

@@ -12,8 +12,8 @@ import (
 
 // Expectation is what a figure must be after an epoch, or else the run is not worth going on with.
 type Expectation struct {
-	// Figure is one of [Figures]: knn, rank, alignment, uniformity or retrieval of the backbone in the epoch's evaluation; the
-	// others in the newest row of steps.
+	// Figure is one of [Figures]: knn, the headline of the epoch's evaluation; rank, alignment, uniformity or retrieval, of its
+	// headline without labels; the others in the newest row of steps.
 	Figure string
 	// Epoch counts the epochs done, from 1.
 	Epoch int

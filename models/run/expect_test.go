@@ -41,7 +41,7 @@ func TestExpectationMet(t *testing.T) {
 	rows := []Row{{Loss: 9}, {Loss: 6, Spread: 0.5}}
 	evaluations := []KNNRow{
 		{Backbone: []Float{1, 2}},
-		{Backbone: []Float{30, 45}, LabelFree: &LabelFree{Backbone: Geometry{Rank: 20, Alignment: 0.25, Uniformity: -2, Retrieval: 80}}},
+		{Backbone: []Float{30, 45}, LabelFree: &LabelFree{Projection: &Geometry{Rank: 20, Alignment: 0.25, Uniformity: -2, Retrieval: 80}}},
 	}
 	for text, want := range map[string]bool{
 		"knn@1>=45": true, "knn@1>45": false, "knn@1<=45": true, "knn@1<45": false,
@@ -95,7 +95,7 @@ func TestExpectationsThatCannotBe(t *testing.T) {
 // score is a number whatever happens.
 func TestScore(t *testing.T) {
 	geometry := Geometry{Rank: 20, Alignment: 0.25, Uniformity: -2, Retrieval: 80}
-	with := KNNRow{Backbone: []Float{30, 45}, LabelFree: &LabelFree{Backbone: geometry}}
+	with := KNNRow{Backbone: []Float{30, 45}, LabelFree: &LabelFree{Projection: &geometry}}
 	without := KNNRow{LabelFree: &LabelFree{Backbone: geometry}}
 	for _, tt := range []struct {
 		by   string

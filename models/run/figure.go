@@ -12,13 +12,13 @@ type figure struct {
 	row        func(Row) Float
 }
 
-// figures in the order in which messages list them. Those without labels are the backbone's, as kNN's headline is.
+// figures in the order in which messages list them. Those without labels are [LabelFree.Headline]'s.
 var figures = []figure{
 	{name: "knn", evaluation: func(r KNNRow) Float { return Float(r.Headline()) }},
-	{name: "rank", evaluation: ofBackbone(func(g Geometry) Float { return g.Rank })},
-	{name: "alignment", less: true, evaluation: ofBackbone(func(g Geometry) Float { return g.Alignment })},
-	{name: "uniformity", less: true, evaluation: ofBackbone(func(g Geometry) Float { return g.Uniformity })},
-	{name: "retrieval", evaluation: ofBackbone(func(g Geometry) Float { return g.Retrieval })},
+	{name: "rank", evaluation: headline(func(g Geometry) Float { return g.Rank })},
+	{name: "alignment", less: true, evaluation: headline(func(g Geometry) Float { return g.Alignment })},
+	{name: "uniformity", less: true, evaluation: headline(func(g Geometry) Float { return g.Uniformity })},
+	{name: "retrieval", evaluation: headline(func(g Geometry) Float { return g.Retrieval })},
 	{name: "loss", row: func(r Row) Float { return r.Loss }},
 	{name: "top1", row: func(r Row) Float { return r.Top1 }},
 	{name: "top5", row: func(r Row) Float { return r.Top5 }},
@@ -28,12 +28,12 @@ var figures = []figure{
 	{name: "grad_norm", row: func(r Row) Float { return r.GradNorm }},
 }
 
-func ofBackbone(value func(Geometry) Float) func(KNNRow) Float {
+func headline(value func(Geometry) Float) func(KNNRow) Float {
 	return func(r KNNRow) Float {
 		if r.LabelFree == nil {
 			return Float(math.NaN())
 		}
-		return value(r.LabelFree.Backbone)
+		return value(r.LabelFree.Headline())
 	}
 }
 

@@ -12,6 +12,15 @@ type LabelFree struct {
 	Projection *Geometry `json:"projection,omitempty"`
 }
 
+// Headline is the projection's, or the backbone's where there is none: in the space that the loss shapes, the figures order
+// the checkpoints of a run most like nearest neighbours among the backbone's features do.
+func (l LabelFree) Headline() Geometry {
+	if l.Projection != nil {
+		return *l.Projection
+	}
+	return l.Backbone
+}
+
 // Geometry is how features lie in their space.
 type Geometry struct {
 	// Rank is the effective rank of the features of the images as they are (RankMe, Garrido et al. 2023): how many directions

@@ -39,7 +39,7 @@ func WriteTable(out io.Writer, all []Summary) error {
 		}
 		rank, retrieval := Float(math.NaN()), Float(math.NaN())
 		if s.LabelFree != nil {
-			rank, retrieval = s.LabelFree.Backbone.Rank, s.LabelFree.Backbone.Retrieval
+			rank, retrieval = s.LabelFree.Headline().Rank, s.LabelFree.Headline().Retrieval
 		}
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", printable(s.Dir), s.State, s.Step, epoch, number(s.Loss, 4), number(s.BestKNN, 1),
 			number(rank, 1), number(retrieval, 1), number(s.ImagesPerSecond, 0), printable(strings.Join(differs, " ")))

@@ -42,7 +42,7 @@ const (
 	// stuckEpochs from the start without a better kNN.
 	stuckEpochs = 5
 
-	// collapsedRank: the features use hardly more than one direction, in which those of any encoder lie that tells
+	// collapsedRank: the projections use hardly more than one direction, in which those of any encoder lie that tells
 	// nothing apart. Untrained and trained encoders use dozens.
 	collapsedRank = 2
 	// collapsedEvaluations in a row, not counting that before training.
@@ -134,17 +134,17 @@ func (d *diagnoser) labelFree(r run.KNNRow) (found []string) {
 		u.untrained = f
 		return nil
 	}
-	b := f.Backbone
+	b := f.Headline()
 	u.best = max(u.best, b.Retrieval)
 	u.narrow = inARow(u.narrow, b.Rank < collapsedRank)
 	if u.narrow == collapsedEvaluations {
-		found = append(found, d.say("rank", "the features have collapsed: effective rank %.1f over %d images: "+
+		found = append(found, d.say("rank", "the projections have collapsed: effective rank %.1f over %d images: "+
 			"try a lower --lr, a --key-momentum nearer 1, or a higher --temperature", b.Rank, f.Images)...)
 	}
 	if len(r.Backbone) > 0 || u.untrained == nil || r.Epoch < stuckEpochs {
 		return found
 	}
-	first := u.untrained.Backbone.Retrieval
+	first := u.untrained.Headline().Retrieval
 	if u.best-first < min(knnNoise, (100-first)/10) {
 		found = append(found, d.say("stuck", "the other view of an image is found no better than %d epochs ago: %.1f %%, untrained %.1f %%: "+
 			"raise --lr, or choose views that differ more", r.Epoch, b.Retrieval, first)...)

@@ -190,7 +190,7 @@ func TestDiagnosisWithoutLabels(t *testing.T) {
 				r = knnRow(epoch, 10+3*float64(epoch))
 				r.Step = 10 * epoch
 			}
-			r.LabelFree = &run.LabelFree{Images: 500, Backbone: run.Geometry{
+			r.LabelFree = &run.LabelFree{Images: 500, Projection: &run.Geometry{
 				Rank: run.Float(tt.rank(epoch)), Retrieval: run.Float(tt.retrieval(epoch)),
 			}}
 			if said := d.knn(r); len(said) > 0 {

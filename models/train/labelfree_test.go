@@ -1,12 +1,14 @@
 package train
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/janpfeifer/must"
 
@@ -64,7 +66,7 @@ func TestTrainWithoutClasses(t *testing.T) {
 					t.Errorf("%s: evaluation %d: %+v", name, i, g)
 				}
 			}
-			if score := float64(f.Backbone.Retrieval); i > 0 && score > best {
+			if score := float64(f.Projection.Retrieval); i > 0 && score > best {
 				best, steps = score, row.Step
 			}
 		}
@@ -130,5 +132,41 @@ func TestExpectationsOfOtherImages(t *testing.T) {
 		if _, there := os.Stat(c.Run.Dir); !errors.Is(err, settings.ErrInvalid) || there == nil {
 			t.Errorf("%s: error %v, directory %v, want a refusal and nothing written", text, err, there)
 		}
+	}
+}
+
+// toldByZero is the Peers of process 1 of two, which hears of process 0 what is here.
+type toldByZero struct {
+	Peers
+	verdict  string
+	barriers int
+}
+
+func (*toldByZero) Index() int { return 1 }
+
+func (p *toldByZero) Share(context.Context, string, []byte) ([]byte, error) {
+	return []byte(p.verdict), nil
+}
+
+func (p *toldByZero) Barrier(context.Context, string) error {
+	p.barriers++
+	return nil
+}
+
+// A process that follows has no metrics: it ends with process 0, once that has written the checkpoint, and asks only where
+// something is expected.
+func TestExpectedByFollowers(t *testing.T) {
+	peers := &toldByZero{verdict: "knn is 4, want knn@2>=45"}
+	s := &session{machine: Machine{Peers: peers}, perEpoch: 4, done: 4, now: time.Now}
+	must.M(s.config.Run.Expect.Set("knn@2>=45"))
+	if err := s.expected(t.Context()); err != nil || peers.barriers != 0 {
+		t.Errorf("after epoch 1: %v", err)
+	}
+	s.done = 8
+	if err := s.expected(t.Context()); !errors.Is(err, ErrExpected) || !strings.Contains(err.Error(), peers.verdict) || peers.barriers != 1 || s.saved != 8 {
+		t.Errorf("after epoch 2: %v, %d barriers, want the end of all after a checkpoint", err, peers.barriers)
+	}
+	if peers.verdict = ""; s.expected(t.Context()) != nil {
+		t.Error("what is as expected ends the run")
 	}
 }

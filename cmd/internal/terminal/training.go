@@ -149,12 +149,12 @@ func (r *Training) KNN(row run.KNNRow) {
 	fmt.Fprintf(r.out, "epoch %3d   %s%s\n", row.Epoch, found, figures)
 }
 
-// judgement prints what an evaluation found of the backbone: by nearest neighbours, or where there are none without labels.
+// judgement prints what an evaluation found: by nearest neighbours, or where there are none without labels.
 func judgement(row run.KNNRow) string {
 	if len(row.K) > 0 || row.LabelFree == nil {
 		return "kNN " + accuracies(row.K, row.Backbone)
 	}
-	return fmt.Sprintf("other view found %.1f%%  rank %.1f", row.LabelFree.Backbone.Retrieval, row.LabelFree.Backbone.Rank)
+	return fmt.Sprintf("other view found %.1f%%  rank %.1f", row.LabelFree.Headline().Retrieval, row.LabelFree.Headline().Rank)
 }
 
 // End sums the run up.
@@ -205,11 +205,11 @@ func withoutLabels(first, last run.KNNRow) string {
 	if last.LabelFree.HeldOut {
 		of = "held-out"
 	}
-	text := fmt.Sprintf("other view of %d %s images found (backbone): ", last.LabelFree.Images, of)
+	text := fmt.Sprintf("other view of %d %s images found (projection): ", last.LabelFree.Images, of)
 	if first.Step == 0 && first.LabelFree != nil {
-		text += fmt.Sprintf("untrained %.1f%%, ", first.LabelFree.Backbone.Retrieval)
+		text += fmt.Sprintf("untrained %.1f%%, ", first.LabelFree.Headline().Retrieval)
 	}
-	return text + fmt.Sprintf("after %d epochs %.1f%%; effective rank %.1f of the features", last.Epoch, last.LabelFree.Backbone.Retrieval, last.LabelFree.Backbone.Rank)
+	return text + fmt.Sprintf("after %d epochs %.1f%%; effective rank %.1f", last.Epoch, last.LabelFree.Headline().Retrieval, last.LabelFree.Headline().Rank)
 }
 
 func (r *Training) line(row interface{ Line() ([]byte, error) }) {
