@@ -13,14 +13,15 @@ import (
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/report"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // doctorFlags are what the user asks data doctor for.
 type doctorFlags struct {
-	dir, against, encoder, html string
-	unlabeled, json, force      bool
-	engine                      *engine.Config
+	dir, against, encoder, html, window string
+	unlabeled, json, force              bool
+	engine                              *engine.Config
 }
 
 func newDataDoctor() *cobra.Command {
@@ -48,6 +49,7 @@ func newDataDoctor() *cobra.Command {
 	flags.StringVar(&f.against, "against", "", "set or folder whose images are held against the training images (default: DATA's own test images)")
 	flags.StringVar(&f.encoder, "encoder", "", "run directory or file of an encoder, whose features are compared, too")
 	flags.BoolVar(&f.unlabeled, "unlabeled", false, "take every image below a folder, without classes")
+	flags.StringVar(&f.window, "window", "", "of a folder's 16-bit images: samples that become 0 to 255, or percentiles of the training images, such as 1%,99% (default: 0,65535)")
 	flags.StringVar(&f.html, "html", "", "page to write, with the pairs that were found (default: none)")
 	flags.BoolVar(&f.json, "json", false, "print JSON, with the pairs")
 	flags.BoolVar(&f.force, "force", false, "write over files that are there")
@@ -105,6 +107,16 @@ func (f doctorFlags) examine(cmd *cobra.Command, name string) error {
 	return found.WriteText(cmd.OutOrStdout())
 }
 
+// measured is the settings with the window in samples.
+func measured(c dataset.Config) (dataset.Config, error) {
+	var p settings.Check
+	p.Under("data", c.Validate())
+	if err := p.Err(); err != nil {
+		return c, err
+	}
+	return c.Measured()
+}
+
 // options are what is examined.
 func (f doctorFlags) options(name string) (o doctor.Options, err error) {
 	if err := checkBackend(f.engine.Backend); err != nil {
@@ -114,11 +126,20 @@ func (f doctorFlags) options(name string) (o doctor.Options, err error) {
 		return o, err
 	}
 	o.Data.Unlabeled = f.unlabeled && o.Data.Kind == "folder"
+	if f.window != "" {
+		o.Data.Window = f.window
+		if o.Data, err = measured(o.Data); err != nil {
+			return o, err
+		}
+	}
 	if f.against != "" {
 		if o.Against, err = (dataset.Config{}).With(f.against, ""); err != nil {
 			return o, err
 		}
 		o.Against.Unlabeled = f.unlabeled && o.Against.Kind == "folder"
+		if packed, err := o.Against.Packed("train"); err == nil && packed == "" && o.Against.Kind == "folder" {
+			o.Against.Window = o.Data.Window
+		}
 	}
 	return o, o.Data.Validate()
 }

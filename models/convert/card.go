@@ -35,6 +35,7 @@ type card struct {
 	encoder.Manifest
 	License, Architecture, Layers string
 	SmallStem                     bool
+	Channels                      int
 	Data, DataSHA256, Command     string
 	Versions                      []string
 	Curve                         []curvePoint
@@ -53,10 +54,13 @@ type curvePoint struct {
 func modelCard(s Source, trunk *encoder.Weights, o Options, architecture string) ([]byte, error) {
 	c := card{
 		Manifest: trunk.Manifest, License: o.License, Architecture: architecture,
-		SmallStem: trunk.Manifest.Network.Stem == resnet.StemSmall, Data: trunk.Manifest.Source.Data,
+		Channels: trunk.Manifest.Network.Config().ImageChannels(), SmallStem: trunk.Manifest.Network.Stem == resnet.StemSmall, Data: trunk.Manifest.Source.Data,
 	}
 	if trunk.Manifest.Network.Arch == "resnet10" {
 		c.Layers = ", layers=[1, 1, 1, 1]"
+	}
+	if c.Channels != 3 {
+		c.Layers += fmt.Sprintf(", in_chans=%d", c.Channels)
 	}
 	versions := trunk.Manifest.Source.Versions
 	if s.Dir != "" {

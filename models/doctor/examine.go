@@ -269,6 +269,9 @@ func (e *examination) settings(ctx context.Context) error {
 		return err
 	}
 	c, choices := run.Fit(e.Data, facts)
+	if dir, err := e.Data.Packed("train"); err == nil && dir == "" && e.Data.Window != "" {
+		choices = append(choices, run.Choice{Flag: "window", Value: e.Data.Window, Why: "as the images were looked at"})
+	}
 	e.report.Settings, e.report.Facts = choices, facts
 	name := e.Data.Name()
 	if e.Data.Kind == "folder" || e.Data.Dir != "" && name == choices[0].Value {

@@ -14,6 +14,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
+	"github.com/mocotpu/mocotpu/models/data/picture"
 )
 
 // thumbnail is the side in pixels of the squares that image files are looked at as.
@@ -46,7 +47,11 @@ func open(c dataset.Config, split string, size int) (*opened, error) {
 	if o.list, err = files.Open(c.Dir, split, files.Options{Unlabeled: c.Unlabeled}); err != nil {
 		return nil, err
 	}
-	stream, err := files.NewStream(o.list, files.StreamOptions{Size: size, Workers: c.Workers, Blank: true, Report: o.tell})
+	window, err := c.Levels()
+	if err != nil {
+		return nil, errors.Join(err, o.list.Close())
+	}
+	stream, err := files.NewStream(o.list, files.StreamOptions{Canvas: picture.Canvas{Size: size, Window: window}, Workers: c.Workers, Blank: true, Report: o.tell})
 	if err != nil {
 		return nil, errors.Join(err, o.list.Close())
 	}

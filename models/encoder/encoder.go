@@ -85,7 +85,7 @@ func New(b compute.Backend, w *Weights, o Options) (*Encoder, error) {
 	e := &Encoder{
 		manifest: w.Manifest, notes: w.Notes, mesh: m, store: model.NewStore(), programs: map[imageShape]*Program{},
 		config: ProgramConfig{
-			Encoder: network, Views: w.Manifest.Input.Views(), ImageSize: w.Manifest.Input.ImageSize, Batch: o.Batch,
+			Encoder: network, Views: w.Manifest.Views(), ImageSize: w.Manifest.Input.ImageSize, Batch: o.Batch,
 		},
 	}
 	if err := w.Variables(e.store.RootScope().In(scope)); err != nil {

@@ -56,6 +56,18 @@ type Views struct {
 	ImageSize int `json:"image_size"`
 }
 
+// SetChannels has the encoder read n channels, 3 or 1, from the images on: see [augment.Config.SetChannels].
+func (c *Config) SetChannels(n int) {
+	if n == 3 {
+		n = 0
+	}
+	c.Data.Channels = n
+	if n == 0 || n == 1 { // other numbers are the data's problem alone
+		c.Encoder.Channels = n
+		c.Views.Augment.SetChannels(n)
+	}
+}
+
 // Choose makes the augmentation that of a preset of package augment, or of a file; see [augment.Read]. Fields that the
 // file leaves out stay as they are.
 func (v *Views) Choose(name string) (err error) {

@@ -21,6 +21,10 @@ func (c Config) Validate() error {
 	}
 	p.Under("data", c.Data.Validate())
 	p.Under("", c.Step().Validate())
+	if n := c.Data.Channels; n == 0 || n == 1 {
+		p.That(c.Encoder.Channels == n && c.Views.Augment.Channels == n, "data.channels", "is %d, {encoder.channels} %d and {views.augment.channels} %d, want one number",
+			n, c.Encoder.Channels, c.Views.Augment.Channels)
+	}
 	p.Under("optim", c.Optim.validate())
 	p.That(c.Run.Epochs <= 0 || !(c.Optim.Warmup >= float64(c.Run.Epochs)),
 		"optim.warmup", "is %g epochs, want fewer than the %d of the run", c.Optim.Warmup, c.Run.Epochs)

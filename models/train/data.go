@@ -60,15 +60,16 @@ func (s *session) closeData() error {
 
 // dataNotes says what slows a source down or is missing from it: whole sentences for the user.
 func dataNotes(source data.Source) []string {
+	notes := dataset.Notes(source)
 	switch s := source.(type) {
 	case *packed.Set:
 		if n := len(s.Meta.Broken); n > 0 {
-			return []string{fmt.Sprintf("%d broken images were left out when %s was packed; its meta.json names them", n, s.Info().Name)}
+			notes = append(notes, fmt.Sprintf("%d broken images were left out when %s was packed; its meta.json names them", n, s.Info().Name))
 		}
 	case *files.Stream:
 		if picture.Best() == picture.Go {
-			return []string{"JPEGs are decoded by Go's library, at about half of libjpeg-turbo's speed: install libturbojpeg0, or decode once with mocotpu data pack"}
+			notes = append(notes, "JPEGs are decoded by Go's library, at about half of libjpeg-turbo's speed: install libturbojpeg0, or decode once with mocotpu data pack")
 		}
 	}
-	return nil
+	return notes
 }

@@ -63,9 +63,12 @@ type session struct {
 
 // openData reads both splits and checks the configuration against them.
 func (s *session) openData() (err error) {
+	s.report.Stage("reading " + s.config.Data.Name())
+	if s.config.Data, err = s.config.Data.Measured(); err != nil {
+		return err
+	}
 	c := s.config
 	s.views = c.Views.Augment
-	s.report.Stage("reading " + c.Data.Name())
 	if s.train, err = c.Data.Source("train", s.broken.add); err != nil {
 		return err
 	}

@@ -68,6 +68,7 @@ func (f *Config) Resolve(flags *pflag.FlagSet) (run.Config, error) {
 	if c.Optim.Schedule != "step" && flags.Changed("schedule") && !flags.Changed("milestones") {
 		c.Optim.Milestones = nil // the preset's schedule had them
 	}
+	c.SetChannels(c.Data.Channels)
 	c.Run.Dir = f.dir
 	if err := c.Validate(); err != nil {
 		return c, err

@@ -14,7 +14,7 @@ type raster interface {
 }
 
 // newRaster takes what the decoders of formats make, by the format's kind.
-func newRaster(m image.Image, kind string) (raster, error) {
+func (d *Decoder) newRaster(m image.Image, kind string) (raster, error) {
 	w, h := boundsOf(m)
 	switch m := m.(type) {
 	case *image.RGBA:
@@ -25,13 +25,13 @@ func newRaster(m image.Image, kind string) (raster, error) {
 	case *image.NRGBA:
 		return rgb{m.Pix, w, h, 4}, nil
 	case *image.RGBA64:
-		return rgb16{m.Pix, w, h}, nil
+		return rgb16{m.Pix, w, h, d.colourLevels()}, nil
 	case *image.NRGBA64:
-		return rgb16{m.Pix, w, h}, nil
+		return rgb16{m.Pix, w, h, d.colourLevels()}, nil
 	case *image.Gray:
 		return gray{m}, nil
 	case *image.Gray16:
-		return gray16{m}, nil
+		return gray16{m, d.grayLevels()}, nil
 	case *image.Paletted:
 		return newPaletted(m)
 	case *image.YCbCr:
@@ -66,20 +66,19 @@ func (r rgb) row(y int, buf []uint8) []uint8 {
 	return buf[:3*r.width]
 }
 
-// rgb16 holds four big-endian words a pixel.
-type rgb16 struct {
-	pix           []uint8
-	width, height int
+// luma is a colour image's gray, a byte a pixel: Pillow's convert("L"). Of equal channels it is that channel.
+type luma struct {
+	raster
+	line []uint8 // an RGB row
 }
 
-func (r rgb16) bounds() (int, int) { return r.width, r.height }
-
-func (r rgb16) row(y int, buf []uint8) []uint8 {
-	row := r.pix[y*r.width*8 : (y+1)*r.width*8]
-	for x := range r.width {
-		buf[3*x], buf[3*x+1], buf[3*x+2] = row[8*x], row[8*x+2], row[8*x+4]
+func (l luma) row(y int, buf []uint8) []uint8 {
+	row := l.raster.row(y, l.line)
+	for x := range buf {
+		p := row[3*x : 3*x+3 : 3*x+3]
+		buf[x] = uint8((19595*uint32(p[0]) + 38470*uint32(p[1]) + 7471*uint32(p[2]) + 1<<15) >> 16)
 	}
-	return buf[:3*r.width]
+	return buf
 }
 
 type gray struct{ *image.Gray }
@@ -89,24 +88,6 @@ func (g gray) bounds() (int, int) { return boundsOf(g) }
 func (g gray) row(y int, buf []uint8) []uint8 {
 	w, _ := boundsOf(g)
 	for x, v := range g.Pix[y*g.Stride : y*g.Stride+w] {
-		buf[3*x], buf[3*x+1], buf[3*x+2] = v, v, v
-	}
-	return buf[:3*w]
-}
-
-// gray16 clips at 255, as Pillow does.
-type gray16 struct{ *image.Gray16 }
-
-func (g gray16) bounds() (int, int) { return boundsOf(g) }
-
-func (g gray16) row(y int, buf []uint8) []uint8 {
-	w, _ := boundsOf(g)
-	row := g.Pix[y*g.Stride : y*g.Stride+2*w]
-	for x := range w {
-		v := row[2*x+1]
-		if row[2*x] > 0 {
-			v = 255
-		}
 		buf[3*x], buf[3*x+1], buf[3*x+2] = v, v, v
 	}
 	return buf[:3*w]
