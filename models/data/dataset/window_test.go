@@ -101,6 +101,11 @@ func TestWindow(t *testing.T) {
 		_, _, err := packed.PackSplit(t.Context(), c.Dir, out, split, files.Options{}, options)
 		must.M(err)
 	}
+	other := options
+	other.Window.High++
+	if _, _, err := packed.PackSplit(t.Context(), c.Dir, out, "train", files.Options{}, other); !errors.Is(err, packed.ErrExists) || !strings.Contains(err.Error(), "1 channel, window 1010,2013") {
+		t.Errorf("packing in another window: error %v, want what is there", err)
+	}
 	p := must.M1(Config{Kind: "folder"}.With(out, ""))
 	if p.Channels != 1 || p.Window != m.Window {
 		t.Errorf("of a packed set %+v, want its channels and window", p)
