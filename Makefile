@@ -8,17 +8,19 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 PROTOC := github.com/jhump/goprotoc/cmd/goprotoc@v0.5.0
 # With the invariants of models/internal/invariants, which every build of a test checks.
 TAGS := invariants
+# How many packages are tested side by side: one more than there are processors, as some tests wait for others to give up.
+PACKAGES := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Packages with goroutines: those whose tests are quick, and those of which race runs the tests that RACE_TESTS names.
 RACE := ./cmd/internal/peers ./cmd/internal/terminal ./models/data/files ./models/data/packed ./models/data/specimen ./xla/host/guard ./xla/programs ./xla/rendezvous ./xla/setup
 RACE_SOME := ./models/data ./models/judge ./models/train ./xla ./xla/mesh ./cmd/mocotpu
 RACE_TESTS := Glyphs|KNN|Nearest|Feed|Saver|Broken|Stored|Executing|Slot|Replicas|Signal
 # All that CI does not run.
-NIGHTLY := slow fuzz sanitize interop peers stress
+NIGHTLY := cross slow fuzz sanitize interop peers stress
 # Systems that models and the command are built for without cgo: there the command has the Go engine alone.
 PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 
-.PHONY: help build setup tools demo test generate results check race bench slow fuzz stress sanitize peers interop nightly
+.PHONY: help build setup tools demo test generate results computed check race cross bench slow fuzz stress sanitize peers interop nightly
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +42,11 @@ demo: build ## train on drawn characters and watch the kNN accuracy rise (a few 
 	$(MOCOTPU) setup cpu
 	$(MOCOTPU) train --preset=glyphs --backend=cpu
 
+# Where the tests keep compiled programs for each other.
+test race: export MOCOTPU_TEST_PROGRAMS ?= $(abspath bin/programs)
+
 test: setup tools ## run every test but the slow ones
-	$(GO) test -timeout 25m -tags $(TAGS) ./...
+	$(GO) test -p $(PACKAGES) -timeout 25m -tags $(TAGS) ./...
 
 # The plugin comes in the version of go.mod.
 protoc = $(GO) run $(PROTOC) --plugin=protoc-gen-go="$$($(GO) tool -n protoc-gen-go)" --go_out=paths=source_relative:$(1) $(PROTOS)
@@ -52,15 +57,21 @@ generate: ## make the Go code of the .proto files anew
 results: ## write the recorded measurements of docs/results into README and docs
 	$(GO) run ./docs/results
 
-check: race ## format, vet, lint, tidiness, data races; then builds without cgo
+computed: build ## compile what docs say of TPUs and GPUs that are not there: two hours of two cores, after make setup
+	nice -n 10 $(GO) run ./docs/results compute targets
+	nice -n 10 $(GO) run ./docs/results compute fit
+	nice -n 10 $(GO) run ./docs/results compute hosts
+	$(GO) run ./docs/results
+
+check: race ## format, vet, lint, tidiness, data races
 	@test -z "$$($(GO) run $(GOFUMPT) -l .)" || { $(GO) run $(GOFUMPT) -l .; echo "gofumpt these files"; exit 1; }
-	$(GO) vet ./...
 	$(GO) vet -tags slow,$(TAGS) ./...
-	$(GO) run $(STATICCHECK) -checks inherit,-ST1001 ./...
 	$(GO) run $(STATICCHECK) -checks inherit,-ST1001 -tags slow,$(TAGS) ./...
 	$(GO) mod tidy -diff
 	@new="$$(mktemp -d)" && trap 'rm -r "$$new"' EXIT && $(call protoc,"$$new") && for proto in $(PROTOS); do \
 		diff -u "$${proto%.proto}.pb.go" "$$new/$${proto%.proto}.pb.go" || { echo "make generate, and commit what it makes"; exit 1; }; done
+
+cross: ## build without cgo, here and for the other systems; their types are checked by make test
 	CGO_ENABLED=0 $(GO) vet ./models/... ./xla ./cmd/mocotpu
 	@for platform in $(PLATFORMS); do \
 		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) build ./models/... ./cmd/mocotpu || exit 1; done

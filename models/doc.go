@@ -12,7 +12,8 @@
 //	models/train     trains one: the loop, its feed, evaluation, diagnosis, checkpoints
 //	models/encoder   opens a trained encoder, and turns images into features
 //	models/bank      keeps the features of image files under their names, and finds the most similar ones
-//	models/judge     what the features are worth: nearest neighbours, linear probes, finetuning, intervals
+//	models/judge     what the features are worth: nearest neighbours, linear probes, finetuning, figures without labels
+//	models/doctor    examines a data set: duplicates, leaked test images, how to train on it
 //	models/report    one HTML page of runs: curves, views, neighbours, a map of the features
 //	models/selftest  holds an engine to recorded numbers, to other engines and to itself
 //	models/convert   writes encoders as other software reads them, and reads those of other software

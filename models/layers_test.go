@@ -23,7 +23,7 @@ type rule struct {
 
 var rules = []rule{
 	{
-		[]string{"models/encoder", "models/judge", "models/convert", "models/report", "models/run/...", "models/step"},
+		[]string{"models/encoder", "models/judge", "models/doctor", "models/convert", "models/report", "models/run/...", "models/step"},
 		[]string{"models/train"},
 		nil,
 		"who reads a run or an encoder needs no training loop",

@@ -2,6 +2,7 @@
 package notebooks_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
 // cell is what a test looks at in a notebook.
@@ -121,7 +124,7 @@ func TestNotebooksRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), name)
 			command := execute(t, name, "--output="+out)
-			command.Env = append(os.Environ(), "TMPDIR="+temporary, "MOCOTPU_CACHE="+filepath.Join(temporary, "programs"))
+			command.Env = append(os.Environ(), "TMPDIR="+temporary, "MOCOTPU_CACHE="+cmp.Or(os.Getenv(xlatest.KeptPrograms), filepath.Join(temporary, "programs")), "GOFLAGS=-ldflags=-s")
 			if log, err := command.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, log)
 			}

@@ -3,6 +3,7 @@ package tpu_test
 import (
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/programs"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
@@ -61,7 +63,7 @@ func buildSmall(e *xla.Engine, source []byte) error {
 // inChild compiles the small step in a child process.
 func inChild(t *testing.T, name string) *plan.Compilation {
 	t.Helper()
-	c, _, err := plan.InChild(t.Context(), plan.Request{Topology: name, Program: plan.Program{Batch: 192}}, nil, childLimit)
+	c, _, err := plan.InChild(t.Context(), plan.Request{Topology: name, Program: plan.Program{Batch: 192}, Source: []byte("null"), Save: true}, nil, childLimit)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
@@ -69,7 +71,7 @@ func inChild(t *testing.T, name string) *plan.Compilation {
 }
 
 // Two processes compile the step for two TPUs at once. Each program has the collectives of the CPU's, on all eight
-// devices; every convolution runs on a device's own images; the state is written where it was.
+// devices; every convolution runs on a device's own images; the state is written where it was. Both programs can be saved.
 func TestCompileForTwoTopologies(t *testing.T) {
 	xlatest.LibTPU(t)
 	names := []string{"v2-8", "v3-8"}
@@ -93,6 +95,13 @@ func TestCompileForTwoTopologies(t *testing.T) {
 func checkSmall(t *testing.T, c *plan.Compilation) {
 	if !c.Fits() || c.Devices != 8 || c.Cost["flops"] <= 0 || c.Memory.Peak <= 0 {
 		t.Errorf("%s, %d devices, %g flops, memory %+v", c.Failure, c.Devices, c.Cost["flops"], c.Memory)
+	}
+	file := filepath.Join(t.TempDir(), "step.mocotpu")
+	if err := os.WriteFile(file, c.Saved, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if saved, err := programs.OpenSaved(file); err != nil || saved.Name != "step" || len(c.Saved) < 1<<20 {
+		t.Errorf("saved for a TPU: %d bytes, %v", len(c.Saved), err)
 	}
 	m, err := c.Module()
 	if err != nil {

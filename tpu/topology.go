@@ -138,6 +138,19 @@ func (t Topology) Chips() int { return product(t.Grid) }
 // Devices returns the number of devices that a program can be split over.
 func (t Topology) Devices() int { return t.Chips() * t.Chip.Devices }
 
+// chipsOfHost are the chips of one machine of a slice of several.
+const chipsOfHost = 4
+
+// Hosts returns how many machines the slice has, each with as many of its devices: four chips of any generation
+// (cloud.google.com/tpu/docs), but for slices of up to eight v5e or v6e, which are offered on a single one. libtpu's own
+// description of v5e-8 and v6e-8 has two.
+func (t Topology) Hosts() int {
+	if t.Chip.ByChip && t.Chips() <= 8 {
+		return 1
+	}
+	return (t.Chips() + chipsOfHost - 1) / chipsOfHost
+}
+
 // String describes the topology: "v3-8 (4 chips as 2x2x1, 8 devices)".
 func (t Topology) String() string {
 	_, grid, _ := strings.Cut(t.LibTPU(), ":")

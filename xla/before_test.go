@@ -13,10 +13,10 @@ import (
 // Who sees a program before the compiler does may ask the engine: no lock of its is held.
 func TestBeforeCompileMayAsk(t *testing.T) {
 	e := xlatest.CPU(t, 1)
-	before := e.Compiled()
+	before := xlatest.Programs(e)
 	asked := -1
 	e.BeforeCompile(func(*xla.Program) error {
-		asked = e.Compiled()
+		asked = xlatest.Programs(e)
 		return nil
 	})
 	defer e.BeforeCompile(nil)

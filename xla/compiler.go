@@ -76,7 +76,10 @@ func processor(cpuinfo string) (string, error) {
 }
 
 // compilerVariables are the environment variables that change what a compiler does, or begin the names of such.
-var compilerVariables = []string{"XLA_", "TF_XLA_", "LIBTPU_", "TF_ENABLE_ONEDNN_OPTS=", "MOCOTPU_CPU_CONVOLUTIONS=", "NVIDIA_TF32_OVERRIDE=", threadsVariable + "="}
+var compilerVariables = append([]string{"XLA_", "TF_XLA_", "LIBTPU_", "NVIDIA_TF32_OVERRIDE="}, cpuVariables...)
+
+// cpuVariables are those of them that only the CPU engine's compiler reads.
+var cpuVariables = []string{"TF_ENABLE_ONEDNN_OPTS=", "MOCOTPU_CPU_CONVOLUTIONS=", threadsVariable + "="}
 
 // maxFlags bounds a file of flags, in bytes.
 const maxFlags = 1 << 20

@@ -14,6 +14,9 @@
 // What was compiled can be kept for the next process (Options.Programs): a program of the same text is then loaded, where
 // plugin, devices, environment and processor are the same. Its numbers are the same, bit for bit, and it reads the same.
 //
+// A program can also be saved in a file (Program.Save), for an engine that is opened with it (Options.Saved): it is loaded
+// there in place of compiling, or refused by what differs. What libtpu compiled for a topology can be saved, too.
+//
 // OpenTopology opens libtpu's compiler for a TPU that is not there: an engine that compiles and reads programs, and runs
 // none.
 //

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/gomlx/compute"
+
+	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
 // keptPrograms is how many compiled programs an engine keeps readable; older ones are released.
@@ -25,8 +27,9 @@ type Engine struct {
 	ofGPUs          bool // it asks for programs that suit GPUs
 	kept            int  // keptPrograms but in a test
 	skipped         []error
-	stored          *stored  // nil: programs are compiled
-	several         *several // nil: of this process alone
+	stored          *stored         // nil: programs are compiled
+	saved           *programs.Saved // one that is loaded instead, or nil
+	several         *several        // nil: of this process alone
 
 	use     use
 	compile sync.Mutex // one compilation at a time

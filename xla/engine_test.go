@@ -23,7 +23,7 @@ import (
 // An engine is a backend of GoMLX: results go back in as inputs, and one program is compiled for one shape.
 func TestEngineIsABackend(t *testing.T) {
 	xlatest.Each(t, func(t *testing.T, e *xla.Engine) {
-		before := e.Compiled()
+		before := xlatest.Programs(e)
 		double := must.M1(NewExec(e, func(x *Node) *Node { return Add(x, x) }))
 		x := tensors.FromValue([]float32{1, -2, 3})
 		for range 3 {
@@ -32,11 +32,11 @@ func TestEngineIsABackend(t *testing.T) {
 		if got, want := x.Value().([]float32), []float32{8, -16, 24}; got[0] != want[0] || got[1] != want[1] || got[2] != want[2] {
 			t.Errorf("got %v, want %v", got, want)
 		}
-		if got := e.Compiled() - before; got != 1 {
+		if got := xlatest.Programs(e) - before; got != 1 {
 			t.Errorf("got %d programs, want 1", got)
 		}
 		must.M1(double.Call(tensors.FromValue([]float32{1})))
-		if got := e.Compiled() - before; got != 2 {
+		if got := xlatest.Programs(e) - before; got != 2 {
 			t.Errorf("got %d programs after a second shape, want 2", got)
 		}
 		if b := must.M1(x.Backend()); b != e {

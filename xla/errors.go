@@ -47,7 +47,9 @@ func (e *Error) Is(target error) bool {
 // openTPU is the operation that fails where there is no TPU.
 const openTPU = "open tpu"
 
-func (e *Error) Error() string { return fmt.Sprintf("xla: %s: %s: %s", e.Op, e.Code, e.Msg) }
+func (e *Error) Error() string {
+	return fmt.Sprintf("xla: %s: %s: %s", e.Op, e.Code, withRemedy(e.Msg))
+}
 
 // A Code is an error code of PJRT, which are those of absl.
 type Code int
@@ -61,6 +63,8 @@ const (
 	Unimplemented     Code = 12
 	Internal          Code = 13
 	Unavailable       Code = 14 // another process is gone, or did not come
+
+	failedPrecondition Code = 9 // of a client: there is no device
 )
 
 var codeNames = [...]string{

@@ -1,6 +1,7 @@
 package xla_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -13,14 +14,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/janpfeifer/must"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/setup"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
 // The options arrive at the plugin by the names and types that XLA's GPU client knows (pjrt_c_api_gpu_internal.cc), past
 // go-xla, which sets preallocate to false unless told otherwise.
 func TestGPUOptionsArrive(t *testing.T) {
-	plugin := filepath.Join(t.TempDir(), "options_plugin.so")
+	plugin, fresh := filepath.Join(t.TempDir(), "options_plugin.so"), filepath.Join(t.TempDir(), "options_plugin.so")
 	compiler := os.Getenv("CC")
 	if compiler == "" {
 		compiler = "cc"
@@ -28,6 +32,10 @@ func TestGPUOptionsArrive(t *testing.T) {
 	if out, err := exec.Command(compiler, "-shared", "-fPIC", "-o", plugin, "testdata/optionsplugin.c").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	if err := os.WriteFile(fresh, must.M1(os.ReadFile(plugin)), 0o755); err != nil { // XLA reads its flags once, for the first client
+		t.Fatal(err)
+	}
+	flags, set := os.LookupEnv("XLA_FLAGS")
 	t.Setenv("GOPJRT_CUDA_CHECKS", "no") // there are no NVIDIA libraries beside it to warn of
 	for _, test := range []struct {
 		options xla.Options
@@ -41,11 +49,11 @@ func TestGPUOptionsArrive(t *testing.T) {
 			"allocator=string:cuda_async collective_memory_size=int64:268435456 memory_fraction=float:0.5 preallocate=bool:1 visible_devices=list:2:0",
 		},
 		{
-			xla.Options{Processes: &xla.Processes{Index: 1, Count: 2, Store: memoryStore{}}},
-			"get:4:two late:4 node_id=int64:1 num_nodes=int64:2 preallocate=bool:0 put:1 try:5",
+			xla.Options{Plugin: fresh, Processes: &xla.Processes{Index: 1, Count: 2, Store: memoryStore{}}},
+			"flags:xla_gpu_shard_autotuning=false get:4:two late:4 node_id=int64:1 num_nodes=int64:2 preallocate=bool:0 put:1 try:5",
 		},
 	} {
-		test.options.Plugin = plugin
+		test.options.Plugin = cmp.Or(test.options.Plugin, plugin)
 		_, err := xla.Open("cuda", test.options)
 		var failed *xla.Error
 		if !errors.As(err, &failed) || failed.Code != xla.NotFound {
@@ -60,6 +68,37 @@ func TestGPUOptionsArrive(t *testing.T) {
 		slices.Sort(words)
 		if got := strings.Join(words, " "); got != test.want {
 			t.Errorf("%+v: the plugin got\n%s, want\n%s", test.options, got, test.want)
+		}
+	}
+	if now, still := os.LookupEnv("XLA_FLAGS"); now != flags || still != set {
+		t.Errorf("XLA_FLAGS is %q afterwards, want %q", now, flags)
+	}
+}
+
+// The plugin itself knows every option by its name and type: what it refuses is the machine, which has no GPU, or nothing. So does
+// each plugin in the list MOCOTPU_TEST_PLUGINS: 0.10.2, 0.11.2 and 0.12.0.1 of CUDA 13 and 0.12.0.1 of CUDA 12 did.
+func TestPluginKnowsGPUOptions(t *testing.T) {
+	xlatest.CUDACompiler(t)
+	installed, err := setup.Find("cuda")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOPJRT_CUDA_CHECKS", "no")
+	for _, plugin := range append(filepath.SplitList(os.Getenv("MOCOTPU_TEST_PLUGINS")), installed.Path) {
+		for _, g := range []engine.GPU{
+			{},
+			{Devices: []int{0}, MemoryFraction: 0.5, Preallocate: true, Allocator: "bfc", CollectiveMemory: 1},
+			{Allocator: "cuda_async"},
+			{Allocator: "platform"},
+		} {
+			e, err := xla.Open("cuda", xla.Options{Plugin: plugin, GPU: g})
+			if err == nil {
+				e.Close()
+				continue
+			}
+			if errors.Is(err, xla.ErrOptions) || !strings.Contains(err.Error(), "No visible GPU devices") {
+				t.Errorf("%s, %+v: %v, want all options known", plugin, g, err)
+			}
 		}
 	}
 }

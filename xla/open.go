@@ -26,10 +26,14 @@ type Options struct {
 	// Programs keeps compiled programs from one process to the next; nil keeps none. A program that is found there is
 	// loaded in place of compiling. Plugins that cannot serialize a program do without, and so does the go engine.
 	Programs *programs.Store
+	// Saved is a program that is loaded from its file in place of compiling the one of its name. What differs from it is
+	// refused: the engine by Open, the program when it is compiled. Nil is none. It does not go with Processes.
+	Saved *programs.Saved
 	// GPU is for the cuda engine alone.
 	GPU engine.GPU
-	// Processes makes the engine, cpu or cuda, that of the devices of all of them, Devices of each; "auto" is cpu then. Nil
-	// is for this process alone. Open waits for the others.
+	// Processes makes the engine, cpu, cuda or tpu, that of the devices of all of them, Devices of each; "auto" is cpu then.
+	// Nil is for this process alone. Open waits for the others. A TPU slice finds its hosts by itself, in an order of its own:
+	// see [Engine.LocalDevices].
 	Processes *Processes
 }
 
@@ -50,11 +54,14 @@ func Open(name string, o Options) (*Engine, error) {
 	if name != "cuda" && !o.GPU.IsZero() {
 		return nil, fmt.Errorf("xla: options of GPUs are for the cuda engine, got %q", name)
 	}
+	if o.Saved != nil && o.Processes != nil {
+		return nil, fmt.Errorf("%w: a saved program is one of this process alone: leave it out where several compute (--program, --processes)", ErrOptions)
+	}
 	if o.Processes != nil && name == "auto" { // on every host the same
 		name = "cpu"
 	}
-	if o.Processes != nil && name != "cpu" && name != "cuda" {
-		return nil, fmt.Errorf("%w: the %s engine computes in one process, several need cpu: --backend=cpu", ErrOptions, name)
+	if o.Processes != nil && name == "go" {
+		return nil, fmt.Errorf("%w: the go engine computes in one process, several need cpu: --backend=cpu", ErrOptions)
 	}
 	switch name {
 	case "go":
@@ -94,5 +101,10 @@ func openGo(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("xla: go: %w", err)
 	}
-	return newEngine("go", b), nil
+	e := newEngine("go", b)
+	if err := e.take(o.Saved); err != nil {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
 }

@@ -5,6 +5,7 @@ package xla
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -38,6 +39,10 @@ func openPlugged(name string, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.exact = name == "cuda" && !o.TF32
+	if err := e.take(o.Saved); err != nil {
+		e.Close()
+		return nil, err
+	}
 	e.keep(o.Programs, found)
 	return e, nil
 }
@@ -58,10 +63,18 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 	if err != nil {
 		return nil, asError("open "+name, err)
 	}
-	store := p.share(processes)
-	b, err := p.newClient(name, options)
+	store := p.share(processes, name != "tpu")
+	create := func() (*xla.Backend, error) { return p.newClient(name, options) }
+	if name == "tpu" && !compileOnly {
+		create = func() (*xla.Backend, error) { return ofSlice(processes, p, options) }
+	}
+	b, err := create()
 	if err != nil {
-		return nil, asError("create "+name+" client", err)
+		err = asError("create "+name+" client", err)
+		if name == "cuda" && !compileOnly {
+			err = explainGPU(err, driverFile)
+		}
+		return nil, err
 	}
 	if devices > b.NumDevices() {
 		n := b.NumDevices()
@@ -73,6 +86,9 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 	if devices > 0 {
 		e.devices = devices
 	}
+	if found.Version == "" {
+		found.Version = ofSize(found.Path)
+	}
 	e.version = fmt.Sprintf("%s (PJRT API %d.%d)", strings.TrimSpace(found.Version+" "+p.platformVersion(e.client)), p.major, p.minor)
 	if processes != nil {
 		if err := e.join(processes, store); err != nil {
@@ -82,6 +98,16 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 	}
 	clients.Store(e.client, e)
 	return e, nil
+}
+
+// ofSize names a plugin that setup has not installed and knows no version of: two of them say the same of themselves where they
+// are of different CUDAs.
+func ofSize(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s of %d bytes", filepath.Base(path), info.Size())
 }
 
 // quietLogs keeps TensorFlow's library, which our CPU plugin stands on, from greeting every user with two lines about

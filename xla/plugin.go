@@ -7,8 +7,9 @@ type plugin interface {
 	environment() string
 	// devices describes a client's devices, a line each.
 	devices(client uintptr) []string
-	// allDevices lists a client's devices, those of other processes included, in the order of their places.
-	allDevices(client uintptr) ([]known, error)
+	// allDevices lists a client's devices, those of other processes included, in the order of their places. own is the number
+	// that the plugin has for this process.
+	allDevices(client uintptr) (all []known, own int, err error)
 	// stragglers is how many devices of a client still run a program whose execution has failed.
 	stragglers(client uintptr) int
 	// executing is what was executed so far by all clients.

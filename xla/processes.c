@@ -45,15 +45,20 @@ void mt_share_store(const slot* s, mt_client_create* a) {
   a->kv_try_get_arg = (void*)s->shared;
 }
 
-mt_failure mt_devices_of(int index, void* client, mt_known_device* devices, size_t room, size_t* count) {
+mt_failure mt_devices_of(int index, void* client, mt_known_device* devices, size_t room, size_t* count, int* own) {
   const slot* s = mt_slot(index);
+  const mt_api* t = s->compile_only ? &s->table : s->real;  // whose client it is
   mt_client_devices d = {.struct_size = sizeof d, .client = client};
-  mt_failure f = mt_failure_of(s, call(s, MT_Client_Devices, &d), true);
+  mt_failure f = mt_failure_of(s, ((mt_call)t->fn[MT_Client_Devices])(&d), true);
   if (f.text) return f;
   *count = d.count;
+  mt_process_index p = {.struct_size = sizeof p, .client = client};
+  f = mt_failure_of(s, ((mt_call)t->fn[MT_Client_ProcessIndex])(&p), true);
+  if (f.text) return f;
+  *own = p.process;
   for (size_t i = 0; i < d.count && i < room; i++) {
     mt_device_description g = {.struct_size = sizeof g, .device = d.devices[i]};
-    f = mt_failure_of(s, call(s, MT_Device_GetDescription, &g), true);
+    f = mt_failure_of(s, ((mt_call)t->fn[MT_Device_GetDescription])(&g), true);
     if (f.text) return f;
     mt_description_id id = {.struct_size = sizeof id, .description = g.description}, process = id;
     f = mt_failure_of(s, call(s, MT_DeviceDescription_Id, &id), true);

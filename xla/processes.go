@@ -5,15 +5,15 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
+
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // A Store is seen by all processes of a run. Its methods may be called from several goroutines.
@@ -76,19 +76,19 @@ type several struct {
 
 // join makes the engine that of all processes.
 func (e *Engine) join(p *Processes, store *engineStore) error {
-	all, err := e.plugin.allDevices(e.client)
+	all, own, err := e.plugin.allDevices(e.client) // libtpu numbers the hosts of a slice by itself
 	if err != nil {
 		return err
 	}
 	local := len(all) / p.Count
 	s := &several{
-		first: p.Index * local, local: local, ids: make([]int64, len(all)),
+		first: own * local, local: local, ids: make([]int64, len(all)),
 		index: p.Index, store: store, patience: cmp.Or(p.Timeout, defaultTimeout),
 	}
 	for place, d := range all {
 		if d.process != place/max(local, 1) || local != e.devices {
-			return fmt.Errorf("%w: xla: %s: process %d has %d of the %d devices of %d processes, want the same number in each: --devices",
-				ErrOptions, e.name, p.Index, e.devices, len(all), p.Count)
+			return fmt.Errorf("%w: xla: %s: process %d has %d of the %d devices of %d processes, want the same number in each (--devices), "+
+				"and one process on each host of a TPU slice", ErrOptions, e.name, p.Index, e.devices, len(all), p.Count)
 		}
 		s.ids[place] = d.id
 	}
@@ -202,17 +202,6 @@ func (b *builder) DeviceAssignment(devices ...compute.DeviceNum) error {
 	return b.Builder.DeviceAssignment(devices[s.first : s.first+s.local]...)
 }
 
-var (
-	meshText       = regexp.MustCompile(`(sdy\.mesh @\w+ = <\["\w+"=)\d+`)
-	partitionsText = regexp.MustCompile(`(stablehlo\.num_partitions = )\d+`)
-)
-
-// spread puts the mesh over all processes into a program's text. Its shapes are global already.
-func (s *several) spread(text string) string {
-	all := "${1}" + strconv.Itoa(len(s.ids))
-	return partitionsText.ReplaceAllString(meshText.ReplaceAllString(text, all), all)
-}
-
 // begin notes that a program over all processes is executed; the end of it is to be called.
 func (s *several) begin() (end func()) {
 	now := time.Now()
@@ -235,7 +224,8 @@ func (e *Engine) Progress() (begun int64, waiting time.Duration) {
 }
 
 // agree compares a program that is to be compiled, and what its compiler is told, with that which process 0 compiles in its
-// place: processes that execute different programs would wait for each other, or drift apart.
+// place: processes that execute different programs would wait for each other, or drift apart. The error of another one is
+// [settings.ErrInvalid].
 func (s *several) agree(p *Program) error {
 	key := fmt.Sprintf("program/%d", s.programs)
 	s.programs++
@@ -249,8 +239,8 @@ func (s *several) agree(p *Program) error {
 		return fmt.Errorf("%s: process 0 does not compile it: %w", p.Name, err)
 	}
 	if theirs, name, _ := strings.Cut(string(text), " "); theirs != own {
-		return fmt.Errorf("%s: process 0 compiles another program in its place, %s (%.12s, here %.12s): want the same command, version, XLA_FLAGS and %s everywhere",
-			p.Name, name, theirs, own, convolutionsVariable)
+		return settings.Invalid(fmt.Errorf("%s: process 0 compiles another program in its place, %s (%.12s, here %.12s): want the same command, version, XLA_FLAGS and %s everywhere",
+			p.Name, name, theirs, own, convolutionsVariable))
 	}
 	return nil
 }

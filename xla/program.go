@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/mocotpu/mocotpu/xla/hlo"
+	"github.com/mocotpu/mocotpu/xla/internal/stablehlo"
 )
 
 // Memory is what one device needs to run a program, in bytes.
@@ -23,17 +24,18 @@ type Program struct {
 	Devices int      // partitions x replicas the program was compiled for
 	Marked  int      // arguments marked as donated
 	Ignored []string // why asked-for donations were not marked, one text each
-	Loaded  bool     // from Options.Programs, in place of compiling
+	Loaded  bool     // from Options.Programs or Options.Saved, in place of compiling
 
-	global bool // over all devices of several processes
-	text   string
-	key    string // in Options.Programs, "" if it is not to be kept
-	engine *Engine
+	global  bool // over all devices of several processes
+	text    string
+	key     string // in Options.Programs, "" if it is not to be kept
+	options string // SHA-256 of those that it is compiled with
+	engine  *Engine
 
 	mu         sync.Mutex
 	executable uintptr // our reference to the PJRT_Executable, 0 if released
 	failed     *Error  // why it was not compiled
-	refused    error   // by BeforeCompile
+	refused    error   // by BeforeCompile, or because another process compiles something else
 	memory     *Memory
 	cost       map[string]float64
 	optimized  *hlo.Module
@@ -156,7 +158,10 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 		return nil, "", err
 	}
 	if p.global {
-		text, devices = e.several.spread(text), e.devices
+		devices = e.devices
+		if text, err = stablehlo.Widen(text, devices); err != nil {
+			return nil, "", fmt.Errorf("%s: over several processes: %w", p.Name, err)
+		}
 	}
 	if devices > e.devices {
 		return nil, "", fmt.Errorf("%s: the program is for %d devices, the engine has %d: open it with more, or use a smaller mesh",
@@ -170,11 +175,9 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 	}
 	p.text = text
 	if p.global {
-		if err := e.several.agree(p); err != nil {
-			return nil, "", err
-		}
+		p.refused = e.several.agree(p)
 	}
-	if before != nil {
+	if before != nil && p.refused == nil {
 		p.refused = before(p) // without the lock: it may ask the engine
 	}
 	return p, text, p.refused

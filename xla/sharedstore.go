@@ -20,13 +20,17 @@ import (
 // opened counts the engines over several processes that were opened by this one: all processes open them in one order.
 var opened atomic.Int64
 
-// share gives the plugin's next client the store that the processes share, and returns it; or none. The caller holds opening.
-func (p *table) share(processes *Processes) *engineStore {
+// share returns the store that the processes share, or none, and gives it to the plugin's next client where that needs one:
+// libtpu does not. The caller holds opening.
+func (p *table) share(processes *Processes, needed bool) *engineStore {
+	C.mt_share(C.int(p.slot), 0)
 	if processes == nil {
-		C.mt_share(C.int(p.slot), 0)
 		return nil
 	}
 	s := &engineStore{processes.Store, fmt.Sprintf("xla/%d/", opened.Add(1))}
+	if !needed {
+		return s
+	}
 	// The handle is kept for good: communicators ask for addresses as long as the client lives.
 	C.mt_share(C.int(p.slot), C.uintptr_t(cgo.NewHandle(s)))
 	return s
@@ -61,20 +65,22 @@ func mocotpuPut(store C.uintptr_t, key *C.char, keySize C.size_t, value *C.char,
 	return nil
 }
 
-// allDevices lists a client's devices, those of other processes included, in the order of their places.
-func (p *table) allDevices(client uintptr) ([]known, error) {
+// allDevices lists a client's devices, those of other processes included, in the order of their places. own is the number
+// that the plugin has for this process.
+func (p *table) allDevices(client uintptr) (all []known, own int, err error) {
 	var n C.size_t
-	if err := check("devices", C.mt_devices_of(C.int(p.slot), handle(client), nil, 0, &n)); err != nil {
-		return nil, err
+	var index C.int
+	if err := check("devices", C.mt_devices_of(C.int(p.slot), handle(client), nil, 0, &n, &index)); err != nil {
+		return nil, 0, err
 	}
 	found := make([]C.mt_known_device, int(n)+1)
-	if err := check("devices", C.mt_devices_of(C.int(p.slot), handle(client), &found[0], n, &n)); err != nil {
-		return nil, err
+	if err := check("devices", C.mt_devices_of(C.int(p.slot), handle(client), &found[0], n, &n, &index)); err != nil {
+		return nil, 0, err
 	}
-	all := make([]known, int(n))
+	all = make([]known, int(n))
 	for i := range all {
 		all[i] = known{int64(found[i].id), int(found[i].process)}
 	}
 	sortDevices(all)
-	return all, nil
+	return all, int(index), nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
 // The tests' model is a MoCo step in small: uint8 images, 16 for each of 8 groups, are shuffled across groups, encoded by
@@ -134,10 +135,10 @@ func (s *step) state() string {
 // program returns the one program that run compiles.
 func program(t *testing.T, e *xla.Engine, run func()) *xla.Program {
 	t.Helper()
-	before := e.Compiled()
+	before := xlatest.Programs(e)
 	run()
 	programs := e.Programs()
-	if n := e.Compiled() - before; n != 1 || len(programs) == 0 {
+	if n := xlatest.Programs(e) - before; n != 1 || len(programs) == 0 {
 		t.Fatalf("got %d programs compiled, want 1", n)
 	}
 	return programs[len(programs)-1]

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 
 	"github.com/mocotpu/mocotpu/xla/programs"
@@ -33,7 +34,7 @@ func (e *Engine) keep(store *programs.Store, found foundPlugin) {
 // find returns the compiled program from the store, nil where it must be compiled.
 func (p *Program) find(options string) []byte {
 	s := p.engine.stored
-	if s == nil {
+	if s == nil || p.disordered() {
 		return nil
 	}
 	p.key = programs.Key(programs.Running, append([]string{withoutName(p.text), options}, s.compiler...)...)
@@ -43,6 +44,18 @@ func (p *Program) find(options string) []byte {
 	}
 	return found
 }
+
+// disordered reports whether the engine would lose the order of a program's exchanges when it loads the program. XLA's CPU
+// runtime runs what does not depend on one another side by side, but for collectives: those share a resource, which puts
+// them in one order on all devices. What is read from a serialized program gets one such resource for each sequence of
+// operations (ThunkSequenceSerDesProtobuf, xla/backends/cpu/runtime/thunk_proto_serdes.cc), so that a collective in the body
+// of a loop and one beside the loop are in no order, and devices that take them in different ones wait for each other.
+func (p *Program) disordered() bool {
+	return p.engine.name == "cpu" && p.Devices > 1 && nested.MatchString(p.text)
+}
+
+// nested finds the operations with a sequence of their own.
+var nested = regexp.MustCompile(`stablehlo\.(while|case|if)\b`)
 
 // withoutName is a program's text without its module's name, in which GoMLX counts the programs of a graph function.
 func withoutName(text string) string {

@@ -134,7 +134,8 @@ static void* client_compile(slot* s, mt_client_compile* a) {
   bool loaded = d.stored && !(stale = load(s, a, &d)).text;
   free(d.stored);
   void* error = NULL;
-  if (!loaded) error = s->compile_only ? mt_topology_compile(s, a) : call(s, MT_Client_Compile, a);
+  if (stale.text && d.only) error = mt_fail(stale.code, stale.text);
+  else if (!loaded) error = s->compile_only ? mt_topology_compile(s, a) : call(s, MT_Client_Compile, a);
   p->code = code;
   p->code_size = size;
   a->options = options;

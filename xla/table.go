@@ -9,6 +9,7 @@ package xla
 import "C"
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -114,6 +115,13 @@ func mocotpuProgram(client unsafe.Pointer, format *C.char, formatSize C.size_t, 
 		d.refusal = C.CString(err.Error())
 		return
 	}
+	program.options = fmt.Sprintf("%x", sha256.Sum256(compileOptions))
+	saved, err := program.load()
+	if err != nil {
+		program.refused = err
+		d.refusal = C.CString(err.Error())
+		return
+	}
 	// XLA's parser reads one byte past the end of the text and expects a NUL there.
 	const tail = 16
 	buf := C.calloc(1, C.size_t(len(text)+tail))
@@ -131,7 +139,11 @@ func mocotpuProgram(client unsafe.Pointer, format *C.char, formatSize C.size_t, 
 		}
 		d.options, d.options_size = (*C.char)(C.CBytes(compileOptions)), C.size_t(len(compileOptions))
 	}
-	if found := program.find(string(compileOptions)); found != nil {
+	found := saved
+	if d.only = saved != nil; !d.only {
+		found = program.find(string(compileOptions))
+	}
+	if found != nil {
 		d.stored, d.stored_size = (*C.char)(C.CBytes(found)), C.size_t(len(found))
 	}
 }
@@ -146,6 +158,10 @@ func mocotpuCompiled(token C.uintptr_t, executable unsafe.Pointer, code C.int, t
 		return
 	}
 	program := p.(*Program)
+	if stale != nil && text != nil && program.key == "" { // it was to be loaded or nothing
+		program.refused = program.unloadable(C.GoString(stale))
+		return
+	}
 	if text != nil {
 		program.failed = &Error{Op: "compile", Code: Code(code), Msg: C.GoString(text), Program: program}
 	}

@@ -15,6 +15,7 @@ typedef struct {
   size_t stored_size;
   char* options;    // malloc'ed compile options to use instead; NULL for the caller's
   size_t options_size;
+  bool only;        // what is stored is loaded or nothing is: a plugin that refuses it compiles nothing
 } mt_decision;
 
 // A failed call: code is PJRT's, text is malloc'ed; text NULL means success.
@@ -46,9 +47,10 @@ double mt_number(const mt_named_value* value, bool* ok);
 mt_failure mt_optimized_of(int slot, void* executable, char** program, size_t* size, char format[64]);
 // The kind of an addressable device of a client and what else its description says, malloc'ed; NULL past the last.
 char* mt_device_of(int slot, void* client, size_t index);
-// All devices of a client, those of other processes included: at most room of them; count is how many there are.
+// All devices of a client, those of other processes included: at most room of them; count is how many there are, and own the
+// process that the client is of.
 typedef struct { int id, process; } mt_known_device;
-mt_failure mt_devices_of(int slot, void* client, mt_known_device* devices, size_t room, size_t* count);
+mt_failure mt_devices_of(int slot, void* client, mt_known_device* devices, size_t room, size_t* count, int* own);
 // What DeserializeAndLoad takes, malloc'ed.
 mt_failure mt_serialize_of(int slot, void* executable, char** bytes, size_t* size);
 mt_failure mt_release(int slot, void* executable);

@@ -24,7 +24,7 @@ static void* unavailable(void* args) {
 }
 
 // ---- The client.
-typedef struct { void* description; int id; } device;
+typedef struct { void* description; int id, process; } device;
 
 typedef struct {
   const slot* slot;
@@ -54,6 +54,12 @@ static void* destroy_client(mt_client_destroy* a) {
   return error;
 }
 
+// The order of the places of a mesh over several processes, see sortDevices.
+static int by_process(const void* a, const void* b) {
+  const device *x = a, *y = b;
+  return x->process != y->process ? (x->process > y->process) - (x->process < y->process) : (x->id > y->id) - (x->id < y->id);
+}
+
 // Lists the topology's devices and names.
 static void* describe(client* c) {
   mt_topology_devices d = {.struct_size = sizeof d, .topology = c->topology};
@@ -63,11 +69,13 @@ static void* describe(client* c) {
   c->devices = calloc(d.count, sizeof *c->devices);
   c->handles = calloc(d.count, sizeof *c->handles);
   for (size_t i = 0; i < d.count; i++) {
-    mt_description_id id = {.struct_size = sizeof id, .description = d.descriptions[i]};
+    mt_description_id id = {.struct_size = sizeof id, .description = d.descriptions[i]}, process = id;
     if ((error = call(c->slot, MT_DeviceDescription_Id, &id))) return error;
-    c->devices[i] = (device){d.descriptions[i], id.id};
+    if ((error = call(c->slot, MT_DeviceDescription_ProcessIndex, &process))) return error;
+    c->devices[i] = (device){d.descriptions[i], id.id, process.id};
     c->handles[i] = &c->devices[i];
   }
+  qsort(c->devices, c->count, sizeof *c->devices, by_process);
   mt_topology_platform p = {.struct_size = sizeof p, .topology = c->topology};
   if ((error = call(c->slot, MT_TopologyDescription_PlatformName, &p))) return error;
   c->platform = copy_text(p.name, p.name_size);

@@ -23,7 +23,7 @@ var topologyEnvironment = [][2]string{
 
 // OpenTopology opens libtpu's compiler for a TPU that need not be there: a topology in libtpu's words, such as
 // "v3:2x2x1" (package tpu knows the names that people use). The engine is called "tpu"; it builds and compiles programs
-// for the topology's devices and reads them, and whatever needs a device fails with Unimplemented. Options.Devices uses
+// for the topology's devices, host by host as on the slice itself, and reads them, and whatever needs a device fails with Unimplemented. Options.Devices uses
 // the first that many, 0 all; Options.Plugin is the path of a libtpu.so; Options.Programs is not used, since a program
 // can only be loaded onto a device.
 //

@@ -33,7 +33,7 @@ func newBench() *cobra.Command {
 
 // benchEngines opens engines as train does.
 var benchEngines = bench.Engines{
-	Open:    func(c run.Config) (*xla.Engine, error) { return machine.Open(c, nil, nil) },
+	Open:    func(c run.Config) (*xla.Engine, error) { return machine.Open(c, nil, nil, nil) },
 	Explain: machine.ExplainMemory,
 	Errors:  append([]error{machine.ErrTooBig}, usageErrors...),
 }

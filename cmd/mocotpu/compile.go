@@ -27,6 +27,7 @@ type compileFlags struct {
 	perDevice  int
 	json       bool
 	emit, out  string
+	save       string
 	force      bool
 	fit        bool
 	fresh      bool
@@ -46,13 +47,15 @@ func newCompile() *cobra.Command {
 			"time of a step were everything ideal, and the kernels that GPUs run.\n" +
 			"h100x8 is eight GPUs of a host, h100x8x2 two such hosts; mocotpu setup cuda --compile-only installs what that takes.\n" +
 			"Several targets make a table. What was compiled is kept with the other compiled programs (see mocotpu doctor --help);\n" +
-			"asking again is quick. Exit code 3: it does not fit.",
+			"asking again is quick. --save keeps the step itself in a file that train --program loads, on this machine or a TPU, in\n" +
+			"place of compiling. Exit code 3: it does not fit.",
 		Example: "  mocotpu compile --preset=moco-v1 --topology=v3-8\n" +
 			"  mocotpu compile --preset=moco-v1 --topology=v2-8,v3-8,v5e-8\n" +
 			"  mocotpu compile --preset=moco-v1 --topology=v3-32 --per-device=32\n" +
 			"  mocotpu compile --preset=moco-v2 --topology=v3-8,h100x8,a100x8 --precision=bfloat16\n" +
 			"  mocotpu compile --preset=moco-v1 --topology=v2-8 --batch=4096 --fit\n" +
-			"  mocotpu compile --backend=cpu --devices=8 --emit=hlo --out=step.txt",
+			"  mocotpu compile --backend=cpu --devices=8 --emit=hlo --out=step.txt\n" +
+			"  mocotpu compile --preset=moco-v2 --topology=v3-8 --save=step.mocotpu",
 		Args: noArguments,
 	}
 	configuration := runflags.Add(cmd.Flags())
@@ -62,7 +65,8 @@ func newCompile() *cobra.Command {
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON, one object a target")
 	cmd.Flags().StringVar(&f.emit, "emit", emits[0], "what to print: "+strings.Join(emits, ", ")+"; stablehlo is the program before XLA, hlo after")
 	cmd.Flags().StringVar(&f.out, "out", "", "file to write instead of standard output; hlo to a name in .pb is an HloModuleProto for XLA's tools")
-	cmd.Flags().BoolVar(&f.force, "force", false, "write over the file that --out names")
+	cmd.Flags().StringVar(&f.save, "save", "", "file to keep the compiled step in, for train --program: of a TPU slice, or of an engine of this machine")
+	cmd.Flags().BoolVar(&f.force, "force", false, "write over the files that --out and --save name")
 	cmd.Flags().BoolVar(&f.fit, "fit", false, "find the largest batch that fits, and the cheapest way to make the given one fit")
 	cmd.Flags().BoolVar(&f.fresh, "fresh", false, "compile again what was compiled before")
 	cmd.Flags().DurationVar(&f.limit, "time-limit", 30*time.Minute, "how long one compilation may take")
@@ -74,12 +78,15 @@ func newCompile() *cobra.Command {
 		if err := f.check(cmd.Flags().Changed("backend")); err != nil {
 			return usageError{err}
 		}
-		if f.out != "" {
-			if err := refuseExisting(f.force, f.out); err != nil {
+		for _, file := range []string{f.out, f.save} {
+			if file == "" {
+				continue
+			}
+			if err := refuseExisting(f.force, file); err != nil {
 				return err
 			}
 		}
-		c := machine.Compiler{Limit: f.limit, Talk: cmd.ErrOrStderr()}
+		c := machine.Compiler{Limit: f.limit, Talk: cmd.ErrOrStderr(), Save: f.save != ""}
 		if !f.fresh {
 			c.Store = programs.Kept(cmd.ErrOrStderr())
 		}
@@ -117,6 +124,8 @@ func (f compileFlags) check(backendGiven bool) error {
 		return fmt.Errorf("compile: --emit=%s is for one target, and without --json and --fit", f.emit)
 	case f.fit && targets > 1:
 		return fmt.Errorf("compile: --fit is for one target, got %d", targets)
+	case f.save != "" && (targets > 1 || f.fit):
+		return errors.New("compile: --save is for one target, and without --fit")
 	case f.limit <= 0:
 		return fmt.Errorf("compile: --time-limit=%s, want more than 0", f.limit)
 	case f.perDevice < 0:
@@ -204,7 +213,22 @@ func (f compileFlags) run(ctx context.Context, w io.Writer, c *machine.Compiler,
 			names = append(names, t.Name)
 		}
 	}
+	if err := f.keep(c.Talk, last); err != nil {
+		return "", err
+	}
 	return strings.Join(names, ", "), f.write(w, plans, last)
+}
+
+// keep writes the program to the file that --save names, if there is one that fits.
+func (f compileFlags) keep(talk io.Writer, c *plan.Compilation) error {
+	if f.save == "" || c.Saved == nil {
+		return nil
+	}
+	if err := durable.Replace(durable.Disk{Private: true}, f.save, c.Saved); err != nil {
+		return err
+	}
+	fmt.Fprintf(talk, "saved %s, %.1f MB: train --program=%s and the same flags load it\n", f.save, float64(len(c.Saved))/1e6, f.save)
+	return nil
 }
 
 // fitOne searches and writes what will fit a target.

@@ -27,19 +27,25 @@ func compileCall(t *testing.T, cache string, args string) (code int, stdout, std
 	return call(t, append([]string{"compile", "--preset=glyphs-go"}, strings.Fields(args)...)...)
 }
 
-// The command compiles for two TPUs and eight virtual devices of the CPU, reports, and does not compile a second time.
+// The command compiles for two TPUs, one of four hosts, and eight virtual devices of the CPU, reports, and does not compile a
+// second time.
 func TestCompileReports(t *testing.T) {
 	xlatest.LibTPU(t)
 	xlatest.CPU(t, 1) // or there is nothing to compare with
 	cache := t.TempDir()
-	code, table, stderr := compileCall(t, cache, "--topology=v2-8,v3-8 --backend=cpu --devices=8")
-	if code != 0 || strings.Count(table, "\n") != 5 || strings.Count(table, "  yes ") != 3 || strings.Count(stderr, "compiling for") != 3 {
-		t.Fatalf("exit code %d, stdout\n%s\nstderr %q, want a table of three", code, table, stderr)
+	code, table, stderr := compileCall(t, cache, "--topology=v3-32,v3-8 --per-device=8")
+	if code != 0 || strings.Count(table, "\n") != 4 || strings.Count(table, "  yes ") != 2 || strings.Count(stderr, "compiling for") != 2 {
+		t.Fatalf("exit code %d, stdout\n%s\nstderr %q, want a table of two", code, table, stderr)
+	}
+	if code, report, _ := compileCall(t, cache, "--backend=cpu --devices=8"); code != 0 || !strings.Contains(report, "for cpu: 8 devices, batch 64") {
+		t.Fatalf("exit code %d, stdout\n%s\nwant a report", code, report)
 	}
 	kept, _ := filepath.Glob(filepath.Join(cache, "*.mocotpu-program"))
 	if len(kept) != 3 {
 		t.Fatalf("%d compilations kept, want 3: %q", len(kept), kept)
 	}
+
+	checkHosts(t, cache, table)
 
 	code, report, _ := compileCall(t, cache, "--topology=v3-8")
 	for _, part := range []string{
@@ -86,6 +92,38 @@ func TestCompileReports(t *testing.T) {
 	var told strings.Builder
 	if err := programs.WriteStatus(&told, true); err != nil || !strings.HasPrefix(told.String(), "3 compiled program(s) removed") {
 		t.Errorf("doctor --clear-programs: %q, error %v, want the compilations gone, too", told.String(), err)
+	}
+}
+
+// checkHosts looks at what is said of a slice of four hosts, in all three forms.
+func checkHosts(t *testing.T, cache, table string) {
+	t.Helper()
+	const slice = "--topology=v3-32 --per-device=8"
+	code, text, _ := compileCall(t, cache, slice+" --json")
+	var p plan.Plan
+	if err := json.Unmarshal([]byte(text), &p); code != 0 || err != nil {
+		t.Fatalf("exit code %d, %v: %s", code, err, text)
+	}
+	var between int64
+	for _, c := range p.Collective {
+		if between += c.Between; c.Purpose == "gradients" && c.Between != (2*3*c.Bytes+2)/4 { // all-reduce over 4 hosts
+			t.Errorf("of %d bytes of gradients a host sends %d to others, want three halves of them", c.Bytes, c.Between)
+		}
+	}
+	if !p.Stored || p.Target.Hosts != 4 || p.Target.PerHost != 8 || between == 0 {
+		t.Errorf("plan %+v, want an earlier one for 4 hosts of 8 devices, with exchanges between them", p)
+	}
+	if r, all := p.Reading, p.Time.ImagesPerSecond; r == nil || r.Hosts != 4 || r.Images != all/4 || r.Bytes != all/4*3072 || r.Cores != 0 {
+		t.Errorf("reading %+v of %g img/s, want a quarter in each host, of 3072 bytes, and nothing to decode", r, all)
+	}
+	_, report, _ := compileCall(t, cache, slice)
+	for _, part := range []string{"32 devices in 4 hosts of 8", "between hosts, MiB", "sent by a host", "each of 4 hosts: "} {
+		if !strings.Contains(report, part) {
+			t.Errorf("no %q in the report\n%s", part, report)
+		}
+	}
+	if rate := fmt.Sprintf(" %.0f ", p.Reading.Images); !strings.Contains(table, "reads img/s") || !strings.Contains(table, rate) {
+		t.Errorf("no rate of %s in the table\n%s", rate, table)
 	}
 }
 

@@ -13,7 +13,9 @@ import (
 // completeFlags teaches the shell completions of all commands what the flags with a choice take, and which flags name
 // folders.
 func completeFlags(cmd *cobra.Command) {
-	choices := map[string][]string{"data": dataset.Kinds, "protocols": judge.Protocols, "baselines": judge.Baselines}
+	choices := map[string][]string{
+		"data": dataset.Kinds, "against": dataset.Kinds, "channels": {"1", "3"}, "protocols": judge.Protocols, "baselines": judge.Baselines,
+	}
 	maps.Copy(choices, runflags.Choices)
 	for name, values := range choices {
 		if cmd.Flags().Lookup(name) != nil {

@@ -15,13 +15,15 @@ func TestCompletion(t *testing.T) {
 	}
 	// The shells filter by what was typed.
 	for args, want := range map[string]string{
-		"train --preset ":   "glyphs\nglyphs-go\nmnist\nemnist\ncifar10\nimagenet-mini\nmoco-v1\nmoco-v2\nstudent\n",
-		"train --backend ":  "auto\ngo\ncpu\ncuda\ntpu\n",
-		"eval --protocols ": "knn\nlinear-fast\nlinear\nfinetune\n",
-		"eval --baselines ": "pixels\nuntrained\nsupervised\n",
-		"setup t":           "tpu\n",
-		"compile --remat ":  "none\nblock\n",
-		"rep":               "report\tMake one HTML page of runs: their curves, and what their encoders see\n",
+		"train --preset ":            "glyphs\nglyphs-go\nmnist\nemnist\ncifar10\nimagenet-mini\nmoco-v1\nmoco-v2\nstudent\nauto\n",
+		"train --backend ":           "auto\ngo\ncpu\ncuda\ntpu\n",
+		"eval --protocols ":          "knn\nlinear-fast\nlabel-free\nlinear\nfinetune\n",
+		"eval --baselines ":          "pixels\nuntrained\nsupervised\n",
+		"train --expect ":            "knn\nrank\nalignment\nuniformity\nretrieval\nloss\ntop1\ntop5\npositive\nnegative\nspread\ngrad_norm\n",
+		"data doctor x --against gl": "glyphs\nmnist\nemnist\ncifar10\ncifar100\nfolder\n",
+		"setup t":                    "tpu\n",
+		"compile --remat ":           "none\nblock\n",
+		"rep":                        "report\tMake one HTML page of runs: their curves, and what their encoders see\n",
 	} {
 		words := strings.Split(args, " ")
 		code, stdout, _ := call(t, append([]string{"__complete"}, words...)...)

@@ -17,7 +17,7 @@ var downloads = []string{"mnist", "emnist", "cifar10", "cifar100"}
 
 func newData() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "data", Short: "Get, pack and verify data sets", Args: noArguments,
+		Use: "data", Short: "Get, examine, pack and verify data sets", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var dir string
@@ -45,6 +45,6 @@ func newData() *cobra.Command {
 		},
 	}
 	get.Flags().StringVar(&dir, "dir", "", "folder to put it in (default data/<name>)")
-	cmd.AddCommand(get, newDataPack(), newDataVerify())
+	cmd.AddCommand(get, newDataDoctor(), newDataPack(), newDataVerify())
 	return cmd
 }

@@ -13,18 +13,19 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/picture"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 func newDataPack() *cobra.Command {
 	var o packed.Options
-	var decoder, split string
+	var decoder, split, window string
 	var unlabeled bool
 	cmd := &cobra.Command{
 		Use:   "pack FOLDER OUT",
 		Short: "Decode a folder of images or WebDataset shards once, into arrays that training maps into memory",
 		Long: "Reads images in folders of their classes (ImageNet's and ImageNet-mini's train/ and val/ as well), in one\n" +
 			"folder, or in WebDataset shards (*.tar, *.tar.gz), and writes OUT/train and OUT/val: images.npy (uint8\n" +
-			"[N,S,S,3], squeezed to the canvas), aspect.npy, labels.npy and meta.json. NumPy reads them.\n\n" +
+			"[N,S,S,3], or [N,S,S,1] with --channels=1, squeezed to the canvas), aspect.npy, labels.npy and meta.json. NumPy reads them.\n\n" +
 			"Broken images are left out and named; more than one in a hundred end it. After an interruption the same\n" +
 			"command goes on. It takes 3*S*S bytes an image: 196 608 at 256 pixels, 252 GB for ImageNet, 6.8 GB for\n" +
 			"ImageNet-mini. A larger canvas keeps more detail for small crops.",
@@ -44,6 +45,10 @@ func newDataPack() *cobra.Command {
 			if !ok {
 				return usageError{fmt.Errorf("--split %q, want both, train or test", split)}
 			}
+			from := dataset.Config{Kind: "folder", Dir: args[0], Canvas: o.Canvas, Channels: o.Channels, Window: window, Unlabeled: unlabeled, Workers: o.Workers}
+			if o.Window, err = windowOf(cmd, from); err != nil {
+				return err
+			}
 			for _, s := range splits {
 				end := terminal.Packing(cmd.ErrOrStderr(), &o)
 				out, m, err := packed.PackSplit(cmd.Context(), args[0], args[1], s, files.Options{Unlabeled: unlabeled}, o)
@@ -62,11 +67,34 @@ func newDataPack() *cobra.Command {
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().IntVar(&o.Canvas, "canvas", dataset.DefaultCanvas, "side of the square that images are squeezed to, in pixels")
+	cmd.Flags().IntVar(&o.Channels, "channels", 3, "1 packs gray images, of colours their luma")
+	cmd.Flags().StringVar(&window, "window", "", "of 16-bit images: samples that become 0 to 255, such as 120,3800, or percentiles of the training images, such as 1%,99% (default: 0,65535)")
 	cmd.Flags().StringVar(&split, "split", "both", "what to pack: both, train or test")
 	cmd.Flags().BoolVar(&unlabeled, "unlabeled", false, "take every image below the folder, without classes")
 	cmd.Flags().StringVar(&decoder, "decoder", "auto", "what decodes JPEGs: turbojpeg, go, or the faster that is there (auto)")
 	cmd.Flags().IntVar(&o.Workers, "workers", 0, "images decoded at a time (0: one for each CPU)")
 	return cmd
+}
+
+// windowOf is the window that both splits are packed with. It says so where the user may want one.
+func windowOf(cmd *cobra.Command, from dataset.Config) (picture.Window, error) {
+	from, err := measured(from)
+	w, _ := picture.ParseWindow(from.Window) // which measured has made
+	switch {
+	case errors.Is(err, settings.ErrInvalid):
+		return w, usageError{err}
+	case err != nil || from.Window == "":
+		source, failed := from.Source("train", nil)
+		if failed == nil {
+			for _, note := range dataset.Notes(source) {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+note)
+			}
+			err = errors.Join(err, source.Close())
+		}
+		return w, err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "window: %s\n", w)
+	return w, nil
 }
 
 func newDataVerify() *cobra.Command {

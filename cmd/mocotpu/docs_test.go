@@ -62,7 +62,7 @@ func shape(line string) string {
 	return strings.Join(strings.Fields(numbers.ReplaceAllString(line, "N")), " ")
 }
 
-// Every "$ mocotpu" block of a page prints what the page shows, in order, in a folder that has nothing but drawn photos;
+// Every "$ mocotpu" block of a page prints what the page shows, in order, in a folder that has nothing but drawn photos and scans;
 // numbers may differ. A line "..." stands for any lines.
 func TestDocs(t *testing.T) {
 	count := 0
@@ -78,6 +78,7 @@ func TestDocs(t *testing.T) {
 			must.M(specimen.Folder("photos/train", drawing))
 			drawing.Images, drawing.Seed = 16, 1
 			must.M(specimen.Folder("photos/val", drawing))
+			putScans("scans")
 			for _, b := range blocks {
 				runBlock(t, b)
 			}

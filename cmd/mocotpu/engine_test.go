@@ -20,7 +20,7 @@ func TestTF32ElsewhereIsRefused(t *testing.T) {
 	}
 	c := run.GlyphsGo()
 	c.Encoder.Precision = "tf32"
-	e, err := machine.Open(c, nil, nil)
+	e, err := machine.Open(c, nil, nil, nil)
 	if err == nil {
 		defer e.Close()
 		if e.EngineName() == "cuda" {

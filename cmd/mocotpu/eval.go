@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,12 +38,17 @@ func newEval() *cobra.Command {
 			"other, and prints a table with 95 % intervals. Nothing in the run directory changes.\n\n" +
 			"  knn          k nearest neighbours by cosine similarity, weighted by exp(s/T), as in the MoCo CIFAR notebook\n" +
 			"  linear-fast  a linear classifier on features computed once; the learning rate is chosen on held-out training images\n" +
+			"  label-free   effective rank (RankMe), alignment and uniformity, and how often an image's other view is found: takes no\n" +
+			"               labels, and is all there is for images without classes\n" +
 			"  linear       the papers' protocol: crops and flips, frozen trunk, SGD at rate 30, 100 epochs\n" +
 			"  finetune     the whole encoder, on 1, 10 and 100 % of the labels\n\n" +
 			"Baselines, judged by the same code: pixels (raw), untrained (the run's first weights, BatchNorm recalibrated) and\n" +
-			"supervised (the run's recipe with labels). The last takes as long as the run did.",
+			"supervised (the run's recipe with labels). The last takes as long as the run did.\n\n" +
+			"--labels-per-class=1,10,100 has linear-fast and finetune learn from exactly so many labels of each class; beside\n" +
+			"untrained, finetune compares a pretrained encoder with one that learns from scratch.",
 		Example: "  mocotpu eval runs/glyphs-20260102-030405\n" +
 			"  mocotpu eval runs/a --protocols=linear,finetune --baselines=untrained,supervised --devices=8\n" +
+			"  mocotpu eval runs/a --labels-per-class=1,10,100 --protocols=linear-fast,finetune --baselines=untrained\n" +
 			"  mocotpu eval encoder.safetensors --data=cifar10",
 		Args: oneEncoder,
 	}
@@ -60,6 +66,8 @@ func newEval() *cobra.Command {
 	flags.IntVar(&f.Batch, "batch", 0, "images of a step (0: 256 for linear and linear-fast, 128 for finetune)")
 	flags.Float64Var(&f.LR, "lr", 0, "learning rate of linear (0: 30), or of finetune's classifier (0: 0.1; the trunk has a tenth)")
 	flags.Float64SliceVar(&f.Labels, "labels", f.Labels, "shares of the labels to finetune on, in percent")
+	flags.IntSliceVar(&f.PerClass, "labels-per-class", nil, "labels of each class for linear-fast and finetune, drawn --draws times: such as 1,10,100; finetune then leaves --labels out")
+	flags.IntVar(&f.Draws, "draws", f.Draws, "choices of those labels, whose spread gives the interval")
 	flags.Uint64Var(&f.Seed, "seed", 0, "seed of the classifiers: first weights, order, crops, choice of labels")
 	flags.StringVar(&f.out, "out", "", "file to write the report to (default <run or file>.report.json)")
 	flags.BoolVar(&f.force, "force", false, "replace a report that is there already")
@@ -90,7 +98,13 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 		return err
 	}
 	defer train.Close()
-	defer test.Close()
+	if test != nil {
+		defer test.Close()
+	}
+	if f.mayDoWithout(cmd) && (test == nil || train.Info().Labels == nil || test.Info().Labels == nil) {
+		watch.Note("without held-out images and classes for them, the encoder is judged without labels")
+		f.Protocols = []string{judge.LabelFree}
+	}
 	opened, err := machine.OpenEngine(*f.engine, programs.Kept(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
@@ -122,7 +136,7 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 	return err
 }
 
-// open opens both splits.
+// open opens both splits. The test images may be missing where a folder is judged without labels.
 func (f evalFlags) open(cmd *cobra.Command, w *encoder.Weights, watch *terminal.Stages) (train, test data.Source, err error) {
 	c, err := f.data.of(w)
 	if err != nil {
@@ -140,12 +154,20 @@ func (f evalFlags) open(cmd *cobra.Command, w *encoder.Weights, watch *terminal.
 	}
 	test, err = openSplit(cmd, c, "test")
 	if errors.Is(err, data.ErrMissing) && c.Kind == "folder" {
+		if f.mayDoWithout(cmd) || slices.Equal(f.Protocols, []string{judge.LabelFree}) {
+			return train, nil, nil
+		}
 		err = fmt.Errorf("%w; eval judges by held-out images: --data=FOLDER takes one with train/ and val/, with folders of classes in both", err)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, train.Close())
 	}
 	return train, test, nil
+}
+
+// mayDoWithout tells whether nothing was asked for that takes labels.
+func (f evalFlags) mayDoWithout(cmd *cobra.Command) bool {
+	return !cmd.Flags().Changed("protocols") && len(f.PerClass) == 0
 }
 
 // check lists what is wrong with the flags that are not judging's.

@@ -52,7 +52,7 @@ var stack = regexp.MustCompile(`goroutine \d+ \[|\.go:\d+ \+0x|runtime stack:|\[
 // and a sentence.
 func TestHostileInputs(t *testing.T) {
 	good := goodFiles(t)
-	inputs := slices.Concat(hostileNumbers(good), hostileWeights(good), hostileBanks(good), hostileRuns(good), hostileImages(), hostileSets(), hostilePlaces())
+	inputs := slices.Concat(hostileNumbers(good), hostileWeights(good), hostileBanks(good), hostileRuns(good), hostilePrograms(good), hostileImages(), hostileSets(), hostilePlaces())
 	if len(inputs) < 200 {
 		t.Errorf("%d inputs, want 200 or more", len(inputs))
 	}

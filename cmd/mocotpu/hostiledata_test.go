@@ -21,13 +21,14 @@ import (
 // hostileImages are folders and archives of images.
 func hostileImages() []hostileInput {
 	var all []hostileInput
+	const doctor = "data doctor --backend=go DIR/in"
 	const pack, train = "data pack --canvas=16 DIR/in DIR/out", "train --preset=moco-v2 --backend=go --data=DIR/in --canvas=32 --image-size=32"
 	add := func(name string, commands []string, make func(dir string)) {
 		for _, args := range commands {
 			all = append(all, hostileInput{name: name + ": " + args, args: args, make: make})
 		}
 	}
-	both := []string{pack, train}
+	both := []string{pack, train, doctor}
 	picture := image.NewGray(image.Rect(0, 0, 8, 8))
 	var aJPEG, aPNG bytes.Buffer
 	must.M(jpeg.Encode(&aJPEG, picture, nil))
@@ -37,7 +38,7 @@ func hostileImages() []hostileInput {
 		"4.png 4 billion pixels": sizedPNG(1<<16, 1<<16), "5.png 2^62 pixels": sizedPNG(1<<31-1, 1<<31-1), "6.png 80 million, of which none": sizedPNG(9000, 9000),
 		"7.jpg 65535 wide": sizedJPEG(aJPEG.Bytes(), 65535, 65535), "8.tif": []byte("II*\x00"), "9.webp": []byte("RIFF"),
 	} {
-		add(name, both[:1], func(dir string) { put(dir, "in/a/"+strings.Fields(name)[0], content) })
+		add(name, []string{pack, doctor}, func(dir string) { put(dir, "in/a/"+strings.Fields(name)[0], content) })
 	}
 	add("a pipe as an image", both, func(dir string) { pipe(dir, "in/a/0.jpg") })
 	add("a device as an image", both, func(dir string) {

@@ -133,7 +133,7 @@ func hostilePlaces() []hostileInput {
 	var all []hostileInput
 	for _, args := range []string{
 		"import DIR/x --out=DIR/y", "embed DIR/x --data=glyphs --backend=go", "eval DIR/x --data=glyphs --backend=go", "export DIR/x --out=DIR/y", "report DIR/x",
-		"train --dir=DIR/x", "data verify DIR/x", "data pack DIR/x DIR/y", "train --preset=mnist --backend=go --data=DIR/x",
+		"train --dir=DIR/x", "train --program=DIR/x", "data verify DIR/x", "data pack DIR/x DIR/y", "train --preset=mnist --backend=go --data=DIR/x",
 	} {
 		all = append(all,
 			hostileInput{name: "a pipe: " + args, args: args, make: func(dir string) { pipe(dir, "x") }},

@@ -34,8 +34,7 @@ func launch(t *testing.T) *launched {
 	t.Helper()
 	xlatest.Gloo(t)
 	l := &launched{dir: filepath.Join(t.TempDir(), "run"), ended: make(chan error, 1)}
-	args := strings.Fields("launch --processes 2 -- train --backend cpu --train-images 64 --batch 16 --bn-groups 2 --queue 32 --width 2 " +
-		"--dim 8 --image-size 16 --epochs 100000 --log-every 1 --knn-every 0 --checkpoint-every 5 --dir " + l.dir)
+	args := strings.Fields("launch --processes 2 -- train --data " + pack(t, 0) + " --dir " + l.dir + " " + smallest)
 	l.run = exec.CommandContext(t.Context(), os.Args[0], args...)
 	l.run.Stdout, l.run.Stderr = &l.words, &l.words
 	must.M(l.run.Start())

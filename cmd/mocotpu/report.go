@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +24,7 @@ func newReport() *cobra.Command {
 	var choice engine.Config
 	var out string
 	var noLook, force bool
+	var watch time.Duration
 	cmd := &cobra.Command{
 		Use:   "report RUN...",
 		Short: "Make one HTML page of runs: their curves, and what their encoders see",
@@ -29,7 +32,8 @@ func newReport() *cobra.Command {
 			"sample images, nearest neighbours, a map of the features, confusion, the evaluation if there is one, and the\n" +
 			"configuration. It loads nothing from the network, so it can be sent as one file. A run may be in progress.",
 		Example: "  mocotpu report runs/glyphs-20260102-030405\n" +
-			"  mocotpu report runs/a runs/b --out=compared.html",
+			"  mocotpu report runs/a runs/b --out=compared.html\n" +
+			"  mocotpu report runs/a --watch                        # a page that follows the training",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError{errors.New("report takes run directories; see mocotpu report --help")}
@@ -51,12 +55,26 @@ func newReport() *cobra.Command {
 			if out == "" {
 				out = filepath.Clean(args[0]) + ".html"
 			}
+			if watch != 0 && watch < time.Second {
+				return usageError{fmt.Errorf("--watch: %v, want at least 1s", watch)}
+			}
 			if err := refuseExisting(force, out); err != nil {
 				return err
 			}
-			watch := terminal.NewStages(cmd.ErrOrStderr())
-			defer watch.Close()
-			o := report.Options{Stage: func(what string) { watch.Stage(what) }}
+			stages := terminal.NewStages(cmd.ErrOrStderr())
+			defer stages.Close()
+			page := func(ctx context.Context, o report.Options) error {
+				o.Stage = func(what string) { stages.Stage(what) }
+				return writeWhole(out, func(w io.Writer) error { return report.Write(ctx, w, args, o) })
+			}
+			if watch != 0 {
+				stages.Stage(fmt.Sprintf("writing %s every %v until the training has ended", out, watch))
+				err := report.Watch(cmd.Context(), args, watch, func() error { return page(cmd.Context(), report.Options{Reload: watch}) })
+				if err != nil { // a last page that does not reload
+					return errors.Join(err, page(context.WithoutCancel(cmd.Context()), report.Options{}))
+				}
+			}
+			var o report.Options
 			if !noLook {
 				opened, err := machine.OpenEngine(choice, programs.Kept(cmd.ErrOrStderr()))
 				if err != nil {
@@ -65,8 +83,7 @@ func newReport() *cobra.Command {
 				defer opened.Close()
 				o.Backend = opened
 			}
-			err := writeWhole(out, func(w io.Writer) error { return report.Write(cmd.Context(), w, args, o) })
-			if err != nil {
+			if err := page(cmd.Context(), o); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), out)
@@ -78,6 +95,8 @@ func newReport() *cobra.Command {
 	flags.StringVar(&out, "out", "", "file to write (default <first run>.html)")
 	flags.BoolVar(&force, "force", false, "replace a page that is there already")
 	flags.BoolVar(&noLook, "curves-only", false, "leave out what takes the data set and an engine: views, neighbours, map, confusion")
+	flags.DurationVar(&watch, "watch", 0, "while a run is trained, write the page of its curves this often, and have the browser load it again; the whole page in the end (alone: 30s)")
+	flags.Lookup("watch").NoOptDefVal = "30s"
 	flags.StringVar(&choice.Backend, "backend", "auto", "engine: "+strings.Join(engine.Backends, ", "))
 	flags.StringVar(&choice.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
 	return cmd

@@ -37,12 +37,13 @@ func TestReport(t *testing.T) {
 		"report a --curves-only":          "a.html is there already",
 		"report a --out none/page.html":   "there is no folder none",
 		"report a --backend=best --force": "best",
+		"report a --watch=1ms --force":    "--watch: 1ms, want at least 1s",
 	} {
 		if code, stdout, stderr := call(t, strings.Fields(args)...); code != 2 || stdout != "" || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want 2 and %q", args, code, stdout, stderr, want)
 		}
 	}
-	if code, _, stderr := call(t, strings.Fields("report a --curves-only --force")...); code != 0 {
+	if code, _, stderr := call(t, strings.Fields("report a --curves-only --force --watch")...); code != 0 {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 	if page, _ := os.ReadFile("a.html"); strings.Contains(string(page), "<img") || !strings.Contains(string(page), "<svg") {
@@ -95,6 +96,9 @@ func TestTensorBoard(t *testing.T) {
 	for i, row := range knn {
 		if at := got["knn_backbone/k=5"][i]; int(at[0]) != row.Step || float32(at[1]) != float32(row.Headline()) {
 			t.Errorf("event %v, want the accuracy %v of step %d", at, row.Headline(), row.Step)
+		}
+		if at := got["label_free_projection/uniformity"][i]; int(at[0]) != row.Step || float32(at[1]) != float32(row.LabelFree.Projection.Uniformity) {
+			t.Errorf("event %v, want the uniformity %v of step %d", at, row.LabelFree.Projection.Uniformity, row.Step)
 		}
 	}
 	for _, tag := range []string{"loss/chance", "contrast/top5", "similarity/negative", "keys/spread", "optim/lr", "optim/grad_norm", "time/data_wait"} {

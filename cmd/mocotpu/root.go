@@ -33,6 +33,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitTooBig      = 3
+	exitUnexpected  = 4
 	exitInterrupted = 130
 )
 
@@ -105,6 +106,9 @@ func exitCode(ctx context.Context, err error) int {
 			return s.Code()
 		}
 		return exitInterrupted
+	}
+	if errors.Is(err, train.ErrExpected) {
+		return exitUnexpected
 	}
 	if errors.Is(err, machine.ErrTooBig) {
 		return exitTooBig

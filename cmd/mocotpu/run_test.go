@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 )
 
 // TestMain lets the test binary be the command: doctor probes engines and compile compiles in a child process of
-// itself, and tests send signals to train. The tests keep compiled programs for each other, in a folder of their own.
+// itself, and tests send signals to train. The tests keep compiled programs for each other, in the folder of all packages or one of their own.
 func TestMain(m *testing.M) {
 	if how := os.Getenv(hanging); how != "" {
 		hang(how)
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	}
 	cache, err := os.MkdirTemp("", "programs-*")
 	if err == nil {
-		err = os.Setenv(programs.Variable, cache)
+		err = os.Setenv(programs.Variable, cmp.Or(os.Getenv(xlatest.KeptPrograms), cache))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -86,6 +87,10 @@ func TestExitCodes(t *testing.T) {
 		{"train --preset moco-v1 --backend go", 2, "", "data/imagenet: no such folder"},
 		{"train --data photos", 2, "", "take --preset=moco-v2"},
 		{"train --preset mnist --canvas 64", 2, "", "--canvas is 64"},
+		{"train --preset mnist --window 1,2", 2, "", "--window is \"1,2\", want none: kind mnist has no 16-bit images"},
+		{"train --preset moco-v2 --window 5", 2, "", "--window is \"5\", want LOW,HIGH, samples of 0 to 65535"},
+		{"train --preset moco-v2 --window 99%,1%", 2, "", "--window is \"99%,1%\", want LOW,HIGH"},
+		{"train --channels 2", 2, "", "mocotpu: --channels is 2, want 1 (gray) or 3"},
 		{"train --backend cpu --plugin " + missing, 2, "", missing},
 		{"train --backend tpu", 2, "", "mocotpu compile --topology=v3-8"},
 		{"compile", 2, "", "compile: for what?"},
@@ -109,6 +114,9 @@ func TestExitCodes(t *testing.T) {
 		{"data pack nowhere out", 2, "", "nowhere: no such folder"},
 		{"data pack --decoder vlc nowhere out", 2, "", "want go or turbojpeg"},
 		{"data pack --canvas 0 nowhere out", 2, "", "--canvas 0"},
+		{"data pack --channels 4 nowhere out", 2, "", "--channels is 4, want 1 (gray) or 3"},
+		{"data pack --window 9,9 nowhere out", 2, "", "--window is \"9,9\", want LOW,HIGH"},
+		{"data doctor --window 9,9 --backend go .", 2, "", "--window is \"9,9\", want LOW,HIGH"},
 		{"data pack --split dev nowhere out", 2, "", "want both, train or test"},
 		{"data verify nowhere", 2, "", "mocotpu data pack makes a packed set"},
 		{"bench step --counts 3 --backend go", 2, "", ""},
@@ -130,8 +138,10 @@ func TestExitCodes(t *testing.T) {
 }
 
 // tinyRun is the smallest run that the Go engine does in seconds.
-var tinyRun = strings.Fields("train --backend go --train-images 64 --batch 16 --bn-groups 2 --queue 32 --width 2 --dim 8 " +
-	"--image-size 16 --epochs 2 --log-every 1 --knn-every 2 --knn-ks 1,5")
+var tinyRun = append(strings.Fields("train --backend go --train-images 64 --epochs 2 --log-every 1 --knn-every 2 --knn-ks 1,5"), tinyNetwork...)
+
+// tinyNetwork is its step.
+var tinyNetwork = strings.Fields("--batch 16 --bn-groups 2 --queue 32 --width 2 --dim 8 --image-size 16")
 
 func TestTrainAndGoOn(t *testing.T) {
 	t.Chdir(t.TempDir())

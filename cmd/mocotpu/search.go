@@ -113,7 +113,9 @@ func (f searchFlags) search(cmd *cobra.Command, paths []string) error {
 		return fmt.Errorf("%w: none of the images can be read", data.ErrCorrupt)
 	}
 	if f.html != "" {
-		page := func(w io.Writer) error { return report.WriteSearch(w, f.bank, found, library) }
+		page := func(out io.Writer) error {
+			return report.WriteSearch(out, f.bank, found, library, w.Manifest.Input.Window)
+		}
 		if err := writeWhole(f.html, page); err != nil {
 			return err
 		}

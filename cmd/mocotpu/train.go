@@ -26,12 +26,15 @@ func newTrain() *cobra.Command {
 			"  mocotpu train --backend=cpu --devices=8              # the same numbers on eight devices\n" +
 			"  mocotpu train --preset=cifar10 --backend=cuda\n" +
 			"  mocotpu train --preset=moco-v2 --data=photos         # images of your own: see mocotpu data pack\n" +
+			"  mocotpu train --preset=auto --data=photos            # settings by what the images are: see mocotpu data doctor\n" +
 			"  mocotpu train --dir runs/glyphs-20260102-030405      # go on with a run",
 		Args: noArguments,
 	}
 	configuration := runflags.Add(cmd.Flags())
 	asJSON := cmd.Flags().Bool("json", false, "print every row of metrics.jsonl, as JSON, and nothing else, on standard output")
 	withEvents := cmd.Flags().Bool("tensorboard", false, "write TensorBoard event files, too, into tensorboard/ of the run directory")
+	program := cmd.Flags().String("program", "", "file of the compiled step, from mocotpu compile --save: it is code, so use your own")
+	runflags.SetGroup(cmd.Flags(), runflags.GroupEngine, "program")
 	var processes peers.Asked
 	cmd.Flags().StringVar(&processes.Coordinator, "coordinator", "", "HOST:PORT where process 0 listens, the same in all processes (default: found in the environment)")
 	cmd.Flags().IntVar(&processes.Processes, "processes", 0, "how many processes train the run, with --devices devices each (1: this one alone, whatever the environment says)")
@@ -45,9 +48,17 @@ func newTrain() *cobra.Command {
 		if config.Run.Dir == "" {
 			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))
 		}
+		if *program != "" && processes.Processes > 1 {
+			return usageError{errors.New("train: --program is for one process: leave it out, or --processes")}
+		}
 		return processes.Together(cmd.Context(), cmd.ErrOrStderr(), func(others *peers.Peers) error {
+			for _, choice := range configuration.Chosen {
+				if !others.Follows() {
+					fmt.Fprintf(cmd.ErrOrStderr(), "chosen: --%s=%s, %s\n", choice.Flag, choice.Value, choice.Why)
+				}
+			}
 			return withoutTPU(training.Train(cmd.Context(), config, others, training.Options{
-				Out: cmd.OutOrStdout(), Talk: cmd.ErrOrStderr(), JSON: *asJSON, Events: *withEvents, Versions: versions,
+				Out: cmd.OutOrStdout(), Talk: cmd.ErrOrStderr(), JSON: *asJSON, Events: *withEvents, Program: *program, Versions: versions,
 			}))
 		})
 	}

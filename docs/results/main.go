@@ -8,19 +8,36 @@
 //	<!-- table NAME -->     the table, and how it was measured
 //	<!-- end -->
 //
-// To record a new measurement, edit the JSON and run the program. Figures stand in no other place.
+// To record a new measurement, edit the JSON and run the program. Figures stand in no other place. What compilers say of TPUs and
+// GPUs that are not there needs no hands: `go run ./docs/results compute NAME [WORD]` compiles with bin/mocotpu, as make
+// computed does, and writes NAME.json.
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+
+	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
 func main() {
-	if err := update("."); err != nil {
+	if err := command(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+func command(args []string) error {
+	switch {
+	case len(args) == 0:
+		return update(".")
+	case len(args) > 3 || len(args) == 1 || args[0] != "compute":
+		return fmt.Errorf("results: got %q, want nothing, or compute NAME [WORD]", args)
+	}
+	ctx, stop := guard.Signals(context.Background(), os.Stderr)
+	defer stop()
+	return compute(ctx, ".", args[1], append(args, "")[2])
 }
 
 // update brings the pages of a repository up to date.

@@ -20,7 +20,7 @@ const (
 // Apply makes one view per image: the graph code of a configuration.
 //
 // The images are uint8 [N, S, S, C], C 1 or 3; the parameters float32 [N, c.NumParams()], rows of Draw (or View.Put).
-// It returns float32 [N, size, size, 3], normalised. Call it once per view, with other parameters. It panics when a
+// It returns float32 [N, size, size, 3], normalised, or with Channels 1 [N, size, size, 1]. Call it once per view, with other parameters. It panics when a
 // shape differs or the configuration is not valid.
 func (c Config) Apply(images, params *Node, size int) *Node {
 	return c.apply(images, params, size, inPlanes(images.Graph()))
@@ -35,7 +35,8 @@ func (c Config) apply(images, params *Node, size int, apart bool) *Node {
 			params.Shape(), n, c.NumParams(), err))
 	}
 	x = crop(x, params, size, c.Flip > 0, apart)
-	x = repeatChannel(x)
+	x = toChannels(x, c.depth())
+	apart = apart && c.depth() == 3
 	for i := 0; i < len(c.Ops); i++ {
 		if apart && c.Ops[i] != OpBlur {
 			x, i = c.pointwise(x, params, i)
@@ -57,7 +58,7 @@ func (c Config) apply(images, params *Node, size int, apart bool) *Node {
 }
 
 // Plain prepares images for evaluation, with the same canvas as Apply and no randomness: uint8 [N, S, S, C] to
-// normalised float32 [N, size, size, 3], resized (antialiased bilinear) when the canvas is not size pixels wide. It
+// normalised float32 [N, size, size, 3 or 1], resized (antialiased bilinear) when the canvas is not size pixels wide. It
 // panics as Apply does.
 func Plain(c Config, images *Node, size int) *Node {
 	x := canvas(c, images, size)
@@ -66,7 +67,7 @@ func Plain(c Config, images *Node, size int) *Node {
 	} else {
 		x = resize(x, size)
 	}
-	return normalise(c, repeatChannel(x))
+	return normalise(c, toChannels(x, c.depth()))
 }
 
 // canvas checks the images and pads MNIST's 28 pixels to 32 where 32 are asked for.
@@ -94,26 +95,29 @@ func toPlanes(images *Node) *Node {
 	return ConvertDType(TransposeAllAxes(images, 0, 1, 3, 2), dtypes.Float32)
 }
 
-// repeatChannel makes three channels of one.
-func repeatChannel(x *Node) *Node {
+// toChannels repeats one channel, or makes the luma of three.
+func toChannels(x *Node, n int) *Node {
 	dims := x.Shape().Clone().Dimensions
-	if dims[axisChannel] == 3 {
+	switch {
+	case dims[axisChannel] == n:
 		return x
+	case n == 1:
+		return weigh(x, lumaWeights)
 	}
-	dims[axisChannel] = 3
+	dims[axisChannel] = n
 	return BroadcastToDims(x, dims...)
 }
 
 func normalise(c Config, x *Node) *Node {
-	var scale, offset [3]float32
+	scale, offset := make([]float32, c.depth()), make([]float32, c.depth())
 	for i := range scale {
 		scale[i] = float32(1 / c.Std[i])
 		offset[i] = float32(-c.Mean[i] / c.Std[i])
 	}
 	g := x.Graph()
 	x = TransposeAllAxes(x, 0, axisHeight, axisWidth, axisChannel)
-	x = Mul(x, Reshape(Const(g, scale[:]), 1, 1, 1, 3))
-	return Add(x, Reshape(Const(g, offset[:]), 1, 1, 1, 3))
+	x = Mul(x, Reshape(Const(g, scale), 1, 1, 1, len(scale)))
+	return Add(x, Reshape(Const(g, offset), 1, 1, 1, len(offset)))
 }
 
 // column is one parameter of every image, [N, 1, 1, 1].

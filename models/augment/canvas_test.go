@@ -58,7 +58,7 @@ func smoothPNG(width, height int, fine bool) []byte {
 // off is how far views of canvases of side pixels are from the recorded ones, in levels of 255 on average, by case.
 func (r canvasRecording) off(t *testing.T, side int) []float64 {
 	t.Helper()
-	d := must.M1(picture.NewDecoder(side, picture.Go))
+	d := must.M1(picture.NewDecoder(picture.Canvas{Size: side}, picture.Go))
 	defer d.Close()
 	b := batch{side: side, channels: 3}
 	for _, c := range r.Cases {

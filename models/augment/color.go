@@ -10,11 +10,19 @@ func plane(x *Node, channel int) *Node {
 	return SliceAxis(x, axisChannel, AxisElem(channel))
 }
 
-// luma is torchvision's rgb_to_grayscale: [N, H, 3, W] to [N, H, 1, W].
+// luma is torchvision's rgb_to_grayscale: [N, H, 3, W] to [N, H, 1, W]. That of one channel is the channel.
 func luma(x *Node) *Node {
-	sum := MulScalar(plane(x, 0), 0.2989)
-	sum = Add(sum, MulScalar(plane(x, 1), 0.587))
-	return Add(sum, MulScalar(plane(x, 2), 0.114))
+	if x.Shape().Dimensions[axisChannel] == 1 {
+		return x
+	}
+	return weigh(x, [3]float64{0.2989, 0.587, 0.114})
+}
+
+// weigh is the weighted sum of the channels: [N, H, 3, W] to [N, H, 1, W].
+func weigh(x *Node, weights [3]float64) *Node {
+	sum := MulScalar(plane(x, 0), weights[0])
+	sum = Add(sum, MulScalar(plane(x, 1), weights[1]))
+	return Add(sum, MulScalar(plane(x, 2), weights[2]))
 }
 
 func clamp(x *Node) *Node {

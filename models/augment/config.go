@@ -41,6 +41,8 @@ type Config struct {
 	Gray   float64 `json:"gray"`
 	Mix    Mix     `json:"mix"`
 	Blur   Blur    `json:"blur"`
+	// Channels of the views: 3, or 1 for gray; 0 is 3. One channel has no colour to change: see [Config.SetChannels].
+	Channels int `json:"channels,omitempty"`
 	// Mean and Std normalise each channel of the [0, 1] scale: (x - Mean) / Std.
 	Mean [3]float64 `json:"mean"`
 	Std  [3]float64 `json:"std"`
@@ -114,11 +116,57 @@ func (c Config) Validate() error {
 			op, "has probability %v but is not in {ops}: list it, or set it to 0", x)
 	}
 
+	p.That(c.Channels == 0 || c.Channels == 1 || c.Channels == 3, "channels", "is %d, want 1 (gray) or 3", c.Channels)
+	if c.Channels == 1 {
+		p.That(c.Jitter.Saturation == 0 && c.Jitter.Hue == 0 && c.Gray == 0 && c.Mix.P == 0, "channels", "is 1, which has no saturation, hue, gray or mix: want these 0")
+		p.That(c.Mean == equal(c.Mean[0]) && c.Std == equal(c.Std[0]), "channels", "is 1, with three means and deviations that differ, want equal ones")
+	}
 	for i := range c.Std {
 		p.That(isFinite(c.Mean[i]), "mean", "of channel %d is %v, want a number", i, c.Mean[i])
 		p.That(c.Std[i] > 0 && isFinite(c.Std[i]), "std", "of channel %d is %v, want above 0", i, c.Std[i])
 	}
 	return p.Err()
+}
+
+// SetChannels makes the views of n channels, 3 or 1. One channel has no colour: saturation, hue, gray and mix are taken out,
+// and mean and deviation become one, weighed as the luma weighs colours.
+func (c *Config) SetChannels(n int) {
+	c.Channels = n
+	if n == 3 {
+		c.Channels = 0
+	}
+	if n != 1 {
+		return
+	}
+	c.SetJitter(c.Jitter.Brightness, c.Jitter.Contrast, 0, 0)
+	c.SetGray(0)
+	c.Mix = Mix{}
+	c.list(OpMix, false)
+	c.Mean, c.Std = weighed(c.Mean), weighed(c.Std)
+}
+
+// lumaWeights are those of ITU-R BT.601, as Pillow has them.
+var lumaWeights = [3]float64{0.299, 0.587, 0.114}
+
+func weighed(x [3]float64) [3]float64 {
+	if x == equal(x[0]) {
+		return x
+	}
+	sum := 0.0
+	for i, w := range lumaWeights {
+		sum += w * x[i]
+	}
+	return equal(math.Round(sum*1e6) / 1e6)
+}
+
+func equal(x float64) [3]float64 { return [3]float64{x, x, x} }
+
+// depth is the number of channels of a view.
+func (c Config) depth() int {
+	if c.Channels == 1 {
+		return 1
+	}
+	return 3
 }
 
 // maxStrength bounds the strengths of the colour operations: torchvision's papers use up to 0.8, and a factor of more

@@ -8,7 +8,7 @@
 // # Shapes
 //
 // Images are uint8 [N, S, S, C], channels last, C 1 or 3; parameters are float32 [N, Config.NumParams()], one row
-// per image; views are float32 [N, size, size, 3], normalised by Config.Mean and Config.Std of the [0, 1] scale.
+// per image; views are float32 [N, size, size, 3], or of Config.Channels 1 [N, size, size, 1], normalised by Config.Mean and Config.Std of the [0, 1] scale.
 // A 28 pixel image asked for at 32 is first padded with 2 black pixels a side, and crop boxes are relative to that
 // canvas; one channel is repeated to three after the crop.
 //

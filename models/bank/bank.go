@@ -85,7 +85,7 @@ type Options struct {
 func images(w *encoder.Weights, list *files.List, o Options, found *[]files.Broken) (*files.Stream, error) {
 	var mu sync.Mutex
 	return files.NewStream(list, files.StreamOptions{
-		Size: w.Manifest.Input.ImageSize, Library: o.Library, Blank: true,
+		Canvas: w.Manifest.Canvas(), Library: o.Library, Blank: true,
 		Report: func(b files.Broken) {
 			mu.Lock()
 			defer mu.Unlock()

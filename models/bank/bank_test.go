@@ -93,7 +93,7 @@ func TestSearchFindsTheNearest(t *testing.T) {
 			t.Fatalf("names %q, %d rows of %d, encoder %q", got.Names, got.Rows.Len(), got.Rows.Dim, got.EncoderPath())
 		}
 		// Each image alone, decoded here, has its row.
-		decoder := must.M1(picture.NewDecoder(16, picture.Go))
+		decoder := must.M1(picture.NewDecoder(picture.Canvas{Size: 16}, picture.Go))
 		for i, name := range got.Names {
 			pixels := make([]uint8, 16*16*3)
 			must.M1(decoder.Squeeze(pixels, must.M1(os.ReadFile(name))))

@@ -35,6 +35,7 @@ type card struct {
 	encoder.Manifest
 	License, Architecture, Layers string
 	SmallStem                     bool
+	Channels                      int
 	Data, DataSHA256, Command     string
 	Versions                      []string
 	Curve                         []curvePoint
@@ -53,10 +54,13 @@ type curvePoint struct {
 func modelCard(s Source, trunk *encoder.Weights, o Options, architecture string) ([]byte, error) {
 	c := card{
 		Manifest: trunk.Manifest, License: o.License, Architecture: architecture,
-		SmallStem: trunk.Manifest.Network.Stem == resnet.StemSmall, Data: trunk.Manifest.Source.Data,
+		Channels: trunk.Manifest.Network.Config().ImageChannels(), SmallStem: trunk.Manifest.Network.Stem == resnet.StemSmall, Data: trunk.Manifest.Source.Data,
 	}
 	if trunk.Manifest.Network.Arch == "resnet10" {
 		c.Layers = ", layers=[1, 1, 1, 1]"
+	}
+	if c.Channels != 3 {
+		c.Layers += fmt.Sprintf(", in_chans=%d", c.Channels)
 	}
 	versions := trunk.Manifest.Source.Versions
 	if s.Dir != "" {
@@ -103,11 +107,17 @@ func (c *card) addCurve(dir string) error {
 		for len(rows) > 1 && rows[1].Step <= k.Step {
 			rows = rows[1:]
 		}
-		p := curvePoint{Epoch: k.Epoch, Loss: "-", KNN: fmt.Sprintf("%.1f", k.Headline())}
+		p := curvePoint{Epoch: k.Epoch, Loss: "-", KNN: "-"}
+		if len(k.Backbone) > 0 {
+			p.KNN = fmt.Sprintf("%.1f", k.Headline())
+		}
 		if len(rows) > 0 && rows[0].Step <= k.Step {
 			p.Loss = fmt.Sprintf("%.3f", float64(rows[0].Loss))
 		}
 		c.Curve = append(c.Curve, p)
+		if len(k.K) == 0 {
+			continue // without classes
+		}
 		c.K = k.K[len(k.K)-1]
 	}
 	return nil

@@ -137,6 +137,9 @@ func export(path, format string, s Source, o Options) (m Manifest, err error) {
 		s.Encoder = s.Encoder.Trunk()
 	}
 	m = Manifest{Format: format, Encoder: s.Encoder.Manifest}
+	if n := s.Encoder.Manifest.Network.Config().ImageChannels(); n != 3 && slices.Contains([]string{"safetensors", "moco", "detectron2"}, format) {
+		m.Notes = append(m.Notes, fmt.Sprintf("conv1 reads %d channel: a network that loads these weights needs one that does, in_chans=%[1]d in timm, one PIXEL_MEAN in detectron2", n))
+	}
 	artifacts, err := prepare(s, o, &m)
 	if err != nil {
 		return m, err

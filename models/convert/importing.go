@@ -79,6 +79,7 @@ func importTensors(path string, tensors []safetensors.Tensor, o ImportOptions) (
 	if err != nil {
 		return nil, err
 	}
+	views.SetChannels(network.Channels)
 	w := &encoder.Weights{Manifest: encoder.Manifest{
 		Format:  encoder.ManifestFormat,
 		Network: encoder.NewNetwork(network),
@@ -160,11 +161,14 @@ func deduce(tensors []safetensors.Tensor) (resnet.Config, error) {
 	}
 	conv1 := shapes["conv1.weight"]
 	if len(conv1) != 4 || conv1[0] < 1 {
-		return resnet.Config{}, fmt.Errorf("%w: conv1.weight is %v, want [width, 3, 3 or 7, 3 or 7]", ErrUnknown, conv1)
+		return resnet.Config{}, fmt.Errorf("%w: conv1.weight is %v, want [width, 3 or 1, 3 or 7, 3 or 7]", ErrUnknown, conv1)
 	}
 	c := resnet.Config{
 		Width: conv1[0], Stem: resnet.StemSmall, Head: resnet.HeadNone,
 		Precision: resnet.Float32, Remat: resnet.RematNone,
+	}
+	if conv1[1] == 1 {
+		c.Channels = 1
 	}
 	if conv1[2] == 7 {
 		c.Stem = resnet.StemImageNet

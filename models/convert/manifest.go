@@ -39,6 +39,14 @@ type File struct {
 	SHA256 string `json:"sha256"`
 }
 
+// colours names the channels of a network's images.
+func colours(n encoder.Network) string {
+	if n.Channels == 1 {
+		return "gray"
+	}
+	return "RGB"
+}
+
 // Names of a program's values, and what they are.
 const (
 	programImages      = "images"

@@ -29,8 +29,8 @@ func onnxFormat(s Source, _ Options, m *Manifest) ([]artifact, error) {
 	network := s.Encoder.Manifest.Network
 	m.Opset, m.Tensors = onnxOpset, len(g.Initializer)
 	m.Inputs = []Value{{
-		Name: programImages, DType: "float32", Shape: []int{-1, 3, -1, -1},
-		Meaning: "RGB images [N, channel, height, width], (pixel/255 - mean) / std",
+		Name: programImages, DType: "float32", Shape: []int{-1, s.Encoder.Manifest.Network.Config().ImageChannels(), -1, -1},
+		Meaning: colours(s.Encoder.Manifest.Network) + " images [N, channel, height, width], (pixel/255 - mean) / std",
 	}}
 	m.Outputs = []Value{{Name: programFeatures, DType: "float32", Shape: []int{-1, network.Features}, Meaning: meaningFeatures}}
 	if network.Head != resnet.HeadNone {

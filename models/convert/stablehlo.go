@@ -23,7 +23,7 @@ import (
 const weightsSuffix = ".safetensors"
 
 // stablehloFormat is the encoder with its preprocessing as the text of an XLA program, for images uint8
-// [batch, size, size, 3], and the weights that it takes as further arguments, in package resnet's layout.
+// [batch, size, size, channels], and the weights that it takes as further arguments, in package resnet's layout.
 func stablehloFormat(s Source, o Options, m *Manifest) ([]artifact, error) {
 	if o.Backend == nil || o.ProgramText == nil {
 		return nil, errors.New("no XLA engine, want one that keeps the text of its programs")
@@ -83,12 +83,12 @@ func lowerEncoder(w *encoder.Weights, batch int, o Options, m *Manifest) (text s
 	if err != nil {
 		return "", nil, err
 	}
-	shape := shapes.Make(dtypes.Uint8, batch, in.ImageSize, in.ImageSize, 3)
+	shape := shapes.Make(dtypes.Uint8, batch, in.ImageSize, in.ImageSize, network.ImageChannels())
 	params := network.Params()
 	position := map[string]int{}
 	p, err := devices.Compile("encoder", store, []mesh.Input{{Shape: shape}}, func(root *model.Scope, args []*graph.Node) []*graph.Node {
 		at := root.At(scope)
-		out := resnet.Forward(at, network, resnet.Norm{}, augment.Plain(in.Views(), args[0], in.ImageSize))
+		out := resnet.Forward(at, network, resnet.Norm{}, augment.Plain(w.Manifest.Views(), args[0], in.ImageSize))
 		for _, p := range params {
 			position[p.Name] = int(args[0].Graph().GetParameterByName(at.GetVariable(p.Name).Path()).GetParameterHandle())
 		}
@@ -102,7 +102,7 @@ func lowerEncoder(w *encoder.Weights, batch int, o Options, m *Manifest) (text s
 	}
 	defer p.Close()
 	slices.SortFunc(params, func(a, b resnet.Param) int { return position[a.Name] - position[b.Name] })
-	m.Inputs = []Value{{Name: programImages, DType: "uint8", Shape: shape.Dimensions, Meaning: "RGB images [batch, height, width, channel] as they are"}}
+	m.Inputs = []Value{{Name: programImages, DType: "uint8", Shape: shape.Dimensions, Meaning: colours(w.Manifest.Network) + " images [batch, height, width, channel] as they are"}}
 	m.Outputs = []Value{{Name: programFeatures, DType: "float32", Shape: []int{batch, network.Features()}, Meaning: meaningFeatures}}
 	if network.Head != resnet.HeadNone {
 		m.Outputs = append(m.Outputs, Value{Name: programProjections, DType: "float32", Shape: []int{batch, network.Dim}, Meaning: meaningProjections})

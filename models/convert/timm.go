@@ -40,19 +40,19 @@ type timmConfig struct {
 
 // timmInput is what timm knows of the weights: pretrained_cfg.
 type timmInput struct {
-	Tag            string     `json:"tag"`
-	CustomLoad     bool       `json:"custom_load"`
-	InputSize      [3]int     `json:"input_size"` // channels, height, width
-	FixedInputSize bool       `json:"fixed_input_size"`
-	Interpolation  string     `json:"interpolation"`
-	CropPct        float64    `json:"crop_pct"`
-	CropMode       string     `json:"crop_mode"`
-	Mean           [3]float64 `json:"mean"`
-	Std            [3]float64 `json:"std"`
-	NumClasses     int        `json:"num_classes"`
-	FirstConv      string     `json:"first_conv"`
-	Classifier     string     `json:"classifier"`
-	License        string     `json:"license"`
+	Tag            string    `json:"tag"`
+	CustomLoad     bool      `json:"custom_load"`
+	InputSize      [3]int    `json:"input_size"` // channels, height, width
+	FixedInputSize bool      `json:"fixed_input_size"`
+	Interpolation  string    `json:"interpolation"`
+	CropPct        float64   `json:"crop_pct"`
+	CropMode       string    `json:"crop_mode"`
+	Mean           []float64 `json:"mean"` // one for each channel
+	Std            []float64 `json:"std"`
+	NumClasses     int       `json:"num_classes"`
+	FirstConv      string    `json:"first_conv"`
+	Classifier     string    `json:"classifier"`
+	License        string    `json:"license"`
 }
 
 // timmFormat is a folder as timm.create_model("local-dir:FOLDER") takes it, and the Hugging Face Hub: the trunk, what images
@@ -74,15 +74,20 @@ func timmFormat(s Source, o Options, m *Manifest) ([]artifact, error) {
 		m.Notes = append(m.Notes, "timm's "+n.Arch+" has another stem: see the lines in "+hubCard+" that make it fit")
 	}
 	m.Encoder = trunk.Manifest
+	channels := n.Config().ImageChannels()
 	config := timmConfig{
+		ModelArgs:    map[string]any{},
 		Architecture: n.Arch, NumFeatures: n.Features, GlobalPool: "avg",
 		Pretrained: timmInput{
-			Tag: "moco", InputSize: [3]int{3, in.ImageSize, in.ImageSize}, Interpolation: "bilinear", CropPct: 1, CropMode: "squash",
-			Mean: in.Mean, Std: in.Std, FirstConv: "conv1", Classifier: "fc", License: o.License,
+			Tag: "moco", InputSize: [3]int{channels, in.ImageSize, in.ImageSize}, Interpolation: "bilinear", CropPct: 1, CropMode: "squash",
+			Mean: in.Mean[:channels], Std: in.Std[:channels], FirstConv: "conv1", Classifier: "fc", License: o.License,
 		},
 	}
 	if n.Arch == "resnet10" { // which timm has by no name of its own
-		config.Architecture, config.ModelArgs = "resnet18", map[string]any{"layers": [4]int{1, 1, 1, 1}}
+		config.Architecture, config.ModelArgs["layers"] = "resnet18", [4]int{1, 1, 1, 1}
+	}
+	if channels != 3 {
+		config.ModelArgs["in_chans"] = channels
 	}
 	text, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {
@@ -162,8 +167,25 @@ func importHub(dir string, o ImportOptions) (*encoder.Weights, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Views == "" && in.Std != ([3]float64{}) {
-		w.Manifest.Input.Mean, w.Manifest.Input.Std = in.Mean, in.Std
+	if o.Views == "" {
+		input := &w.Manifest.Input
+		if err := errors.Join(ofChannels(&input.Mean, "mean", in.Mean), ofChannels(&input.Std, "std", in.Std)); err != nil {
+			return nil, err
+		}
 	}
 	return w, w.Manifest.Validate()
+}
+
+// ofChannels takes timm's numbers: one for each channel, one for all, or none where it does not say.
+func ofChannels(into *[3]float64, what string, numbers []float64) error {
+	switch len(numbers) {
+	case 0:
+	case 1, 3:
+		for i := range into {
+			into[i] = numbers[i%len(numbers)]
+		}
+	default:
+		return fmt.Errorf("%w: %s: pretrained_cfg.%s has %d numbers, want 1 or 3", ErrUnknown, hubConfig, what, len(numbers))
+	}
+	return nil
 }

@@ -123,6 +123,12 @@ type spread struct {
 
 func (s *spread) at(i, n int) int { return int(int64(i) * int64(s.of) / int64(n)) }
 
+// Plain is that of a source of image files, of all of them.
+func (s *spread) Plain() bool {
+	of, ok := s.Source.(interface{ Plain() bool })
+	return ok && of.Plain()
+}
+
 func (s *spread) Info() Info { return s.info }
 
 func (s *spread) Fill(dst []uint8, rows []Row, indices []int) error {

@@ -22,6 +22,12 @@ func (w *Weights) DataSet(name, dir string) (dataset.Config, error) {
 			own = named
 		}
 	}
+	if w.Run == nil {
+		own.Channels = w.Manifest.Network.Channels
+		if own.Kind == "folder" || own.Kind == "" {
+			own.Window = w.Manifest.Input.Window.String()
+		}
+	}
 	c, err := own.With(name, dir)
 	switch {
 	case err != nil:

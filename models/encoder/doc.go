@@ -6,7 +6,7 @@
 //
 // The pixels of an image file come from package picture, in any size; that of training (Manifest's Input) loses least:
 //
-//	d, err := picture.NewDecoder(size, picture.Best())
+//	d, err := picture.NewDecoder(picture.Canvas{Size: size}, picture.Best())
 //	pixels := make([]uint8, size*size*3)
 //	_, err = d.Squeeze(pixels, file)
 //

@@ -57,11 +57,11 @@ func (p *Program) Accompany(ctx context.Context, images data.Source) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		batch, _, err := p.config.rows(images, start, first*each, (first+local)*each)
+		inputs, _, err := p.batch(images, start, first*each, (first+local)*each)
 		if err != nil {
 			return err
 		}
-		out, err := p.compiled.Run(batch)
+		out, err := p.compiled.Run(inputs...)
 		if err != nil {
 			return fmt.Errorf("encoder: %w: %w", ErrEngine, err)
 		}
@@ -82,11 +82,11 @@ func (p *Program) each(ctx context.Context, images data.Source, progress Progres
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		batch, rows, err := p.config.batch(images, start)
+		inputs, rows, err := p.batch(images, start, 0, p.config.Batch)
 		if err != nil {
 			return err
 		}
-		result, err := p.run(batch, len(rows))
+		result, err := p.run(inputs, len(rows))
 		if err != nil {
 			return fmt.Errorf("encoder: %w: %w", ErrEngine, err)
 		}
@@ -120,8 +120,8 @@ func (e Embedding) of(rows []data.Row) Embedding {
 }
 
 // run runs the program once and copies the first n rows of what comes out.
-func (p *Program) run(batch *tensors.Tensor, n int) (e Embedding, err error) {
-	out, err := p.compiled.Run(batch)
+func (p *Program) run(inputs []*tensors.Tensor, n int) (e Embedding, err error) {
+	out, err := p.compiled.Run(inputs...)
 	if err != nil {
 		return e, err
 	}
@@ -131,6 +131,20 @@ func (p *Program) run(batch *tensors.Tensor, n int) (e Embedding, err error) {
 		out[i].FinalizeAll()
 	}
 	return e, err
+}
+
+// batch is the inputs for the images from start on, of its rows from first to last-1 alone: see [ProgramConfig.rows].
+func (p *Program) batch(images data.Source, start, first, last int) ([]*tensors.Tensor, []data.Row, error) {
+	pixels, rows, err := p.config.rows(images, start, first, last)
+	if err != nil || !p.config.Augmented {
+		return []*tensors.Tensor{pixels}, rows, err
+	}
+	params, err := p.params(rows, start, first)
+	if err != nil {
+		pixels.FinalizeAll()
+		return nil, nil, err
+	}
+	return []*tensors.Tensor{pixels, params}, rows, nil
 }
 
 // check compares the images' size with the program's.

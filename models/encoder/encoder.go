@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
@@ -84,7 +85,7 @@ func New(b compute.Backend, w *Weights, o Options) (*Encoder, error) {
 	e := &Encoder{
 		manifest: w.Manifest, notes: w.Notes, mesh: m, store: model.NewStore(), programs: map[imageShape]*Program{},
 		config: ProgramConfig{
-			Encoder: network, Views: w.Manifest.Input.Views(), ImageSize: w.Manifest.Input.ImageSize, Batch: o.Batch,
+			Encoder: network, Views: w.Manifest.Views(), ImageSize: w.Manifest.Input.ImageSize, Batch: o.Batch,
 		},
 	}
 	if err := w.Variables(e.store.RootScope().In(scope)); err != nil {
@@ -148,6 +149,14 @@ func (e *Encoder) program(i data.Info) (*Program, error) {
 	}
 	e.programs[shape] = p
 	return p, nil
+}
+
+// Augmented compiles a program that shows the encoder random views of images such as those described: see
+// [ProgramConfig]. The caller closes it, before the encoder.
+func (e *Encoder) Augmented(i data.Info, views augment.Config, seed uint64) (*Program, error) {
+	c := e.config
+	c.Size, c.Channels, c.Views, c.Augmented, c.Seed = i.Size, i.Channels, views, true, seed
+	return Compile(e.mesh, e.store, scope, c)
 }
 
 // Close frees the compiled programs. The encoder must not be used after.

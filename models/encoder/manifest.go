@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/mocotpu/mocotpu/models/augment"
+	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/models/resnet"
 )
 
@@ -26,9 +27,11 @@ type Manifest struct {
 type Network struct {
 	Arch string `json:"arch"`
 	// Width is the number of channels after the stem; torchvision's is 64.
-	Width int    `json:"width"`
-	Stem  string `json:"stem"`
-	Head  string `json:"head"`
+	Width int `json:"width"`
+	// Channels of the images: 1 for gray; 0 is 3.
+	Channels int    `json:"channels,omitempty"`
+	Stem     string `json:"stem"`
+	Head     string `json:"head"`
 	// Features is the length of the trunk's features; Projection that of the head's output, 0 without a head.
 	Features   int `json:"features"`
 	Projection int `json:"projection"`
@@ -36,12 +39,14 @@ type Network struct {
 	Precision string `json:"precision"`
 }
 
-// Input says how images become what the network reads: a square RGB image of ImageSize pixels, on the scale of 0 to 1,
-// from which each channel's Mean is subtracted before it is divided by Std.
+// Input says how images become what the network reads: a square RGB image of ImageSize pixels, or gray where the network
+// has one channel, on the scale of 0 to 1, from which each channel's Mean is subtracted before it is divided by Std.
 type Input struct {
 	ImageSize int        `json:"image_size"`
 	Mean      [3]float64 `json:"mean"`
 	Std       [3]float64 `json:"std"`
+	// Window is the range of 16-bit samples that becomes 0 to 255 before all of that.
+	Window picture.Window `json:"window,omitzero"`
 	// Resize tells a reader of the file how images of another size were brought to ImageSize.
 	Resize string `json:"resize"`
 }
@@ -68,7 +73,7 @@ func NewNetwork(c resnet.Config) Network {
 		c.Precision = resnet.Float32 // the same arithmetic, but for how an engine multiplies
 	}
 	return Network{
-		Arch: c.Arch, Width: c.Width, Stem: c.Stem, Head: c.Head,
+		Arch: c.Arch, Width: c.Width, Channels: c.Channels, Stem: c.Stem, Head: c.Head,
 		Features: c.Features(), Projection: c.Dim, Precision: c.Precision,
 	}
 }
@@ -81,15 +86,20 @@ func NewInput(size int, mean, std [3]float64) Input {
 // Config is the network in the words of package resnet.
 func (n Network) Config() resnet.Config {
 	return resnet.Config{
-		Arch: n.Arch, Width: n.Width, Stem: n.Stem, Head: n.Head, Dim: n.Projection,
+		Arch: n.Arch, Width: n.Width, Channels: n.Channels, Stem: n.Stem, Head: n.Head, Dim: n.Projection,
 		Precision: n.Precision, Remat: resnet.RematNone,
 	}
 }
 
 // Views is the normalisation in the words of package augment: a view that is the whole image.
-func (i Input) Views() augment.Config {
+func (m Manifest) Views() augment.Config {
 	whole := augment.Range{Min: 1, Max: 1}
-	return augment.Config{Area: whole, Ratio: whole, Mean: i.Mean, Std: i.Std}
+	return augment.Config{Area: whole, Ratio: whole, Channels: m.Network.Channels, Mean: m.Input.Mean, Std: m.Input.Std}
+}
+
+// Canvas is what image files become for the network.
+func (m Manifest) Canvas() picture.Canvas {
+	return picture.Canvas{Size: m.Input.ImageSize, Channels: m.Network.Channels, Window: m.Input.Window}
 }
 
 // Validate lists everything that is wrong with the manifest.
@@ -103,7 +113,7 @@ func (m Manifest) Validate() error {
 	if m.Input.ImageSize < 1 {
 		errs = append(errs, fmt.Errorf("input.image_size is %d, want at least 1", m.Input.ImageSize))
 	}
-	return errors.Join(append(errs, m.Input.Views().Validate())...)
+	return errors.Join(append(errs, m.Input.Window.Validate(), m.Views().Validate())...)
 }
 
 // Encode returns the manifest as indented JSON with one newline at the end.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -38,7 +39,10 @@ func LoadRun(dir string) (*Run, error) {
 	if r.Config, err = run.ConfigOf(saved.State); err != nil {
 		return nil, err
 	}
-	manifest := manifestOf(r.Config, saved.State)
+	manifest, err := manifestOf(r.Config, saved.State)
+	if err != nil {
+		return nil, fmt.Errorf("encoder: %s: %w", saved.Dir, err)
+	}
 	r.Query = &Weights{Manifest: manifest, Values: map[string][]float32{}, Notes: saved.Notes}
 	r.Key = &Weights{Manifest: manifest, Values: map[string][]float32{}, Notes: saved.Notes}
 	for _, t := range saved.Tensors {
@@ -52,8 +56,8 @@ func LoadRun(dir string) (*Run, error) {
 	return r, nil
 }
 
-func manifestOf(c run.Config, state checkpoint.State) Manifest {
-	return Manifest{
+func manifestOf(c run.Config, state checkpoint.State) (Manifest, error) {
+	m := Manifest{
 		Format:  ManifestFormat,
 		Network: NewNetwork(c.Step().Encoder),
 		Input:   NewInput(c.Views.ImageSize, c.Views.Augment.Mean, c.Views.Augment.Std),
@@ -62,6 +66,9 @@ func manifestOf(c run.Config, state checkpoint.State) Manifest {
 			Step: state.Step, Epoch: state.Epoch, Versions: state.Versions,
 		},
 	}
+	var err error
+	m.Input.Window, err = picture.ParseWindow(c.Data.Window)
+	return m, err
 }
 
 // take puts a tensor of the checkpoint where it belongs.

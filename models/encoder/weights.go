@@ -52,11 +52,11 @@ func (w *Weights) check() error {
 	return nil
 }
 
-// BatchBytes is the least that a batch of so many images takes in memory, as float32 [batch, size, size, 3] of the encoder's
+// BatchBytes is the least that a batch of so many images takes in memory, as float32 [batch, size, size, channels] of the encoder's
 // size; math.MaxInt64 for more than that.
 func (w *Weights) BatchBytes(batch int) int64 {
 	side := int64(max(1, w.Manifest.Input.ImageSize))
-	return limits.Product(int64(max(0, batch)), side, side, 3, 4)
+	return limits.Product(int64(max(0, batch)), side, side, int64(w.Manifest.Network.Config().ImageChannels()), 4)
 }
 
 // Checksum is a SHA-256, in hex, of the network, its input and all values: that of the same encoder is the same, from

@@ -8,7 +8,9 @@
 //	                       L2-normalised, a neighbour of similarity s gives exp(s/T) to its class
 //	sweep.go               the fast linear probe: many learning rates at once over features that were computed once
 //	images.go, protocol.go over images: the papers' linear protocol (frozen trunk), finetuning, learning from scratch
+//	labelfree.go           effective rank, alignment, uniformity, retrieval of the other view
 //	subset.go              a share of the labels
+//	fewlabels.go           exact numbers of labels, over several draws
 //	tally.go, interval.go  accuracies, confusions, 95 % intervals
 //	report.go, table.go    the report as JSON and as a table
 //

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/mesh"
@@ -31,7 +32,7 @@ type evaluation struct {
 }
 
 // Evaluate judges an encoder, and the baselines asked for before it, on labelled images: it learns from train and is
-// measured on test. It changes neither the weights nor a run directory. Progress may be nil. The report's Engine and
+// measured on test. For label-free alone they need no labels, and test may be nil. It changes neither the weights nor a run directory. Progress may be nil. The report's Engine and
 // Versions are left to the caller.
 //
 // Features are kept in memory, images are not. It gives up with the context. Options and images that do not suit are an
@@ -61,11 +62,18 @@ func (e *evaluation) open() (err error) {
 	if err := e.options.Validate(e.weights); err != nil {
 		return err
 	}
-	train, test := e.train.Info(), e.test.Info()
+	labels := slices.ContainsFunc(e.options.Protocols, func(name string) bool { return name != LabelFree })
+	train, test := e.train.Info(), data.Info{}
+	if e.test != nil {
+		test = e.test.Info()
+	}
 	for _, s := range []data.Info{train, test} {
-		if s.Labels == nil {
+		if s.Labels == nil && labels {
 			return fmt.Errorf("judge: %w: %s has no labels to judge by: want --data with some", settings.ErrInvalid, s.Name)
 		}
+	}
+	if err := e.checkPerClass(); err != nil {
+		return err
 	}
 	if slices.Contains(e.options.Protocols, "knn") {
 		clipped, note := e.knn.Clip(train.N)
@@ -106,8 +114,8 @@ func (e *evaluation) one(name string) (err error) {
 	return e.judge(s)
 }
 
-// judge runs the protocols asked for on one subject. Pixels have no trunk to train a classifier on: for them linear and
-// finetune are left out.
+// judge runs the protocols asked for on one subject. Pixels have no trunk to train a classifier on, and no
+// views: for them label-free, linear and finetune are left out.
 func (e *evaluation) judge(s subject) error {
 	asked := func(protocol string) bool { return slices.Contains(e.options.Protocols, protocol) }
 	if asked("knn") || asked("linear-fast") {
@@ -117,8 +125,16 @@ func (e *evaluation) judge(s subject) error {
 		}
 		if err == nil && asked("linear-fast") {
 			err = e.linearFast(s, train, test)
+			if err == nil {
+				err = e.fewLinear(s, train, test)
+			}
 		}
 		if err != nil {
+			return err
+		}
+	}
+	if s.weights != nil && asked(LabelFree) {
+		if err := e.labelFree(s); err != nil {
 			return err
 		}
 	}
@@ -162,6 +178,45 @@ func (e *evaluation) neighbours(s subject, train, test encoder.Embedding) error 
 	return nil
 }
 
+// labelFree judges by the test images, or else by those of training, as the monitor of a run with the same seed does.
+func (e *evaluation) labelFree(s subject) error {
+	start, images := time.Now(), e.test
+	if images == nil {
+		images = e.train
+	}
+	info := images.Info()
+	if info.N < 2 {
+		return fmt.Errorf("%w: %s has %d images, want at least 2 to tell apart", settings.ErrInvalid, info.Name, info.N)
+	}
+	images = dataset.Part(images, min(info.N, LabelFreeImages))
+	opened, err := encoder.New(e.mesh.Backend(), s.weights, encoder.Options{Devices: e.mesh.Devices()})
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	augmented, err := opened.Augmented(info, e.views, e.options.Seed)
+	if err != nil {
+		return err
+	}
+	defer augmented.Close()
+	progress := e.progress.Stage(s.name + ": without labels")
+	var seen [3]encoder.Embedding
+	for i, embed := range []func(context.Context, data.Source, encoder.Progress) (encoder.Embedding, error){
+		opened.EmbedAll, augmented.View(0).EmbedAll, augmented.View(1).EmbedAll,
+	} {
+		if seen[i], err = embed(e.ctx, images, progress); err != nil {
+			return err
+		}
+	}
+	row := LabelFreeRow{Subject: s.name}
+	if row.LabelFree, err = e.search.LabelFree(e.ctx, seen[0], seen[1], seen[2]); err != nil {
+		return err
+	}
+	row.HeldOut, row.Seconds = e.test != nil, time.Since(start).Seconds()
+	e.report.LabelFree = append(e.report.LabelFree, row)
+	return nil
+}
+
 func (e *evaluation) linearFast(s subject, train, test encoder.Embedding) error {
 	start := time.Now()
 	o := FastProbe()
@@ -194,6 +249,9 @@ func (e *evaluation) finetune(s subject) error {
 	override(&o.Batch, e.options.Batch)
 	override(&o.LR, e.options.LR)
 	o.TrunkLR = o.LR / 10
+	if len(e.options.PerClass) > 0 {
+		return e.fewFinetune(s, o)
+	}
 	for _, share := range e.options.Labels {
 		among, err := subset(e.train.Info().Labels, share/100, e.options.Seed)
 		if err != nil {

@@ -98,6 +98,11 @@ func TestEvaluate(t *testing.T) {
 			t.Errorf("no row %q in %q", want, rows)
 		}
 	}
+	for i, subject := range []string{"untrained", "encoder"} { // and not pixels
+		if row := inMemory.LabelFree[i]; len(inMemory.LabelFree) != 2 || row.Subject != subject || row.Images != 20 || !row.HeldOut || row.Backbone.Rank <= 1 {
+			t.Errorf("without labels: row %+v, want 20 held-out images judged by %s", row, subject)
+		}
+	}
 	if len(said.notes) != 1 || !strings.Contains(said.notes[0], "the 40 training images searched") {
 		t.Errorf("notes %q, want one that says that 200 neighbours are more than the images", said.notes)
 	}
@@ -126,6 +131,37 @@ func TestEvaluate(t *testing.T) {
 	}
 	if found != len(read.Rows) || found == 0 {
 		t.Errorf("%d of %d rows found again", found, len(read.Rows))
+	}
+}
+
+// Images without classes are judged, also where none is held out, and the table says by what; nothing else is possible.
+func TestEvaluateWithoutLabels(t *testing.T) {
+	m, w := engines.Mesh(t, engines.Go(t), 1), fileWeights()
+	train := glyphs(t, "train", 40)
+	train.Labels, train.Classes = nil, nil
+	o := quick()
+	o.Protocols, o.Baselines = []string{LabelFree}, []string{"pixels", "untrained"}
+	r, err := Evaluate(t.Context(), m, w, train, nil, o, nil)
+	if err != nil || len(r.Rows) != 0 || len(r.LabelFree) != 2 {
+		t.Fatalf("%+v, %v, want two rows without labels", r, err)
+	}
+	row := r.LabelFree[1]
+	if row.Images != 40 || row.HeldOut || row.Projection == nil || !(row.Projection.Rank > 1 && row.Backbone.Alignment > 0 && row.Backbone.Uniformity < 0) {
+		t.Errorf("row %+v, want 40 training images judged", row)
+	}
+	var table bytes.Buffer
+	if err := r.WriteTable(&table); err != nil || strings.Contains(table.String(), "protocol") ||
+		!strings.Contains(table.String(), "by two views of 40 training images") || strings.Count(table.String(), "encoder ") != 2 {
+		t.Errorf("%v, table\n%s", err, table.String())
+	}
+	o.Protocols = []string{"knn", LabelFree}
+	if _, err := Evaluate(t.Context(), m, w, train, train, o, nil); !errors.Is(err, settings.ErrInvalid) {
+		t.Errorf("kNN without classes: error %v", err)
+	}
+	one := &data.Set{Name: "one", N: 1, Size: train.Size, Channels: train.Channels, Pixels: train.Pixels[:train.ImageLen()]}
+	o.Protocols, o.Baselines = []string{LabelFree}, nil
+	if _, err := Evaluate(t.Context(), m, w, one, nil, o, nil); !errors.Is(err, settings.ErrInvalid) || !strings.Contains(err.Error(), "at least 2") {
+		t.Errorf("one image: error %v", err)
 	}
 }
 
@@ -190,7 +226,7 @@ func TestEvaluateRefuses(t *testing.T) {
 	for _, protocol := range Protocols {
 		o := quick()
 		o.Protocols, o.Baselines = []string{protocol}, nil
-		if _, err := Evaluate(t.Context(), m, w, streamed{train, 39}, test, o, nil); !errors.Is(err, errDisk) {
+		if _, err := Evaluate(t.Context(), m, w, streamed{train, 39}, streamed{test, test.N - 1}, o, nil); !errors.Is(err, errDisk) {
 			t.Errorf("%s of a source that fails: error %v, want its own", protocol, err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // TestSearchCompilesOnce: one program for sets of one size and rows of one length, however often it is asked.
 func TestSearchCompilesOnce(t *testing.T) {
 	xlatest.Each(t, func(t *testing.T, e *xla.Engine) {
-		s, before := search(t, e), e.Compiled()
+		s, before := search(t, e), xlatest.Programs(e)
 		for i, want := range []int{1, 1, 2, 2, 3} {
 			dim, queries := 4+2*(i/2), 30
 			bank, bankLabels := cloud(uint64(i), 50, dim, 3, 1)
@@ -23,7 +23,7 @@ func TestSearchCompilesOnce(t *testing.T) {
 			if _, err := s.Neighbours(t.Context(), bank, q, 3); err != nil {
 				t.Fatal(err)
 			}
-			if got := e.Compiled() - before; got != want {
+			if got := xlatest.Programs(e) - before; got != want {
 				t.Errorf("after %d questions: %d programs compiled, want %d", 2*(i+1), got, want)
 			}
 		}

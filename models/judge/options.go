@@ -12,9 +12,15 @@ import (
 
 // Protocols and Baselines are what [Options] take, in the order of a report.
 var (
-	Protocols = []string{"knn", "linear-fast", "linear", "finetune"}
+	Protocols = []string{"knn", "linear-fast", LabelFree, "linear", "finetune"}
 	Baselines = []string{"pixels", "untrained", "supervised"}
 )
+
+// LabelFree is the protocol that takes no labels, and no held-out images.
+const LabelFree = "label-free"
+
+// maxDraws bounds Options.Draws.
+const maxDraws = 1000
 
 // Options say how [Evaluate] judges. Start from [DefaultOptions]; the flags of `mocotpu eval` have the fields' names.
 type Options struct {
@@ -22,12 +28,13 @@ type Options struct {
 	//
 	//	knn          k nearest neighbours by cosine similarity, weighted by exp(s/T), over backbone and projections
 	//	linear-fast  a linear classifier on features computed once; held-out training images choose the learning rate
+	//	label-free   effective rank, alignment, uniformity, and retrieval of the other view; see run.LabelFree
 	//	linear       the papers' protocol: crops and flips, frozen trunk, SGD at rate 30, 100 epochs
 	//	finetune     the whole encoder on a share of the labels
 	Protocols []string
 	// Baselines are judged before the encoder, by the same protocols: some of [Baselines].
 	//
-	//	pixels      raw; they have no trunk, so that linear and finetune are left out
+	//	pixels      raw; they have no trunk, so that label-free, linear and finetune are left out
 	//	untrained   the run's first weights, BatchNorm's statistics those of training images
 	//	supervised  the run's recipe with labels, from the same first weights: takes as long as the run did
 	Baselines []string
@@ -41,15 +48,19 @@ type Options struct {
 	LR            float64
 	// Labels are the shares of the labels that finetune trains on, in percent: above 0, at most 100.
 	Labels []float64
+	// PerClass are numbers of labelled images of each class, ascending, for linear-fast and for finetune instead of Labels:
+	// exactly so many are drawn, Draws times, from Seed and the seeds after it. None is not to. See [FewLabels].
+	PerClass []int
+	Draws    int
 	// Seed of the classifiers: first weights, order, crops, choice of labels.
 	Seed uint64
 }
 
-// DefaultOptions are knn and linear-fast beside pixels and the untrained encoder.
+// DefaultOptions are knn, linear-fast and label-free beside pixels and the untrained encoder.
 func DefaultOptions() Options {
 	return Options{
-		Protocols: slices.Clone(Protocols[:2]), Baselines: slices.Clone(Baselines[:2]),
-		Ks: []int{1, 5, 20, 200}, Temperature: 0.1, Labels: []float64{1, 10, 100},
+		Protocols: slices.Clone(Protocols[:3]), Baselines: slices.Clone(Baselines[:2]),
+		Ks: []int{1, 5, 20, 200}, Temperature: 0.1, Labels: []float64{1, 10, 100}, Draws: 3,
 	}
 }
 
@@ -71,6 +82,12 @@ func (o Options) Validate(w *encoder.Weights) error {
 	p.That(o.Temperature > 0 && !math.IsInf(o.Temperature, 1), "--knn-temperature", "is %g, want a number above 0", o.Temperature)
 	for _, share := range o.Labels {
 		p.That(share > 0 && share <= 100, "--labels", "has %g, want percentages above 0, at most 100", share)
+	}
+	if n := o.PerClass; len(n) > 0 {
+		p.That(n[0] > 0 && slices.IsSorted(n) && len(slices.Compact(slices.Clone(n))) == len(n), "--labels-per-class", "is %v, want ascending numbers from 1", n)
+		p.That(o.Draws >= 2 && o.Draws <= maxDraws, "--draws", "is %d, want 2 to %d: an interval takes two", o.Draws, maxDraws)
+		p.That(slices.Contains(o.Protocols, "linear-fast") || slices.Contains(o.Protocols, "finetune"),
+			"--labels-per-class", "is for linear-fast and finetune, and --protocols has neither")
 	}
 	p.That(o.Epochs >= 0, "--epochs", "is %d, want 0 (the protocol's own) or more", o.Epochs)
 	p.That(o.Batch >= 0, "--batch", "is %d, want 0 (the protocol's own) or more", o.Batch)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
@@ -27,6 +28,17 @@ type Report struct {
 	Devices  int               `json:"devices"`
 	Versions map[string]string `json:"versions"`
 	Rows     []Row             `json:"rows"`
+	// LabelFree is what was judged without labels.
+	LabelFree []LabelFreeRow `json:"label_free,omitempty"`
+	// FewLabels is what was judged by exact numbers of labels: by subject and protocol, the fewest first.
+	FewLabels []FewLabels `json:"few_labels,omitempty"`
+}
+
+// LabelFreeRow is one subject judged without labels.
+type LabelFreeRow struct {
+	Subject string `json:"subject"` // as that of a Row
+	run.LabelFree
+	Seconds float64 `json:"seconds"`
 }
 
 // Row is one subject judged by one protocol.

@@ -61,7 +61,7 @@ func networkOf(w *encoder.Weights) (network, error) {
 	w = w.Trunk()
 	net := network{
 		Store: model.NewStore(), Scope: "trunk", Encoder: w.Manifest.Network.Config(), ImageSize: w.Manifest.Input.ImageSize,
-		Views: w.Manifest.Input.Views(),
+		Views: w.Manifest.Views(),
 	}
 	return net, w.Variables(net.Store.RootScope().In("%s", net.Scope))
 }
@@ -84,6 +84,7 @@ func pretrainingViews(w *encoder.Weights, train data.Source) (augment.Config, er
 		}
 	}
 	views, err := augment.Preset(preset)
+	views.SetChannels(w.Manifest.Network.Channels)
 	views.Mean, views.Std = w.Manifest.Input.Mean, w.Manifest.Input.Std
 	return views, err
 }
@@ -93,7 +94,7 @@ func (e *evaluation) fresh() network {
 	w := e.weights.Trunk()
 	net := network{
 		Store: model.NewStore(), Scope: "trunk", Encoder: w.Manifest.Network.Config(), ImageSize: w.Manifest.Input.ImageSize,
-		Views: w.Manifest.Input.Views(),
+		Views: w.Manifest.Views(),
 	}
 	seed := uint64(0)
 	if w.Run != nil {

@@ -15,7 +15,8 @@ import (
 type Viewer interface {
 	// NumParams is the number P of parameters of a view.
 	NumParams() int
-	// Apply is graph code: images uint8 [N,S,S,C] and parameters float32 [N,P] give float32 [N,size,size,3].
+	// Apply is graph code: images uint8 [N,S,S,C] and parameters float32 [N,P] give float32 [N,size,size,3], or as many
+	// channels as the encoder reads.
 	Apply(images, params *graph.Node, size int) *graph.Node
 	// Validate lists what is wrong with the viewer's configuration.
 	Validate() error

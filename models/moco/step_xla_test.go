@@ -38,12 +38,12 @@ func smallStep(t *testing.T, devices int) *small {
 	if s, ok := smallSteps[devices]; ok {
 		return s
 	}
-	before := e.Compiled()
+	before := xlatest.Programs(e)
 	s := &small{runner: newRunner(t, e, devices, trial.Small())}
 	programs := e.Programs()
 	s.program = programs[len(programs)-1]
 	s.steps = s.runner.run(t, 5, 0.05)
-	s.compile = e.Compiled() - before
+	s.compile = xlatest.Programs(e) - before
 	smallSteps[devices] = s
 	return s
 }

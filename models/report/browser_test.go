@@ -86,7 +86,7 @@ func TestPageInABrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 		// Nine charts of one or two lines a run; for each of two runs 8 images with two views, and 8 with 8 neighbours.
-		want := map[string]int{"charts": 9, "lines": 26, "pictures": 2 * (8*3 + 8*9), "broken": 0, "maps": 4, "smallText": 0}
+		want := map[string]int{"charts": 13, "lines": 42, "pictures": 2 * (8*3 + 8*9), "broken": 0, "maps": 4, "smallText": 0}
 		for what, n := range want {
 			if counts[what] != n {
 				t.Errorf("%s: %d %s, want %d", screen.name, counts[what], what, n)

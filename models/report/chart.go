@@ -28,20 +28,30 @@ type Series struct {
 	Dashed bool
 	// X and Y have equal lengths. The line has gaps where Y is NaN or infinite.
 	X, Y []float64
+	// Low and High, where they are given, are the ends of an interval around each Y.
+	Low, High []float64
 }
 
-// Chart is lines over steps.
+// Colour is the line's.
+func (s Series) Colour() string { return colours[s.Run%len(colours)] }
+
+// Chart is lines over steps, or over what At names.
 type Chart struct {
 	Title string
 	// Note says what the chart shows, and how its lines differ.
 	Note   string
 	Series []Series
+	// At says in a mark's title what its X is: "step" where it is empty.
+	At string
+	// LogX has the X, which are above 0, at equal distances for equal ratios.
+	LogX bool
 }
 
 // scale maps values to places on the page. ticks are the values at which numbers are written.
 type scale struct {
 	low, high float64
 	ticks     []float64
+	log       bool
 }
 
 // newScale covers the values with round ticks.
@@ -63,11 +73,39 @@ func newScale(low, high float64) scale {
 	return s
 }
 
+// newLogScale covers the values, above 0, with ticks at powers of ten, and at twice and five times them where those are few.
+func newLogScale(low, high float64) scale {
+	s := scale{low: math.Log10(low), high: math.Log10(high), log: true}
+	if !(s.low < s.high) {
+		s.low, s.high = s.low-0.5, s.low+0.5
+	}
+	factors := []float64{1, 2, 5}
+	if s.high-s.low > mostTicks/3 {
+		factors = factors[:1]
+	}
+	for power := math.Floor(s.low); power <= s.high; power++ {
+		for _, factor := range factors {
+			if v := factor * math.Pow(10, power); math.Log10(v) >= s.low-1e-9 && math.Log10(v) <= s.high+1e-9 {
+				s.ticks = append(s.ticks, v)
+			}
+		}
+	}
+	return s
+}
+
 // at is the place of a value between from and to.
-func (s scale) at(v, from, to float64) float64 { return from + (v-s.low)/(s.high-s.low)*(to-from) }
+func (s scale) at(v, from, to float64) float64 {
+	if s.log {
+		v = math.Log10(v)
+	}
+	return from + (v-s.low)/(s.high-s.low)*(to-from)
+}
 
 // SVG draws the chart. The marks' titles show the numbers when the mouse is over them.
 func (c Chart) SVG() template.HTML {
+	if c.At == "" {
+		c.At = "step"
+	}
 	x, y := c.scales()
 	var out strings.Builder
 	fmt.Fprintf(&out, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s">`, chartWidth, chartHeight, template.HTMLEscapeString(c.Title))
@@ -81,7 +119,7 @@ func (c Chart) SVG() template.HTML {
 		fmt.Fprintf(&out, `<text x="%.1f" y="%g" text-anchor="middle">%s</text>`, at, chartHeight-8, number(tick))
 	}
 	for _, s := range c.Series {
-		s.draw(&out, x, y)
+		s.draw(&out, x, y, c.At)
 	}
 	out.WriteString("</svg>")
 	return template.HTML(out.String())
@@ -95,6 +133,9 @@ func (c Chart) scales() (x, y scale) {
 			if finite(v) {
 				lowX, highX = min(lowX, s.X[i]), max(highX, s.X[i])
 				lowY, highY = min(lowY, v), max(highY, v)
+				if s.Low != nil {
+					lowY, highY = min(lowY, s.Low[i]), max(highY, s.High[i])
+				}
 			}
 		}
 	}
@@ -102,11 +143,15 @@ func (c Chart) scales() (x, y scale) {
 		return newScale(0, 1), newScale(0, 1)
 	}
 	air := (highY - lowY) / 20
-	return newScale(lowX, highX), newScale(lowY-air, highY+air)
+	x, y = newScale(lowX, highX), newScale(lowY-air, highY+air)
+	if c.LogX {
+		x = newLogScale(lowX, highX)
+	}
+	return x, y
 }
 
 // draw writes a line, broken where it has gaps, and marks where there are few points.
-func (s Series) draw(out *strings.Builder, x, y scale) {
+func (s Series) draw(out *strings.Builder, x, y scale, at string) {
 	s = s.thinned()
 	dash := ""
 	if s.Dashed {
@@ -122,16 +167,22 @@ func (s Series) draw(out *strings.Builder, x, y scale) {
 		fmt.Fprintf(&path, "%s%.1f %.1f", pen, x.at(s.X[i], marginLeft, chartWidth-marginRight), y.at(v, chartHeight-marginBottom, marginTop))
 		pen = "L"
 	}
-	fmt.Fprintf(out, `<path class="line" stroke="%s"%s d="%s"/>`, colours[s.Run%len(colours)], dash, path.String())
+	fmt.Fprintf(out, `<path class="line" stroke="%s"%s d="%s"/>`, s.Colour(), dash, path.String())
 	if len(s.Y) > mostMarks {
 		return
 	}
 	for i, v := range s.Y {
-		if finite(v) {
-			fmt.Fprintf(out, `<circle r="2.5" fill="%s" cx="%.1f" cy="%.1f"><title>%s %s at step %s</title></circle>`,
-				colours[s.Run%len(colours)], x.at(s.X[i], marginLeft, chartWidth-marginRight),
-				y.at(v, chartHeight-marginBottom, marginTop), template.HTMLEscapeString(s.Name), number(v), number(s.X[i]))
+		if !finite(v) {
+			continue
 		}
+		place, interval := x.at(s.X[i], marginLeft, chartWidth-marginRight), ""
+		if s.Low != nil {
+			interval = fmt.Sprintf(" (%s to %s)", number(s.Low[i]), number(s.High[i]))
+			fmt.Fprintf(out, `<line stroke="%s" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, s.Colour(), place, place,
+				y.at(s.Low[i], chartHeight-marginBottom, marginTop), y.at(s.High[i], chartHeight-marginBottom, marginTop))
+		}
+		fmt.Fprintf(out, `<circle r="2.5" fill="%s" cx="%.1f" cy="%.1f"><title>%s %s%s at %s %s</title></circle>`, s.Colour(), place,
+			y.at(v, chartHeight-marginBottom, marginTop), template.HTMLEscapeString(s.Name), number(v), interval, at, number(s.X[i]))
 	}
 }
 

@@ -1,6 +1,10 @@
 package report
 
 import (
+	"fmt"
+	"slices"
+
+	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/models/run"
 )
 
@@ -34,6 +38,67 @@ func (h history) accuracies(number int) []Series {
 	return []Series{backbone, projection}
 }
 
+// labelFree is a figure without labels, of the backbone and of the projection.
+func (h history) labelFree(number int, value func(run.Geometry) run.Float) []Series {
+	backbone, projection := Series{Name: "backbone", Run: number}, Series{Name: "projection", Run: number, Dashed: true}
+	for _, row := range h.knn {
+		if row.LabelFree == nil {
+			continue
+		}
+		at := float64(row.Step)
+		backbone.X, backbone.Y = append(backbone.X, at), append(backbone.Y, float64(value(row.LabelFree.Backbone)))
+		if p := row.LabelFree.Projection; p != nil {
+			projection.X, projection.Y = append(projection.X, at), append(projection.Y, float64(value(*p)))
+		}
+	}
+	return []Series{backbone, projection}
+}
+
+// labelFreeCharts draw what evaluations found without labels, if they did.
+func labelFreeCharts(runs []history) (all []Chart) {
+	for _, c := range []struct {
+		title, note string
+		value       func(run.Geometry) run.Float
+	}{
+		{"Effective rank", "directions that the features use", func(g run.Geometry) run.Float { return g.Rank }},
+		{"Other view found, %", "images whose second view is nearest to their first", func(g run.Geometry) run.Float { return g.Retrieval }},
+		{"Alignment", "mean squared distance of two views; 0: the same", func(g run.Geometry) run.Float { return g.Alignment }},
+		{"Uniformity", "less is more even over the sphere; 0: all the same", func(g run.Geometry) run.Float { return g.Uniformity }},
+	} {
+		chart, points := Chart{Title: c.title, Note: c.note + "; dashed: of the projection"}, 0
+		for i, h := range runs {
+			for _, s := range h.labelFree(i, c.value) {
+				chart.Series, points = append(chart.Series, s), points+len(s.X)
+			}
+		}
+		if points > 0 {
+			all = append(all, chart)
+		}
+	}
+	return all
+}
+
+// fewLabelsChart draws accuracy against labels, a line for each subject and protocol; nil where there is none.
+func fewLabelsChart(all []judge.FewLabels) *Chart {
+	if len(all) == 0 {
+		return nil
+	}
+	c := &Chart{Title: "Accuracy against labels, %", At: "labels a class:", LogX: true}
+	for _, f := range all {
+		name := f.Subject + ", " + f.Protocol
+		at := slices.IndexFunc(c.Series, func(s Series) bool { return s.Name == name })
+		if at < 0 {
+			at = len(c.Series)
+			c.Series = append(c.Series, Series{Name: name, Run: at, Dashed: f.Subject != "encoder"})
+		}
+		s := &c.Series[at]
+		s.X, s.Y = append(s.X, float64(f.PerClass)), append(s.Y, f.Mean)
+		s.Low, s.High = append(s.Low, f.Low), append(s.High, f.High)
+	}
+	c.Note = fmt.Sprintf("top-1 on the test images by labelled images of each class; mean and 95 %% interval of %d draws", len(all[0].Draws))
+	return c
+}
+
 // charts draw the runs over one another.
 func charts(runs []history) []Chart {
 	type value = func(run.Row) run.Float
@@ -51,8 +116,7 @@ func charts(runs []history) []Chart {
 	for i, h := range runs {
 		accuracy.Series = append(accuracy.Series, h.accuracies(i)...)
 	}
-	return []Chart{
-		accuracy,
+	return append(append([]Chart{accuracy}, labelFreeCharts(runs)...),
 		lines("Loss", "dashed: its chance level, of an encoder that cannot tell images apart",
 			"loss", func(r run.Row) run.Float { return r.Loss }, "chance", func(r run.Row) run.Float { return r.Chance }),
 		lines("Contrast accuracy, %", "queries whose own key is the nearest of all; dashed: among the five nearest",
@@ -67,5 +131,5 @@ func charts(runs []history) []Chart {
 			"images/s", func(r run.Row) run.Float { return r.Time.ImagesPerSecond }, "", nil),
 		lines("Waiting for data, %", "of the time", "waiting",
 			func(r run.Row) run.Float { return 100 * r.Time.DataWait }, "", nil),
-	}
+	)
 }

@@ -7,7 +7,8 @@
 //	chart.go     lines and points as SVG
 //	look.go      what an encoder sees: views, neighbours, a map of its features, confusion
 //	picture.go   images in the page
-//	differ.go    the settings in which runs differ
+//	watch.go     the page again and again while a run is trained
+//	doctor.go    another page: what `mocotpu data doctor` found
 //
 // # Errors
 //

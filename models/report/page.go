@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"time"
 
 	"github.com/gomlx/compute"
 
@@ -28,6 +29,8 @@ type Options struct {
 	// Backend computes what the encoders see: views, neighbours, the map of features, confusion. Nil leaves that out, and
 	// the page then shows only what is in the run directories.
 	Backend compute.Backend
+	// Reload has browsers load the page again after so long, in whole seconds; 0 does not.
+	Reload time.Duration
 	// Stage, if not nil, is called with a description before each long piece of work.
 	Stage func(what string)
 }
@@ -39,7 +42,9 @@ type entry struct {
 	Summary      string
 	Config       string
 	Evaluation   []judge.Row // of eval's report, if there is one beside the run directory
-	Look         *look       // nil without a backend
+	LabelFree    []judge.LabelFreeRow
+	FewLabels    *Chart // nil without
+	Look         *look  // nil without a backend
 	history      history
 	config       run.Config
 }
@@ -56,10 +61,11 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 	}
 	page := struct {
 		Title       string
+		Reload      int // seconds
 		Runs        []*entry
 		Charts      []Chart
 		Differences []run.Setting
-	}{Title: "mocotpu"}
+	}{Title: "mocotpu", Reload: int(o.Reload.Seconds())}
 	var histories []history
 	var configs []run.Config
 	sets := map[dataset.Config][2]*data.Set{}
@@ -120,7 +126,7 @@ func newRun(dir string) (*entry, error) {
 	}
 	r.Summary = fmt.Sprintf("%s of width %d on %s, batch %d, queue %d, T %g", c.Encoder.Arch, c.Encoder.Width, c.Data.Kind,
 		c.MoCo.Batch, c.MoCo.Queue, c.MoCo.Temperature)
-	if n := len(r.history.knn); n > 0 {
+	if n := len(r.history.knn); n > 0 && len(r.history.knn[n-1].K) > 0 {
 		r.Summary += fmt.Sprintf("; kNN %.1f %% before, %.1f %% at step %d", r.history.knn[0].Headline(),
 			r.history.knn[n-1].Headline(), r.history.knn[n-1].Step)
 	}
@@ -128,7 +134,8 @@ func newRun(dir string) (*entry, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	r.Evaluation = evaluation.Rows
+	r.Evaluation, r.LabelFree = evaluation.Rows, evaluation.LabelFree
+	r.FewLabels = fewLabelsChart(evaluation.FewLabels)
 	return r, nil
 }
 

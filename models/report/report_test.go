@@ -80,7 +80,7 @@ func twoRuns(t testing.TB, dir string) []byte {
 func TestPage(t *testing.T) {
 	page := string(twoRuns(t, t.TempDir()))
 	for part, want := range map[string]int{
-		`<section class="chart">`: 9, `class="row neighbours"`: 16, `<svg class="map"`: 2, `<svg class="confusion"`: 2,
+		`<section class="chart">`: 13, "<h3>Effective rank</h3>": 1, `class="row neighbours"`: 16, `<svg class="map"`: 2, `<svg class="confusion"`: 2,
 		`one &amp; &lt;first&gt;`: 10, "<td>moco.temperature</td><td>0.1</td><td>0.25</td>": 1, `class="evaluation"`: 1,
 		"view 1</figcaption>": 16, "view 2</figcaption>": 16, "&#34;temperature&#34;: 0.25": 1,
 	} {

@@ -32,12 +32,12 @@ type shown struct {
 
 // WriteSearch writes what a bank has for images as one HTML page without scripts: each image and its matches, the nearest
 // first, with their names and similarities. Pictures are read from the images' files; where one cannot be, its name stands
-// alone. source names the bank.
-func WriteSearch(w io.Writer, source string, found []bank.Found, l decoding.Library) error {
+// alone. source names the bank; window is that of 16-bit samples.
+func WriteSearch(w io.Writer, source string, found []bank.Found, l decoding.Library, window decoding.Window) error {
 	if l == "" {
 		l = decoding.Best()
 	}
-	reader, err := files.NewWorker(mostPixels, l)
+	reader, err := files.NewWorker(decoding.Canvas{Size: mostPixels, Window: window}, l)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/bank"
 	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/models/data/specimen"
 )
 
@@ -23,7 +24,7 @@ func TestWriteSearch(t *testing.T) {
 		{Name: list[1], Similarity: 0.87654}, {Name: "gone<script>.png", Similarity: -0.5}, {Name: "//host/share/x.png", Similarity: 0},
 	}}}
 	var page bytes.Buffer
-	if err := WriteSearch(&page, "bank & co", found, ""); err != nil {
+	if err := WriteSearch(&page, "bank & co", found, "", picture.Window{}); err != nil {
 		t.Fatal(err)
 	}
 	text := page.String()

@@ -47,6 +47,7 @@ func ViewSheet(b compute.Backend, c run.Config, source data.Source) (image.Image
 		return nil, err
 	}
 	size := c.Views.ImageSize
+	channels := c.Encoder.ImageChannels()
 	pitch := size + 2*sheetMargin
 	sheet := image.NewNRGBA(image.Rect(0, 0, (1+sheetViews)*pitch, n*pitch))
 	draw.Draw(sheet, sheet.Bounds(), image.White, image.Point{}, draw.Src)
@@ -58,7 +59,7 @@ func ViewSheet(b compute.Backend, c run.Config, source data.Source) (image.Image
 		original := bitmap(pixels[i*info.ImageLen():], info.Size, info.Channels)
 		draw.CatmullRom.Scale(sheet, at(i, 0), original, original.Bounds(), draw.Src, nil)
 		for v, view := range views {
-			draw.Draw(sheet, at(i, 1+v), bitmap(view[i*size*size*3:], size, 3), image.Point{}, draw.Src)
+			draw.Draw(sheet, at(i, 1+v), bitmap(view[i*size*size*channels:], size, channels), image.Point{}, draw.Src)
 		}
 	}
 	return sheet, nil
@@ -80,13 +81,13 @@ func pairs(b compute.Backend, c run.Config, s *data.Set, chosen []int) ([][]Pict
 		shown[i] = append(shown[i], p)
 		return err
 	}
-	size := c.Views.ImageSize
+	size, channels := c.Views.ImageSize, c.Encoder.ImageChannels()
 	for i, index := range chosen {
 		if err := add(i, s.Image(index), s.Size, s.Channels, className(s, index)); err != nil {
 			return nil, err
 		}
 		for v, view := range views {
-			if err := add(i, view[i*size*size*3:], size, 3, fmt.Sprintf("view %d", v+1)); err != nil {
+			if err := add(i, view[i*size*size*channels:], size, channels, fmt.Sprintf("view %d", v+1)); err != nil {
 				return nil, err
 			}
 		}
@@ -95,7 +96,7 @@ func pairs(b compute.Backend, c run.Config, s *data.Set, chosen []int) ([][]Pict
 }
 
 // augmented makes views as the training step does: of images uint8 [n, S, S, C] with the given numbers, the two of epoch 0,
-// then those of epoch 1, and so on; each is uint8 [n, size, size, 3].
+// then those of epoch 1, and so on; each is uint8 [n, size, size, 3 or 1].
 func augmented(b compute.Backend, c run.Config, info data.Info, pixels []uint8, rows []data.Row, numbers []int, count int) ([][]uint8, error) {
 	m, err := mesh.New(b, 1)
 	if err != nil {
@@ -133,10 +134,10 @@ func augmented(b compute.Backend, c run.Config, info data.Info, pixels []uint8, 
 	return views, nil
 }
 
-// visible undoes the normalisation of RGB pixels.
+// visible undoes the normalisation of pixels.
 func visible(c augment.Config, normalised []float32) []uint8 {
 	out := make([]uint8, len(normalised))
-	for i, v := range normalised {
+	for i, v := range normalised { // of one channel, all three have one mean
 		level := 255 * (float64(v)*c.Std[i%3] + c.Mean[i%3])
 		out[i] = uint8(math.Round(min(max(level, 0), 255)))
 	}

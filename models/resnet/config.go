@@ -57,6 +57,8 @@ type Config struct {
 	Arch string `json:"arch"`
 	// Width is the channels of the first stage; 64 is torchvision's.
 	Width int `json:"width"`
+	// Channels of the images: 3, or 1 for gray; 0 is 3.
+	Channels int `json:"channels,omitempty"`
 	// Stem is StemImageNet or StemSmall.
 	Stem string `json:"stem"`
 	// Head is HeadLinear, HeadMLP or HeadNone.
@@ -90,6 +92,7 @@ func (c Config) Validate() error {
 	var p settings.Check
 	p.OneOf("arch", c.Arch, Archs...)
 	p.That(c.Width > 0, "width", "is %d, want above 0", c.Width)
+	p.That(c.Channels == 0 || c.Channels == 1 || c.Channels == 3, "channels", "is %d, want 1 (gray) or 3", c.Channels)
 	p.OneOf("stem", c.Stem, Stems...)
 	if c.Head != HeadNone {
 		p.OneOf("head", c.Head, Heads...)
@@ -100,6 +103,14 @@ func (c Config) Validate() error {
 	p.OneOf("precision", c.Precision, Precisions...)
 	p.OneOf("remat", c.Remat, Remats...)
 	return p.Err()
+}
+
+// ImageChannels is the number of channels of the images, 3 or 1.
+func (c Config) ImageChannels() int {
+	if c.Channels == 1 {
+		return 1
+	}
+	return 3
 }
 
 // SmallestImage is the side in pixels at which the stem leaves one pixel before the last pooling.

@@ -17,10 +17,10 @@ type Output struct {
 	Projection *Node
 }
 
-// Forward builds the encoder over images [batch, height, width, 3] float32. The variables must exist (Init).
+// Forward builds the encoder over images [batch, height, width, c.ImageChannels()] float32. The variables must exist (Init).
 // With norm.Train it also sets the new running statistics of its BatchNorm variables.
 func Forward(scope *model.Scope, c Config, norm Norm, images *Node) Output {
-	images.AssertDims(images.Shape().Dimensions[0], -1, -1, 3)
+	images.AssertDims(images.Shape().Dimensions[0], -1, -1, c.ImageChannels())
 	norm.check(images.Shape().Dimensions[0])
 	return newEncoder(scope, c, norm, images).forward(images)
 }

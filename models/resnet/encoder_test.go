@@ -316,3 +316,53 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+// Of a gray image, the encoder of one channel makes what that of three makes of it repeated, if its first kernel is the sum of
+// the other's over the channels.
+func TestOneChannel(t *testing.T) {
+	for _, stem := range Stems {
+		three := tiny()
+		three.Stem, three.Head, three.Dim = stem, HeadNone, 0
+		one := three
+		one.Channels = 1
+		if got, want := three.Params()[0].Dims[2], 3; got != want || one.Params()[0].Dims[2] != 1 {
+			t.Fatalf("kernels of %d and %d channels, want %d and 1", got, one.Params()[0].Dims[2], want)
+		}
+		gray := values(formulaImages(2, 32))[:2*32*32]
+		repeated := make([]float32, 0, 3*len(gray))
+		for _, v := range gray {
+			repeated = append(repeated, v, v, v)
+		}
+		features := func(c Config, images []float32, first []float32) []float32 {
+			store := model.NewStore()
+			formulaWeights(store.RootScope(), c)
+			if first != nil {
+				v := store.RootScope().GetVariable("conv1.weight")
+				if err := v.SetValue(tensors.FromFlatDataAndDimensions(first, c.Params()[0].Dims...)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			exec, err := model.NewExec(engines.Go(t), store, func(scope *model.Scope, x *Node) *Node { return Forward(scope, c, Norm{}, x).Features })
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Call1(tensors.FromFlatDataAndDimensions(images, 2, 32, 32, c.ImageChannels()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return values(out)
+		}
+		store := model.NewStore()
+		formulaWeights(store.RootScope(), three)
+		kernel := values(store.RootScope().GetVariable("conv1.weight").MustValue())
+		sum := make([]float32, len(kernel)/3)
+		for i, v := range kernel {
+			at := i / (3 * three.Width) * three.Width
+			sum[at+i%three.Width] += v
+		}
+		d := parity.Compare(features(one, gray, sum), features(three, repeated, nil))
+		if !(d.RelL2 < 1e-5) {
+			t.Errorf("stem %s: %v", stem, d)
+		}
+	}
+}

@@ -41,9 +41,9 @@ func (c Config) Params() []Param {
 	var l lister
 	if c.Stem == StemSmall {
 		// The notebook puts a fresh nn.Conv2d here, after torchvision's initialisation has run.
-		l.add("conv1.weight", uniformFanIn(9*3), false, 3, 3, 3, c.Width)
+		l.add("conv1.weight", uniformFanIn(9*c.ImageChannels()), false, 3, 3, c.ImageChannels(), c.Width)
 	} else {
-		l.conv("conv1", 7, 3, c.Width)
+		l.conv("conv1", 7, c.ImageChannels(), c.Width)
 	}
 	l.norm("bn1", c.Width)
 	for _, b := range c.blocks() {

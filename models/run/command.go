@@ -23,10 +23,11 @@ func (c Config) Arguments(flagOf func(field string) string) []string {
 	case c.Data.Name() != base.Data.Name():
 		args = append(args, "--data="+c.Data.Name())
 	}
+	ofImages := []string{"data.train_images", "data.channels", "data.window"}
 	shaping := []string{"run.epochs", "run.steps", "run.init", "run.resume_from"} // of those that may change
 	for _, d := range differences(base, c) {
 		flag := flagOf(d.field)
-		if flag == "" || strings.HasPrefix(d.field, "data.") && d.field != "data.train_images" || isHarmless(d.field) && !slices.Contains(shaping, d.field) {
+		if flag == "" || strings.HasPrefix(d.field, "data.") && !slices.Contains(ofImages, d.field) || isHarmless(d.field) && !slices.Contains(shaping, d.field) {
 			continue
 		}
 		value := argument(d.now)

@@ -56,6 +56,18 @@ type Views struct {
 	ImageSize int `json:"image_size"`
 }
 
+// SetChannels has the encoder read n channels, 3 or 1, from the images on: see [augment.Config.SetChannels].
+func (c *Config) SetChannels(n int) {
+	if n == 3 {
+		n = 0
+	}
+	c.Data.Channels = n
+	if n == 0 || n == 1 { // other numbers are the data's problem alone
+		c.Encoder.Channels = n
+		c.Views.Augment.SetChannels(n)
+	}
+}
+
 // Choose makes the augmentation that of a preset of package augment, or of a file; see [augment.Read]. Fields that the
 // file leaves out stay as they are.
 func (v *Views) Choose(name string) (err error) {
@@ -129,8 +141,10 @@ type Run struct {
 	// written at the end.
 	CheckpointEvery int `json:"checkpoint_every"`
 	// Keep says which checkpoints stay. With Best, an evaluation that is better
-	// than all before it makes a checkpoint, too.
+	// than all before it, by [Run.Score], makes a checkpoint, too.
 	Keep checkpoint.Keep `json:"keep"`
+	// Expect ends the run after an epoch in which one of these is not met.
+	Expect Expectations `json:"expect,omitempty"`
 	// LogEvery is the number of steps between rows of metrics.jsonl.
 	LogEvery int `json:"log_every"`
 	// Dir is the run directory. It is not saved: a directory may be moved.

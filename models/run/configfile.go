@@ -19,7 +19,7 @@ var ErrIncompatible = errors.New("not the configuration of the saved run")
 // notice lets the user see.
 var harmless = []string{
 	"preset", "views.preset", "data.dir", "data.test_images", "data.workers", "encoder.remat", "moco.micro", "knn", "engine",
-	"run.init", "run.resume_from", "run.epochs", "run.steps", "run.checkpoint_every", "run.keep", "run.log_every",
+	"run.init", "run.resume_from", "run.epochs", "run.steps", "run.checkpoint_every", "run.keep", "run.expect", "run.log_every",
 }
 
 // Diff names the fields in which b differs from a, one per string, in the order
@@ -41,7 +41,7 @@ func isHarmless(field string) bool {
 
 type difference struct {
 	field, line string
-	now         reflect.Value
+	was, now    reflect.Value
 }
 
 func differences(a, b Config) []difference {
@@ -50,7 +50,7 @@ func differences(a, b Config) []difference {
 	walk = func(field string, a, b reflect.Value) {
 		if a.Kind() == reflect.Struct {
 			for i := range a.NumField() {
-				name := a.Type().Field(i).Tag.Get("json")
+				name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
 				if name == "-" {
 					continue
 				}
@@ -63,7 +63,7 @@ func differences(a, b Config) []difference {
 			same = true
 		}
 		if !same {
-			found = append(found, difference{field, fmt.Sprintf("%s: %s, now %s", field, show(a), show(b)), b})
+			found = append(found, difference{field, fmt.Sprintf("%s: %s, now %s", field, show(a), show(b)), a, b})
 		}
 	}
 	walk("", reflect.ValueOf(a), reflect.ValueOf(b))

@@ -21,7 +21,7 @@ func TestDiffSeesEveryField(t *testing.T) {
 	visit = func(path string, v reflect.Value, root *Config) {
 		if v.Kind() == reflect.Struct {
 			for i := range v.NumField() {
-				if name := v.Type().Field(i).Tag.Get("json"); name != "-" {
+				if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ","); name != "-" {
 					visit(strings.TrimPrefix(path+"."+name, "."), v.Field(i), root)
 				}
 			}
@@ -85,6 +85,6 @@ func allFields(t *testing.T) string {
 		Backend: "b", Devices: 1, Plugin: "p",
 		GPU: engine.GPU{Devices: []int{1}, MemoryFraction: 1, Preallocate: true, Allocator: "a", CollectiveMemory: 1},
 	}
-	full.Run = Run{1, 1, "i", "r", 1, 1, checkpoint.Keep{Last: 1, Every: 1, Best: true}, 1, ""}
+	full.Run = Run{1, 1, "i", "r", 1, 1, checkpoint.Keep{Last: 1, Every: 1, Best: true, BestBy: "b"}, Expectations{{"f", 1, ">", 1}}, 1, ""}
 	return "\n" + strings.Join(Diff(Config{}, full), "\n")
 }

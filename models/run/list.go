@@ -36,6 +36,8 @@ type Summary struct {
 	ImagesPerSecond Float `json:"images_per_second"`
 	// BestKNN is the best headline accuracy of the evaluations, in percent.
 	BestKNN Float `json:"best_knn"`
+	// LabelFree is the newest evaluation without labels, if there is one.
+	LabelFree *LabelFree `json:"label_free,omitempty"`
 	// Problem says why a run is unreadable.
 	Problem string `json:"problem,omitempty"`
 	Config  Config `json:"config"`
@@ -92,6 +94,9 @@ func summarise(dir string, c Config) Summary {
 		s.Step, s.Epoch, s.Loss, s.ImagesPerSecond = last.Step, last.Epoch, last.Loss, last.Time.ImagesPerSecond
 	}
 	for _, row := range knn {
+		if row.LabelFree != nil {
+			s.LabelFree = row.LabelFree
+		}
 		if h := Float(row.Headline()); h > s.BestKNN || !s.BestKNN.Finite() {
 			s.BestKNN = h
 		}

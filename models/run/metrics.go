@@ -98,7 +98,7 @@ func Chance(queue int, symmetric bool) float64 {
 	return chance
 }
 
-// KNNRow is one evaluation by nearest neighbours.
+// KNNRow is one evaluation: by nearest neighbours, where the images have classes, and without labels.
 type KNNRow struct {
 	// Step is the number of steps done, and Epoch the number of epochs: both are
 	// 0 before training.
@@ -106,6 +106,7 @@ type KNNRow struct {
 	Epoch int `json:"epoch"`
 	// K holds the numbers of neighbours; Backbone and Projection hold the top-1
 	// accuracy for each in percent, on the pooled features and on the embedding.
+	// All are empty for images without classes.
 	K          []int   `json:"k"`
 	Backbone   []Float `json:"backbone"`
 	Projection []Float `json:"projection"`
@@ -113,9 +114,11 @@ type KNNRow struct {
 	// before training, and for small images.
 	Pixels []Float `json:"pixels,omitempty"`
 	// Queries and Bank are the numbers of images judged and searched.
-	Queries int   `json:"queries"`
-	Bank    int   `json:"bank"`
-	Seconds Float `json:"seconds"`
+	Queries int `json:"queries"`
+	Bank    int `json:"bank"`
+	// LabelFree is nil where there were no two images to judge by.
+	LabelFree *LabelFree `json:"label_free,omitempty"`
+	Seconds   Float      `json:"seconds"`
 }
 
 // Headline is the accuracy on the backbone's features for the last k, or NaN

@@ -31,6 +31,7 @@ var presets = []struct {
 	{"moco-v1", MoCoV1},
 	{"moco-v2", MoCoV2},
 	{"student", Student},
+	{AutoPreset, Auto},
 }
 
 // Preset returns a fresh copy of the named preset, or a [settings.Error] that

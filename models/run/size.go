@@ -51,7 +51,7 @@ func (c Config) checkSize(memory, batches int64) error {
 	side, channels := c.Data.Image()
 	pixels := limits.Product(count(side), count(side), int64(channels))
 	fits(limits.Product(count(c.MoCo.Batch), pixels), batches, "moco.batch", "is %d, of images of %d pixels a side (see {data.canvas}): a batch takes", c.MoCo.Batch, side)
-	views := limits.Product(2, count(c.MoCo.Batch), 3, count(c.Views.ImageSize), count(c.Views.ImageSize), 4)
+	views := limits.Product(2, count(c.MoCo.Batch), int64(c.Encoder.ImageChannels()), count(c.Views.ImageSize), count(c.Views.ImageSize), 4)
 	what := "the two views of a batch take"
 	if m := c.MoCo.Micro; m > 1 {
 		views, what = views/2/int64(m), "a view of a micro-batch takes"

@@ -3,6 +3,7 @@ package run
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -20,11 +21,11 @@ func WriteTable(out io.Writer, all []Summary) error {
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "run\tstate\tstep\tepoch\tloss\tbest kNN\timg/s\tdiffers")
+	fmt.Fprintln(table, "run\tstate\tstep\tepoch\tloss\tbest kNN\trank\tretrieval\timg/s\tdiffers")
 	row := 0
 	for _, s := range all {
 		if s.State == StateUnreadable {
-			fmt.Fprintf(table, "%q\t%s\t\t\t\t\t\t%q\n", s.Dir, s.State, s.Problem)
+			fmt.Fprintf(table, "%q\t%s\t\t\t\t\t\t\t\t%q\n", s.Dir, s.State, s.Problem)
 			continue
 		}
 		var differs []string
@@ -36,13 +37,17 @@ func WriteTable(out io.Writer, all []Summary) error {
 		if s.Epochs > 0 {
 			epoch += fmt.Sprintf(" of %d", s.Epochs)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", printable(s.Dir), s.State, s.Step, epoch, figure(s.Loss, 4), figure(s.BestKNN, 1),
-			figure(s.ImagesPerSecond, 0), printable(strings.Join(differs, " ")))
+		rank, retrieval := Float(math.NaN()), Float(math.NaN())
+		if s.LabelFree != nil {
+			rank, retrieval = s.LabelFree.Headline().Rank, s.LabelFree.Headline().Retrieval
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", printable(s.Dir), s.State, s.Step, epoch, number(s.Loss, 4), number(s.BestKNN, 1),
+			number(rank, 1), number(retrieval, 1), number(s.ImagesPerSecond, 0), printable(strings.Join(differs, " ")))
 	}
 	return table.Flush()
 }
 
-func figure(x Float, digits int) string {
+func number(x Float, digits int) string {
 	if !x.Finite() {
 		return "-"
 	}

@@ -15,7 +15,10 @@ func TestWriteTable(t *testing.T) {
 	nan := Float(math.NaN())
 	var out bytes.Buffer
 	err := WriteTable(&out, []Summary{
-		{Dir: "runs/a", State: StateFinished, Step: 744, Epoch: 7, Epochs: 8, Loss: 5.43219, BestKNN: 53, ImagesPerSecond: 1240.4, Config: a},
+		{
+			Dir: "runs/a", State: StateFinished, Step: 744, Epoch: 7, Epochs: 8, Loss: 5.43219, BestKNN: 53, ImagesPerSecond: 1240.4, Config: a,
+			LabelFree: &LabelFree{Backbone: Geometry{Rank: 41.26, Retrieval: 88}},
+		},
 		{Dir: "runs/\x1b[31mb", State: StateStopped, Loss: nan, BestKNN: nan, ImagesPerSecond: nan, Steps: 10, Config: b},
 		{Dir: "runs/c", State: StateUnreadable, Problem: "unexpected \x1b"},
 	})
@@ -24,9 +27,9 @@ func TestWriteTable(t *testing.T) {
 	}
 	lines := strings.Split(out.String(), "\n")
 	for i, want := range []string{
-		"run state step epoch loss best kNN img/s differs",
-		"runs/a finished 744 8 of 8 5.4322 53.0 1240 moco.temperature=0.1 views.augment.flip=0",
-		`"runs/\x1b[31mb" stopped 0 1 - - - moco.temperature=0.25 views.augment.flip=0.5`,
+		"run state step epoch loss best kNN rank retrieval img/s differs",
+		"runs/a finished 744 8 of 8 5.4322 53.0 41.3 88.0 1240 moco.temperature=0.1 views.augment.flip=0",
+		`"runs/\x1b[31mb" stopped 0 1 - - - - - moco.temperature=0.25 views.augment.flip=0.5`,
 		`"runs/c" unreadable "unexpected \x1b"`,
 	} {
 		if got := strings.Join(strings.Fields(lines[i]), " "); got != want {

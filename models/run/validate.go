@@ -21,6 +21,10 @@ func (c Config) Validate() error {
 	}
 	p.Under("data", c.Data.Validate())
 	p.Under("", c.Step().Validate())
+	if n := c.Data.Channels; n == 0 || n == 1 {
+		p.That(c.Encoder.Channels == n && c.Views.Augment.Channels == n, "data.channels", "is %d, {encoder.channels} %d and {views.augment.channels} %d, want one number",
+			n, c.Encoder.Channels, c.Views.Augment.Channels)
+	}
 	p.Under("optim", c.Optim.validate())
 	p.That(c.Run.Epochs <= 0 || !(c.Optim.Warmup >= float64(c.Run.Epochs)),
 		"optim.warmup", "is %g epochs, want fewer than the %d of the run", c.Optim.Warmup, c.Run.Epochs)
@@ -28,6 +32,7 @@ func (c Config) Validate() error {
 	p.Under("engine", c.Engine.Validate())
 	c.checkEngine(&p)
 	p.Under("run", c.Run.validate())
+	c.checkExpectations(&p)
 	return p.Err()
 }
 
@@ -97,6 +102,9 @@ func (r Run) validate() error {
 	p.That(r.Init == "" || r.ResumeFrom == "", "init", "and {resume_from} are both given, want one: what a run goes on from has its weights")
 	p.That(r.CheckpointEvery >= 0, "checkpoint_every", "is %d, want 0 (each epoch) or more", r.CheckpointEvery)
 	p.That(r.Keep.Last > 0, "keep.last", "is %d, want at least 1 checkpoint", r.Keep.Last)
+	if r.Keep.BestBy != "" {
+		p.OneOf("keep.best_by", r.Keep.BestBy, figureNames(func(f figure) bool { return f.evaluation != nil })...)
+	}
 	p.That(r.Keep.Every >= 0, "keep.every", "is %d, want 0 (none) or steps", r.Keep.Every)
 	p.That(r.LogEvery > 0, "log_every", "is %d, want above 0", r.LogEvery)
 	return p.Err()

@@ -15,6 +15,9 @@ func (c Config) Warnings(nTrain int) []string {
 		w = append(w, fmt.Sprintf("views of %d pixels from a canvas of %d: they hold no more detail than the canvas; "+
 			"raise --canvas to %d or more", c.Views.ImageSize, c.Data.Canvas, c.Views.ImageSize))
 	}
+	if c.Data.Channels == 1 {
+		w = append(w, "images of one channel: saturation, hue, gray and mix are off, and the first convolution has one channel (--channels=3 repeats it)")
+	}
 	if m.KeyMomentum == 1 {
 		w = append(w, "a key momentum of 1 leaves the key encoder as it began; lower --key-momentum to 0.999")
 	}

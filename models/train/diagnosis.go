@@ -41,6 +41,12 @@ const (
 	knnNoise = 1
 	// stuckEpochs from the start without a better kNN.
 	stuckEpochs = 5
+
+	// collapsedRank: the projections use hardly more than one direction, in which those of any encoder lie that tells
+	// nothing apart. Untrained and trained encoders use dozens.
+	collapsedRank = 2
+	// collapsedEvaluations in a row, not counting that before training.
+	collapsedEvaluations = 2
 )
 
 // diagnoser watches the rows of a run and says in plain sentences what has gone
@@ -51,7 +57,15 @@ type diagnoser struct {
 	chances, collapses int     // epochs in a row
 	top1               float64 // of the last whole epoch
 	judged             []run.KNNRow
+	unlabelled         labelFreeHistory
 	said               map[string]bool
+}
+
+// labelFreeHistory is what evaluations without labels found so far.
+type labelFreeHistory struct {
+	untrained *run.LabelFree // nil where the first evaluation was not before training
+	best      run.Float      // retrieval since then
+	narrow    int            // evaluations in a row of collapsed rank
 }
 
 // epochMeans gathers the rows of an epoch in progress.
@@ -87,7 +101,7 @@ func (d *diagnoser) row(r run.Row) []string {
 
 // knn takes the next evaluation, which ends the epoch of the rows before it.
 func (d *diagnoser) knn(r run.KNNRow) []string {
-	found := d.endEpoch()
+	found := append(d.endEpoch(), d.labelFree(r)...)
 	if math.IsNaN(r.Headline()) {
 		return found
 	}
@@ -106,6 +120,34 @@ func (d *diagnoser) knn(r run.KNNRow) []string {
 		found = append(found, d.say("stuck", "kNN has not moved in %d epochs: %.1f %%, untrained %.1f %%: "+
 			"raise --lr, or choose views that keep what tells the classes apart",
 			r.Epoch, r.Headline(), first.Headline())...)
+	}
+	return found
+}
+
+// labelFree judges what an evaluation found without labels. Where there is kNN, that says better what is learned.
+func (d *diagnoser) labelFree(r run.KNNRow) (found []string) {
+	u, f := &d.unlabelled, r.LabelFree
+	switch {
+	case f == nil:
+		return nil
+	case r.Step == 0:
+		u.untrained = f
+		return nil
+	}
+	b := f.Headline()
+	u.best = max(u.best, b.Retrieval)
+	u.narrow = inARow(u.narrow, b.Rank < collapsedRank)
+	if u.narrow == collapsedEvaluations {
+		found = append(found, d.say("rank", "the projections have collapsed: effective rank %.1f over %d images: "+
+			"try a lower --lr, a --key-momentum nearer 1, or a higher --temperature", b.Rank, f.Images)...)
+	}
+	if len(r.Backbone) > 0 || u.untrained == nil || r.Epoch < stuckEpochs {
+		return found
+	}
+	first := u.untrained.Headline().Retrieval
+	if u.best-first < min(knnNoise, (100-first)/10) {
+		found = append(found, d.say("stuck", "the other view of an image is found no better than %d epochs ago: %.1f %%, untrained %.1f %%: "+
+			"raise --lr, or choose views that differ more", r.Epoch, b.Retrieval, first)...)
 	}
 	return found
 }

@@ -164,3 +164,41 @@ func TestDiagnosisMidway(t *testing.T) {
 		t.Errorf("an evaluation without figures: said %q", found)
 	}
 }
+
+// Without classes a run is judged by the other views found and the rank: each is named once, in time, and a healthy run not.
+func TestDiagnosisWithoutLabels(t *testing.T) {
+	for _, tt := range []struct {
+		name            string
+		retrieval, rank func(epoch int) float64
+		labelled        bool
+		want            string
+		when            int // epochs done
+	}{
+		{"healthy", func(e int) float64 { return 2 + 10*float64(e) }, func(e int) float64 { return 70 - 5*float64(e) }, false, "", 0},
+		{"stuck", func(e int) float64 { return 2 + 0.3*float64(e%3) }, func(int) float64 { return 40 }, false, "no better than 5 epochs ago: 2.6 %, untrained 2.0 %", 5},
+		{"stuck, near all found", func(int) float64 { return 99.5 }, func(int) float64 { return 40 }, false, "no better than 5 epochs ago", 5},
+		{"stuck by that alone, where kNN rises", func(int) float64 { return 2 }, func(int) float64 { return 40 }, true, "", 0},
+		{"collapsed", func(e int) float64 { return 2 + 10*float64(e) }, func(e int) float64 { return 1.9 }, true, "collapsed: effective rank 1.9 over 500 images", 2},
+		{"narrow now and then", func(e int) float64 { return 2 + 10*float64(e) }, func(e int) float64 { return 1.5 + float64(e%2) }, false, "", 0},
+	} {
+		var d diagnoser
+		var found []string
+		at := 0
+		for epoch := range 9 {
+			r := run.KNNRow{Step: 10 * epoch, Epoch: epoch}
+			if tt.labelled {
+				r = knnRow(epoch, 10+3*float64(epoch))
+				r.Step = 10 * epoch
+			}
+			r.LabelFree = &run.LabelFree{Images: 500, Projection: &run.Geometry{
+				Rank: run.Float(tt.rank(epoch)), Retrieval: run.Float(tt.retrieval(epoch)),
+			}}
+			if said := d.knn(r); len(said) > 0 {
+				found, at = append(found, said...), epoch
+			}
+		}
+		if tt.want == "" && len(found) > 0 || tt.want != "" && (len(found) != 1 || !strings.Contains(found[0], tt.want) || at != tt.when) {
+			t.Errorf("%s: after epoch %d %q, want %q after %d", tt.name, at, found, tt.want, tt.when)
+		}
+	}
+}

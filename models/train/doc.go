@@ -8,7 +8,7 @@
 //	feed.go      the inputs of a step, made and brought to the devices while the step before runs
 //	figures.go   what steps return, gathered into rows
 //	finite.go    what is NaN or infinite first, when something is
-//	monitor.go   nearest neighbours between epochs; evaluate.go says when
+//	monitor.go   the encoder judged between epochs; evaluate.go says when, expect.go whether to go on
 //	diagnosis.go what went wrong, in plain sentences
 //	save.go      when a checkpoint is due; snapshot.go copies the state, saver.go writes beside training
 //	reload.go    going on after a device failed
@@ -16,7 +16,7 @@
 //
 // # Errors
 //
-// Everything returns errors. Callers may act on [ErrInterrupted], [ErrDiverged], and those of packages run, checkpoint,
+// Everything returns errors. Callers may act on [ErrInterrupted], [ErrExpected], [ErrDiverged], and those of packages run, checkpoint,
 // dataset and data.
 //
 // # Determinism

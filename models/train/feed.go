@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -254,7 +255,7 @@ func (f *feed) fetch(dst []uint8, indices []int, first, share, parts int) error 
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return cmp.Or(errs...) // parts fail alike
 }
 
 // images is the number of the input that holds them.

@@ -153,7 +153,7 @@ func TestFeed(t *testing.T) {
 		}
 		for _, devices := range []int{1, 2, 8} {
 			p := passThrough(t, devices, c, mapped.Info())
-			streamed := must.M1(files.NewStream(must.M1(files.Open(folder, "train", files.Options{})), files.StreamOptions{Size: testCanvas, Library: picture.Go}))
+			streamed := must.M1(files.NewStream(must.M1(files.Open(folder, "train", files.Options{})), files.StreamOptions{Canvas: picture.Canvas{Size: testCanvas}, Library: picture.Go}))
 			for name, source := range map[string]data.Source{"packed": mapped, "streamed": streamed} {
 				t.Run(fmt.Sprintf("symmetric=%t/devices=%d/%s", symmetric, devices, name), func(t *testing.T) {
 					got := collect(t, p, must.M1(NewFeed(p, source, views, seed)), first, last)

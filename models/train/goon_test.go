@@ -29,7 +29,7 @@ func (s *stopper) Stage(what string) {
 
 // A run may be stopped before everything is compiled, and goes on like any other.
 func TestInterruptedWhileCompiling(t *testing.T) {
-	for _, at := range []string{"reading glyphs", "compiling the step", "compiling the encoder", "looking at nearest neighbours"} {
+	for _, at := range []string{"reading glyphs", "compiling the step", "compiling the encoder", "judging the encoder"} {
 		c := tiny(t.TempDir())
 		ctx, cancel := context.WithCancel(t.Context())
 		_, err := Train(ctx, c, goMachine(t), &stopper{at: at, stop: cancel})

@@ -24,8 +24,14 @@ func tinyLoop(t testing.TB, devices int) (once func(), e *xla.Engine) {
 	t.Helper()
 	c := run.Glyphs()
 	c.Encoder.Width, c.Encoder.Dim, c.MoCo.Batch, c.MoCo.Queue, c.Views.ImageSize, c.Data.TrainImages = 4, 16, 16, 32, 8, 256
-	definition := c.Step()
 	e = xlatest.CPU(t, devices)
+	return loopOf(t, c, e, devices), e
+}
+
+// loopOf returns what runs one step of a configuration, always on the same images, its state on the devices.
+func loopOf(t testing.TB, c run.Config, e *xla.Engine, devices int) (once func()) {
+	t.Helper()
+	definition := c.Step()
 	p := must.M1(step.New(engines.Mesh(t, e, devices), definition, 0))
 	source := must.M1(c.Data.Source("train", nil))
 	t.Cleanup(func() { must.M(source.Close()) })
@@ -37,7 +43,7 @@ func tinyLoop(t testing.TB, devices int) (once func(), e *xla.Engine) {
 	batch := <-feed.Start(t.Context(), 0, 1)
 	once = func() { must.M1(p.Run(batch.Slot, 0.01)) }
 	once() // moves the state to the devices
-	return once, e
+	return once
 }
 
 // BenchmarkHost measures what of a step no device works, beside the arguments of the program and the calls from Go into C.

@@ -82,7 +82,7 @@ func (s *session) steps(ctx context.Context) (err error) {
 }
 
 // betweenSteps saves and evaluates when it is time, after the steps done: in that order, as an evaluation may take
-// minutes in which a crash would lose the steps.
+// minutes in which a crash would lose the steps. Then it looks whether the run is as expected.
 func (s *session) betweenSteps(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return s.interrupted() // perhaps before everything was compiled
@@ -95,19 +95,20 @@ func (s *session) betweenSteps(ctx context.Context) error {
 			return err
 		}
 	}
-	if !s.evaluationDue() {
-		return nil
+	if s.evaluationDue() {
+		better, err := s.evaluate(ctx)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return s.interrupted() // the evaluation is made up for when the run goes on
+		case err != nil:
+			return err
+		case better && s.config.Run.Keep.Best:
+			if err := s.save(); err != nil {
+				return err
+			}
+		}
 	}
-	better, err := s.evaluate(ctx)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return s.interrupted() // the evaluation is made up for when the run goes on
-	case err != nil:
-		return err
-	case better && s.config.Run.Keep.Best:
-		return s.save()
-	}
-	return nil
+	return s.expected(ctx)
 }
 
 // stepOn runs one training step and returns its figures.

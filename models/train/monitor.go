@@ -21,57 +21,72 @@ const (
 	pixelBytes = 3 * 64 * 64
 )
 
-// monitor judges the query encoder by nearest neighbours, and changes nothing of the run.
+// monitor judges the query encoder by nearest neighbours and without labels, and changes nothing of the run.
 type monitor struct {
-	session *session
-	mesh    *mesh.Mesh
-	config  encoder.ProgramConfig
-	encoder *encoder.Program
-	search  *judge.Search // nil where another process judges
-	bank    data.Source
-	knn     judge.KNNOptions
+	session   *session
+	mesh      *mesh.Mesh
+	config    encoder.ProgramConfig
+	encoder   *encoder.Program
+	augmented *encoder.Program
+	search    *judge.Search // nil where another process judges
+	bank      data.Source   // nil without nearest neighbours
+	knn       judge.KNNOptions
 }
 
-func newMonitor(s *session, m *mesh.Mesh) (*monitor, error) {
+func newMonitor(s *session, m *mesh.Mesh) (o *monitor, err error) {
 	info := s.train.Info()
 	c := encoder.ProgramConfig{
 		Encoder: s.definition.Encoder, Views: s.views, ImageSize: s.definition.ImageSize,
 		Size: info.Size, Channels: info.Channels, Batch: s.definition.Batch,
 	}
-	e, err := encoder.Compile(m, s.step.Store(), moco.QueryScope, c)
-	if err != nil {
+	o = &monitor{session: s, mesh: m, config: c}
+	defer func() {
+		if err != nil {
+			o.close()
+		}
+	}()
+	if o.encoder, err = encoder.Compile(m, s.step.Store(), moco.QueryScope, c); err != nil {
 		return nil, err
 	}
-	var search *judge.Search
+	c.Augmented, c.Seed = true, s.config.Run.Seed
+	if o.augmented, err = encoder.Compile(m, s.step.Store(), moco.QueryScope, c); err != nil {
+		return nil, err
+	}
 	if s.leads() {
-		if search, err = judge.NewSearch(m.Backend()); err != nil {
-			e.Close()
+		if o.search, err = judge.NewSearch(m.Backend()); err != nil {
 			return nil, err
 		}
 	}
-	bank := dataset.Part(s.train, s.config.KNN.BankImages)
-	knn := judge.KNNOptions{Ks: s.config.KNN.Ks, Temperature: s.config.KNN.Temperature}
-	if clipped, note := knn.Clip(bank.Info().N); note != "" {
-		s.report.Note(note)
-		knn = clipped
+	if s.test == nil {
+		return o, nil
 	}
-	return &monitor{session: s, mesh: m, config: c, encoder: e, search: search, bank: bank, knn: knn}, nil
+	o.bank = dataset.Part(s.train, s.config.KNN.BankImages)
+	o.knn = judge.KNNOptions{Ks: s.config.KNN.Ks, Temperature: s.config.KNN.Temperature}
+	if clipped, note := o.knn.Clip(o.bank.Info().N); note != "" {
+		s.report.Note(note)
+		o.knn = clipped
+	}
+	return o, nil
 }
 
 func (m *monitor) close() {
-	m.encoder.Close()
+	for _, p := range []*encoder.Program{m.encoder, m.augmented} {
+		if p != nil {
+			p.Close()
+		}
+	}
 	if m.search != nil {
 		m.search.Close()
 	}
 }
 
-// embed encodes all images of a source. It gives up with the context. Where another process judges, this one does its
-// share of the work and gets nothing.
-func (m *monitor) embed(ctx context.Context, source data.Source) (encoder.Embedding, error) {
+// embed has a program encode all images of a source. It gives up with the context. Where another process judges, this one
+// does its share of the work and gets nothing.
+func (m *monitor) embed(ctx context.Context, p *encoder.Program, source data.Source) (encoder.Embedding, error) {
 	if !m.session.leads() {
-		return encoder.Embedding{}, ofDevice(m.encoder.Accompany(ctx, source))
+		return encoder.Embedding{}, ofDevice(p.Accompany(ctx, source))
 	}
-	e, err := m.encoder.EmbedAll(ctx, source, nil)
+	e, err := p.EmbedAll(ctx, source, nil)
 	return e, ofDevice(err)
 }
 
@@ -84,29 +99,53 @@ func ofDevice(err error) error {
 }
 
 // current judges the encoder as it is. It gives up with the context.
-func (m *monitor) current(ctx context.Context) (run.KNNRow, error) {
+func (m *monitor) current(ctx context.Context) (row run.KNNRow, err error) {
 	start := time.Now()
-	test := m.session.test
-	row := run.KNNRow{K: m.knn.Ks, Queries: test.Info().N, Bank: m.bank.Info().N}
-	bank, err := m.embed(ctx, m.bank)
-	if err != nil {
-		return row, err
+	if m.bank != nil {
+		if row, err = m.neighbours(ctx); err != nil {
+			return row, err
+		}
 	}
-	queries, err := m.embed(ctx, test)
-	if err != nil {
-		return row, err
-	}
-	if !m.session.leads() {
-		return row, nil
-	}
-	if row.Backbone, err = m.judge(ctx, bank.Trunk, bank.Labels, queries.Trunk, queries.Labels); err != nil {
-		return row, err
-	}
-	if row.Projection, err = m.judge(ctx, bank.Head, bank.Labels, queries.Head, queries.Labels); err != nil {
+	if row.LabelFree, err = m.labelFree(ctx); err != nil {
 		return row, err
 	}
 	row.Seconds = run.Float(time.Since(start).Seconds())
 	return row, nil
+}
+
+// neighbours judges by those.
+func (m *monitor) neighbours(ctx context.Context) (run.KNNRow, error) {
+	row := run.KNNRow{K: m.knn.Ks, Queries: m.session.test.Info().N, Bank: m.bank.Info().N}
+	bank, err := m.embed(ctx, m.encoder, m.bank)
+	if err != nil {
+		return row, err
+	}
+	queries, err := m.embed(ctx, m.encoder, m.session.test)
+	if err != nil || !m.session.leads() {
+		return row, err
+	}
+	if row.Backbone, err = m.judge(ctx, bank.Trunk, bank.Labels, queries.Trunk, queries.Labels); err != nil {
+		return row, err
+	}
+	row.Projection, err = m.judge(ctx, bank.Head, bank.Labels, queries.Head, queries.Labels)
+	return row, err
+}
+
+// labelFree judges without labels; nil where another process does.
+func (m *monitor) labelFree(ctx context.Context) (*run.LabelFree, error) {
+	var seen [3]encoder.Embedding
+	for i, p := range []*encoder.Program{m.encoder, m.augmented.View(0), m.augmented.View(1)} {
+		var err error
+		if seen[i], err = m.embed(ctx, p, m.session.judged); err != nil {
+			return nil, err
+		}
+	}
+	if !m.session.leads() {
+		return nil, nil
+	}
+	found, err := m.search.LabelFree(ctx, seen[0], seen[1], seen[2])
+	found.HeldOut = m.session.held != nil
+	return &found, m.judgement(ctx, err)
 }
 
 // untrained judges the encoder before training, its BatchNorm statistics those of real images, and the raw pixels.
@@ -117,7 +156,7 @@ func (m *monitor) untrained(ctx context.Context) (row run.KNNRow, err error) {
 			row, err = m.current(ctx)
 			return err
 		})
-	if err != nil || !m.session.leads() {
+	if err != nil || !m.session.leads() || m.bank == nil {
 		return row, ofDevice(err)
 	}
 	return row, m.judgePixels(ctx, &row)
@@ -145,18 +184,23 @@ func (m *monitor) judgePixels(ctx context.Context, row *run.KNNRow) error {
 // judge is the accuracy in percent for each k.
 func (m *monitor) judge(ctx context.Context, bank encoder.Features, bankLabels []int32, queries encoder.Features, labels []int32) ([]run.Float, error) {
 	results, err := m.search.KNN(ctx, bank, bankLabels, queries, labels, len(m.bank.Info().Classes), m.knn)
-	if errors.Is(err, judge.ErrNotFinite) {
-		return nil, m.session.diverged("a feature")
-	}
-	if err != nil && ctx.Err() != nil {
+	if err := m.judgement(ctx, err); err != nil {
 		return nil, err
-	}
-	if err != nil {
-		return nil, deviceError{err}
 	}
 	accuracies := make([]run.Float, len(results))
 	for i, r := range results {
 		accuracies[i] = run.Float(r.Top1())
 	}
 	return accuracies, nil
+}
+
+// judgement marks what made a judgement fail: features that are no numbers, the end of the context, or the device.
+func (m *monitor) judgement(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, judge.ErrNotFinite):
+		return m.session.diverged("a feature")
+	case err != nil && ctx.Err() == nil:
+		return deviceError{err}
+	}
+	return err
 }

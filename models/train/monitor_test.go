@@ -1,6 +1,7 @@
 package train
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func judged(t *testing.T, bankImages int) *session {
 		config: c, machine: goMachine(t), report: &recorder{}, now: time.Now,
 		views: c.Views.Augment, definition: c.Step(),
 	}
-	s.train, s.test = train, &test
+	s.train, s.test, s.held, s.judged = train, &test, &test, &test
 	s.step = must.M1(step.New(engines.Mesh(t, s.machine.Backend, 1), s.definition, 1))
 	fill(s, moco.QueryScope, "bn1.bias", 1)
 	fill(s, moco.KeyScope, "bn1.bias", 1)
@@ -78,6 +79,9 @@ func TestMonitorJudgesTheQueryEncoder(t *testing.T) {
 		t.Errorf("backbone %v, projection %v, want %v: the key encoder knows nothing, the query encoder has the copies",
 			row.Backbone, row.Projection, copied)
 	}
+	if f := row.LabelFree; f.Images != 10 || !f.HeldOut || f.Backbone.Rank < 1.05 || f.Backbone.Uniformity > -0.001 {
+		t.Errorf("without labels: %+v, want those of 10 held-out images that are told apart", f)
+	}
 	if row.Queries != 10 || row.Bank != 70 {
 		t.Errorf("%d queries in a bank of %d, want the 10 held-out images in the 70 for training", row.Queries, row.Bank)
 	}
@@ -89,6 +93,9 @@ func TestMonitorJudgesTheQueryEncoder(t *testing.T) {
 	}
 	if row.Backbone[0] >= copied || row.Projection[0] >= copied {
 		t.Errorf("backbone %v, projection %v, want less than %v: the query encoder knows nothing", row.Backbone, row.Projection, copied)
+	}
+	if g := row.LabelFree.Backbone; g.Rank > 1.001 || g.Retrieval != 10 || g.Alignment != 0 || math.Abs(float64(g.Uniformity)) > 1e-6 {
+		t.Errorf("without labels: %+v, want the first of 10 images found, and no distances", g)
 	}
 }
 

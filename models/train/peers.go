@@ -39,7 +39,7 @@ func (s *session) leads() bool { return s.machine.Peers == nil || s.machine.Peer
 type start struct {
 	Record run.Record        `json:"record"`
 	Dir    string            `json:"dir"`
-	Judged string            `json:"judged"` // the fingerprint of the held-out images, "" without
+	Judged string            `json:"judged"` // the fingerprint of the images judged, "" without
 	State  bool              `json:"state"`  // there is one to take over
 	Done   int               `json:"done"`
 	Saved  int               `json:"saved"`
@@ -85,8 +85,8 @@ func (s *session) ownStart() (start, error) {
 		return start{}, err
 	}
 	own := start{Record: record, Dir: s.config.Run.Dir, Done: s.done, Saved: s.saved, Scores: s.scores}
-	if s.test != nil {
-		if own.Judged, err = s.test.Fingerprint(); err != nil {
+	if s.judged != nil {
+		if own.Judged, err = s.judged.Fingerprint(); err != nil {
 			return start{}, err
 		}
 	}

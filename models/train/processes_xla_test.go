@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,10 +47,26 @@ func small(dir string) run.Config {
 	return c
 }
 
-// testTrainOver holds a run of several processes to that of one, bit for bit.
+// exchanges are the collectives of the step that an engine has compiled, each with the devices that exchange.
+func exchanges(t *testing.T, e *xla.Engine) string {
+	t.Helper()
+	programs := e.Programs()
+	at := slices.IndexFunc(programs, func(p *xla.Program) bool { return strings.HasPrefix(p.Name, "step") })
+	if at < 0 {
+		t.Fatal("no step was compiled")
+	}
+	var all []string
+	for _, c := range must.M1(programs[at].Optimized()).Collectives() {
+		all = append(all, fmt.Sprintf("%s of %d bytes among %v", c.Op, c.Bytes, c.Groups))
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+// testTrainOver holds a run of several processes to that of one, bit for bit, and its program's collectives to the same four.
 func testTrainOver(t *testing.T, processes, devices, knnEvery int) {
 	dir := filepath.Join(sharedDir(t), "run")
-	_, parent := xlatest.Processes(t, processes, devices, func(t *testing.T, e *xla.Engine, m *rendezvous.Meeting) {
+	outputs, parent := xlatest.Processes(t, processes, devices, func(t *testing.T, e *xla.Engine, m *rendezvous.Meeting) {
 		c := small(dir)
 		c.KNN.Every = knnEvery
 		if m.Index() > 0 {
@@ -63,6 +80,7 @@ func testTrainOver(t *testing.T, processes, devices, knnEvery int) {
 		if m.Index() > 0 && len(r.rows)+len(r.knn)+len(r.notes) > 0 || len(r.steps) != 3 {
 			t.Errorf("process %d tells of %d rows, %d evaluations, %q and %v", m.Index(), len(r.rows), len(r.knn), r.notes, r.steps)
 		}
+		fmt.Printf("exchanges: %s\n", exchanges(t, e))
 	})
 	if !parent {
 		return
@@ -71,6 +89,16 @@ func testTrainOver(t *testing.T, processes, devices, knnEvery int) {
 	one.KNN.Every = knnEvery
 	must.M1(Train(t.Context(), one, machineOf(xlatest.CPU(t, processes*devices)), nil))
 	wantSameRun(t, dir, one.Run.Dir)
+	alone := exchanges(t, xlatest.CPU(t, processes*devices))
+	if n := strings.Count(alone, "among [[0 1 2 3]]"); n != 4 || strings.Count(alone, "among") != n || strings.Count(alone, "all-to-all") != 2 ||
+		!strings.Contains(alone, "all-gather") || !strings.Contains(alone, "all-reduce") {
+		t.Errorf("one process's step has %s, want two all-to-all, an all-gather and an all-reduce among all devices", alone)
+	}
+	for i, output := range outputs {
+		if !strings.Contains(output, "exchanges: "+alone+"\n") {
+			t.Errorf("process %d says\n%s\nwant the exchanges of one process's step, %s", i, output, alone)
+		}
+	}
 	if _, err := os.Stat("nowhere"); err == nil {
 		t.Error("another process than the first made a directory")
 	}

@@ -26,7 +26,8 @@ func TestDeviceFailsOnce(t *testing.T) {
 		{"step", 6, 4},
 		{"step", 8, 6},
 		{"embed", 1, 0},  // before training
-		{"embed", 12, 4}, // after the first epoch
+		{"embed", 16, 4}, // after the first epoch
+		{"embed-augmented", 9, 4},
 	} {
 		t.Run(fmt.Sprintf("%s %d", test.program, test.run), func(t *testing.T) {
 			c := tiny(t.TempDir())

@@ -80,7 +80,7 @@ func TestInterruptedEvaluation(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		seen := 0
 		_, err := Train(ctx, c, goMachine(t), &recorder{onStage: func(what string) {
-			if what == "looking at nearest neighbours" {
+			if what == "judging the encoder" {
 				if seen++; seen > evaluation {
 					cancel()
 				}

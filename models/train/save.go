@@ -101,7 +101,7 @@ func (s *session) openMetrics() (err error) {
 	s.scores = checkpoint.Scores{}
 	_, knn, err := run.ReadMetrics(s.dir.Path())
 	for _, row := range knn {
-		s.scores[row.Step] = row.Headline()
+		s.scores[row.Step] = s.config.Run.Score(row)
 	}
 	return err
 }

@@ -25,7 +25,9 @@ type session struct {
 	report  Reporter
 	talk    Reporter // what this process alone knows, such as an image that it cannot read
 
-	train, test data.Source // test is nil where nothing can be judged
+	train, held data.Source // held are the held-out images, nil without
+	test        data.Source // those, where nearest neighbours can be judged by them; nil elsewhere
+	judged      data.Source // what is judged without labels: some of the held-out images, or else of train; nil where nothing is
 	broken      brokenLog
 	views       augment.Config
 	definition  moco.Step
@@ -61,9 +63,12 @@ type session struct {
 
 // openData reads both splits and checks the configuration against them.
 func (s *session) openData() (err error) {
+	s.report.Stage("reading " + s.config.Data.Name())
+	if s.config.Data, err = s.config.Data.Measured(); err != nil {
+		return err
+	}
 	c := s.config
 	s.views = c.Views.Augment
-	s.report.Stage("reading " + c.Data.Name())
 	if s.train, err = c.Data.Source("train", s.broken.add); err != nil {
 		return err
 	}
@@ -76,7 +81,7 @@ func (s *session) openData() (err error) {
 		if err := s.openTest(); err != nil {
 			return err
 		}
-		if s.test == nil {
+		if s.judged == nil {
 			c.KNN.Every = 0
 		}
 	}
@@ -90,7 +95,7 @@ func (s *session) openData() (err error) {
 	s.perEpoch = c.StepsPerEpoch(n)
 	s.epochs, s.total = c.Run.Length(s.perEpoch)
 	s.definition = c.Step()
-	return nil
+	return s.checkExpectations()
 }
 
 // open opens the run's directory, where this process owns it, and finds out where the run stands.
@@ -220,7 +225,7 @@ func (s *session) build(ctx context.Context) error {
 	if err := s.shareState(ctx); err != nil {
 		return err
 	}
-	if s.test != nil {
+	if s.judged != nil {
 		s.report.Stage("compiling the encoder")
 		s.monitor, err = newMonitor(s, m)
 	}

@@ -81,6 +81,7 @@ var stepFields = map[string]struct {
 	"Run.Seed":            {uint64(77), nil},
 	"Run.CheckpointEvery": {77, nil},
 	"Run.Keep":            {checkpoint.Keep{Last: 77}, nil},
+	"Run.Expect":          {run.Expectations{{Figure: "knn", Epoch: 1, Op: ">", Value: 1}}, nil},
 	"Run.LogEvery":        {77, nil},
 	"Run.Dir":             {"elsewhere", nil},
 }

@@ -63,8 +63,26 @@ func (t *TensorBoard) KNN(r run.KNNRow) {
 			all = append(all, tfevents.Scalar{Tag: fmt.Sprintf("knn_%s/k=%d", of.name, r.K[i]), Value: float64(v)})
 		}
 	}
+	if f := r.LabelFree; f != nil {
+		all = append(all, labelFreeScalars("backbone", &f.Backbone)...)
+		all = append(all, labelFreeScalars("projection", f.Projection)...)
+	}
 	t.write(r.Step, all)
 	t.Reporter.KNN(r)
+}
+
+func labelFreeScalars(of string, g *run.Geometry) []tfevents.Scalar {
+	if g == nil {
+		return nil
+	}
+	var all []tfevents.Scalar
+	for _, s := range []struct {
+		name  string
+		value run.Float
+	}{{"rank", g.Rank}, {"alignment", g.Alignment}, {"uniformity", g.Uniformity}, {"retrieval", g.Retrieval}} {
+		all = append(all, tfevents.Scalar{Tag: "label_free_" + of + "/" + s.name, Value: float64(s.value)})
+	}
+	return all
 }
 
 func (t *TensorBoard) write(step int, all []tfevents.Scalar) {

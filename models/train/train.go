@@ -16,6 +16,8 @@ var (
 	ErrInterrupted = errors.New("interrupted")
 	// ErrOtherRun says that this process was asked for another run than process 0.
 	ErrOtherRun = errors.New("this process's run is not that of process 0")
+	// ErrExpected says that a figure is not what the configuration expects of an epoch (Run.Expect); the checkpoint is written.
+	ErrExpected = errors.New("the run is not what is expected")
 	// ErrDiverged says that the loss or the gradient became NaN or infinite.
 	ErrDiverged = errors.New("diverged")
 )
@@ -81,7 +83,8 @@ type Result struct {
 // A device that fails in a step is given the last checkpoint back, once per checkpoint. A checkpoint that cannot be
 // written ends the run.
 //
-// The error is [ErrInterrupted] when the context ended, after the step in flight and a checkpoint; [ErrDiverged]
+// The error is [ErrInterrupted] when the context ended, after the step in flight and a checkpoint; [ErrExpected] when a
+// figure is not as expected; [ErrDiverged]
 // when a figure is no number any more, with the last checkpoint kept; [ErrLocked], checkpoint.ErrDamaged and
 // [ErrIncompatible] from the directory. The configuration and the data are checked before anything is written.
 func Train(ctx context.Context, c run.Config, m Machine, report Reporter) (Result, error) {
@@ -110,7 +113,9 @@ func train(ctx context.Context, c run.Config, m Machine, report Reporter, disk d
 		return result, errors.Join(err, s.closeData())
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	if !s.finished() {
+	if s.finished() {
+		err = s.expected(ctx)
+	} else {
 		between, ask, end := s.agreed(ctx)
 		defer end()
 		s.askToStop = ask

@@ -4,15 +4,40 @@ package show
 import (
 	"fmt"
 	"html"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/janpfeifer/gonb/gonbui"
 
 	"github.com/mocotpu/mocotpu/models/report"
 )
 
+// shownLimit bounds the wait for the kernel to take what is displayed.
+const shownLimit = 30 * time.Second
+
+// display shows HTML in the place of that id, or in a new place without one, and returns when the kernel has it. GoNB
+// drops what it has not read from the pipe when the cell's program ends, so a program that ends at once would show nothing.
+func display(id, html string) {
+	if id == "" {
+		gonbui.DisplayHTML(html)
+	} else {
+		gonbui.UpdateHTML(id, html)
+	}
+	taken := make(chan struct{})
+	go func() {
+		gonbui.Sync()
+		close(taken)
+	}()
+	select {
+	case <-taken:
+	case <-time.After(shownLimit):
+		fmt.Fprintf(os.Stderr, "the notebook's kernel has not taken a picture, chart or table for %v: it may be missing above\n", shownLimit)
+	}
+}
+
 // Pictures shows rows of pictures with their texts.
-func Pictures(rows ...[]report.Picture) { gonbui.DisplayHTML(pictures(rows)) }
+func Pictures(rows ...[]report.Picture) { display("", pictures(rows)) }
 
 func pictures(rows [][]report.Picture) string {
 	var out strings.Builder
@@ -28,13 +53,7 @@ func pictures(rows [][]report.Picture) string {
 }
 
 // Charts shows charts side by side. Charts with the same id replace those shown before; "" replaces none.
-func Charts(id string, all ...report.Chart) {
-	if id == "" {
-		gonbui.DisplayHTML(charts(all))
-		return
-	}
-	gonbui.UpdateHTML(id, charts(all))
-}
+func Charts(id string, all ...report.Chart) { display(id, charts(all)) }
 
 func charts(all []report.Chart) string {
 	var out strings.Builder
@@ -49,7 +68,7 @@ func charts(all []report.Chart) string {
 }
 
 // Table shows rows of values below their names.
-func Table(names []string, rows ...[]any) { gonbui.DisplayHTML(table(names, rows)) }
+func Table(names []string, rows ...[]any) { display("", table(names, rows)) }
 
 func table(names []string, rows [][]any) string {
 	var out strings.Builder

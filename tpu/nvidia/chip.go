@@ -78,6 +78,11 @@ var chips = []Chip{
 		Source: "NVIDIA L40S, data sheet",
 	},
 	{
+		Name: "rtx4080", Product: "NVIDIA GeForce RTX 4080", Major: 8, Minor: 9, SMs: 76, Clock: 2.505, L2: 64 * mib, Published: 16,
+		Memory: 156 * gib / 10, Bandwidth: 716.8 * giga, Float32: 48.7 * tera, TF32: 48.7 * tera, BFloat16: 97.5 * tera, PCIe: 32 * giga,
+		Source: "NVIDIA Ada GPU Architecture, white paper",
+	},
+	{
 		Name: "rtx4090", Product: "NVIDIA GeForce RTX 4090", Major: 8, Minor: 9, SMs: 128, Clock: 2.52, L2: 72 * mib, Published: 24,
 		Memory: 236 * gib / 10, Bandwidth: 1008 * giga, Float32: 82.6 * tera, TF32: 82.6 * tera, BFloat16: 165.2 * tera, PCIe: 32 * giga,
 		Source: "NVIDIA Ada GPU Architecture, white paper",

@@ -29,9 +29,9 @@ type GPUs struct {
 // dropped are GPUs that people may ask for and the pinned compiler has no code for.
 var dropped = []string{"v100", "p100", "p40"}
 
-// Lookup finds GPUs by name: "h100", "h100x8" of one host, "h100x8x2" of two hosts.
+// Lookup finds GPUs by name: "h100", "h100x8" of one host, "h100x8x2" of two hosts. The a100 is also called "a100-80".
 func Lookup(name string) (GPUs, error) {
-	wanted := strings.ToLower(name)
+	wanted := strings.Replace(strings.ToLower(name), "a100-80", "a100", 1)
 	kind, counts, counted := chipOf(wanted)
 	if kind == nil {
 		for _, old := range dropped {

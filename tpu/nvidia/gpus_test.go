@@ -19,6 +19,7 @@ func TestLookup(t *testing.T) {
 		{"H100x8", "h100", 8, 1, "h100x8 (8 NVIDIA H100 80GB HBM3)"},
 		{"h100x8x2", "h100", 8, 2, "h100x8x2 (2 hosts of 8 NVIDIA H100 80GB HBM3)"},
 		{"h100-pciex2", "h100-pcie", 2, 1, "h100-pciex2 (2 NVIDIA H100 PCIe)"},
+		{"a100-80x8", "a100", 8, 1, "a100x8 (8 NVIDIA A100-SXM4-80GB)"},
 		{"a100-40x8", "a100-40", 8, 1, "a100-40x8 (8 NVIDIA A100-SXM4-40GB)"},
 		{"rtx4090x2", "rtx4090", 2, 1, "rtx4090x2 (2 NVIDIA GeForce RTX 4090)"},
 	} {

@@ -11,6 +11,7 @@ import (
 	"github.com/mocotpu/mocotpu/tpu/nvidia"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/host/child"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
@@ -25,6 +26,9 @@ type Request struct {
 	Program Program
 	// Source is the program in JSON, for the function that Serve was given.
 	Source json.RawMessage
+	// Save asks for the file of the program, with Source in it. It is refused for GPUs that are not there: their programs are
+	// for reading, see xla.OpenGPUs.
+	Save bool
 }
 
 // Target is what the request is for. The devices of an engine are 0 where all are meant.
@@ -52,7 +56,9 @@ func (r Request) open() (e *xla.Engine, target string, err error) {
 			target = p.gpus.Key(r.Options.GPU.MemoryFraction)
 		}
 	} else if e, err = tpu.Open(p.tpus, r.Options); err == nil {
-		target = p.tpus.LibTPU()
+		if target = p.tpus.LibTPU(); p.tpus.Hosts() > 1 {
+			target += " by host" // the order of the devices, which was another once
+		}
 	}
 	if err != nil {
 		return nil, "", err
@@ -74,6 +80,10 @@ type (
 	}
 )
 
+// errUntuned is why a program for GPUs that are not there is not saved.
+var errUntuned = settings.Invalid(errors.New("a program compiled without the GPU has no algorithm for its convolutions, and is not to be run; " +
+	"save it on a machine that has the GPU: --backend=cuda in place of --topology"))
+
 // compiling is the job. A compilation has the program's text, and the compiled program.
 var compiling = child.Job[work, done]{Name: "compile", Errors: []error{xla.ErrNoPlugin, tpu.ErrUnknown}, Most: 4 << 30}
 
@@ -91,7 +101,11 @@ func Serve(build func(e *xla.Engine, source []byte) error) bool {
 		if w.Folder != "" {
 			store = &programs.Store{Dir: w.Folder, Limit: w.Limit, Told: func(err error) { d.Notices = append(d.Notices, err.Error()) }}
 		}
-		d.Compilation, err = Compile(e, target, store, func() error { return build(e, w.Source) })
+		var saved json.RawMessage
+		if w.Save {
+			saved = w.Source
+		}
+		d.Compilation, err = compile(e, target, store, saved, func() error { return build(e, w.Source) })
 		return d, err
 	})
 }
@@ -106,6 +120,9 @@ func InChild(ctx context.Context, r Request, store *programs.Store, limit time.D
 	target, err := r.Target()
 	if err != nil {
 		return nil, nil, err
+	}
+	if r.Save && target.GPUs {
+		return nil, nil, fmt.Errorf("plan: %s: %w", target.Name, errUntuned)
 	}
 	r.Options.Programs = nil
 	w := work{Request: r}

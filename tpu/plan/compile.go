@@ -35,6 +35,8 @@ type Compilation struct {
 	// HostBytes is the most memory that the process took until the compiler was done: of a process that does nothing
 	// else, what compiling takes.
 	HostBytes int64 `json:"host_bytes"`
+	// Saved is the file of the program, for xla.Options.Saved: of one that fits, if it was asked for.
+	Saved []byte `json:"saved,omitempty"`
 	// Stored says that it comes from a store.
 	Stored bool `json:"stored"`
 }
@@ -117,6 +119,12 @@ var errStored = errors.New("plan: compiled before")
 //
 // The compiler runs in this process, and cannot be stopped: see [InChild].
 func Compile(e *xla.Engine, target string, store *programs.Store, build func() error) (*Compilation, error) {
+	return compile(e, target, store, nil, build)
+}
+
+// compile is Compile, which also saves the program, with what it was built from, unless source is nil. It then takes nothing from
+// the store, which has no program to run.
+func compile(e *xla.Engine, target string, store *programs.Store, source json.RawMessage, build func() error) (*Compilation, error) {
 	var stored *Compilation
 	var program *xla.Program
 	var key string
@@ -127,7 +135,7 @@ func Compile(e *xla.Engine, target string, store *programs.Store, build func() e
 		}
 		program = p
 		key = keyOf(p.StableHLO(), e.PluginVersion(), target)
-		if store != nil {
+		if store != nil && source == nil {
 			if stored = find(store, key, target); stored != nil {
 				return errStored
 			}
@@ -161,6 +169,11 @@ func Compile(e *xla.Engine, target string, store *programs.Store, build func() e
 	}
 	if store != nil {
 		keep(store, key, c)
+	}
+	if source != nil && c.Compiled() {
+		if c.Saved, err = program.Save(source); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }

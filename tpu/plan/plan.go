@@ -20,6 +20,13 @@ type Program struct {
 	// Micro is in how many micro-batches, one after another, a device computes its part of the batch: they divide its BatchNorm
 	// groups. 0 and 1 are the whole part at once.
 	Micro int `json:"micro"`
+	// ImageBytes is what an image takes where it is stored: decoded, in memory or in a packed set; 0 where it is not known.
+	ImageBytes int64 `json:"image_bytes"`
+	// DecodeRate is how many images a second a core decodes where they may be image files, 0 where they are none or it is not
+	// known.
+	DecodeRate float64 `json:"decode_images_per_second"`
+	// Shuffled says that images meet those of other devices in BatchNorm: hosts need the shapes of each other's.
+	Shuffled bool `json:"shuffled"`
 }
 
 // A Plan is what a program needs and takes on its target.
@@ -38,6 +45,8 @@ type Plan struct {
 	Values     int          `json:"temporaries_count"`       // how many there are at that moment
 	Collective []Collective `json:"collectives"`
 	Time       Time         `json:"time"`
+	// Reading is nil where the time is not known, or how large images are.
+	Reading *Reading `json:"reading,omitempty"`
 	// Kernels is what GPUs run, nil for other targets.
 	Kernels *Kernels `json:"kernels,omitempty"`
 	// Recomputed is how many operations the compiler itself has run again so as to keep less in memory.
@@ -134,6 +143,7 @@ func makePlan(c *Compilation, t Target, program Program) (*Plan, error) {
 	if t.GPUs {
 		p.readKernels(m)
 	}
+	p.Reading = readingOf(program, t, p.Time)
 	return p, nil
 }
 

@@ -314,7 +314,7 @@ func TestLookup(t *testing.T) {
 		fraction  float64
 		want      Target
 	}{
-		{"v3-8", 4, "float32", 0, Target{Name: "v3-8", Devices: 4, Usable: 1548 << 30 / 100, Flops: 61.5e12}},
+		{"v3-8", 4, "float32", 0, Target{Name: "v3-8", Devices: 4, Usable: 1548 << 30 / 100, Flops: 61.5e12, Hosts: 1}},
 		{"h100x8", 0, "bfloat16", 0, Target{Name: "h100x8", Devices: 8, Usable: 84942979072 * 3 / 4, Flops: 989.4e12, Hosts: 1}},
 		{"h100x8", 4, "tf32", 0.5, Target{Name: "h100x8", Devices: 4, Usable: 84942979072 / 2, Flops: 494.7e12, Hosts: 1}},
 		{"h100x8x4", 0, "float32", 0, Target{Name: "h100x8x4", Devices: 32, Usable: 84942979072 * 3 / 4, Flops: 66.9e12, Hosts: 4}},

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 )
@@ -10,7 +11,8 @@ import (
 // afterRemat is the column of the micro-batches, which is there if a program has any.
 const afterRemat = 5
 
-// WriteTable writes a line for each of several plans: how targets, batches or settings compare.
+// WriteTable writes a line for each of several plans: how targets, batches or settings compare. Where one has several hosts,
+// the last columns are what each sends to others in a step, and reads.
 func WriteTable(w io.Writer, plans []*Plan) error {
 	inParts := slices.ContainsFunc(plans, func(p *Plan) bool { return p.Program.Micro > 1 })
 	rows := [][]string{{
@@ -42,6 +44,12 @@ func WriteTable(w io.Writer, plans []*Plan) error {
 		}
 		rows = append(rows, append(row, seconds, host))
 	}
+	if slices.ContainsFunc(plans, func(p *Plan) bool { return p.Target.Hosts > 1 }) {
+		rows[0] = append(rows[0], ">hosts", ">MB between", ">reads img/s", ">MB/s", ">cores to decode")
+		for i, p := range plans {
+			rows[1+i] = append(rows[1+i], ofHosts(p)...)
+		}
+	}
 	if inParts {
 		for i, p := range plans {
 			rows[1+i] = slices.Insert(rows[1+i], afterRemat, fmt.Sprintf(">%d", max(1, p.Program.Micro)))
@@ -63,3 +71,24 @@ func ofUsable(bytes, usable int64) string {
 }
 
 func overUsable(p *Plan) string { return ofUsable(p.Failure.Needed, p.Failure.Available) }
+
+// ofHosts are the cells of what a host sends and reads.
+func ofHosts(p *Plan) []string {
+	cells := []string{fmt.Sprintf(">%d", p.Target.Hosts), ">-", ">-", ">-", ">-"}
+	if p.Target.Hosts == 0 {
+		cells[0] = ">-"
+	} else if p.Fits {
+		var between int64
+		for _, c := range p.Collective {
+			between += c.Between
+		}
+		cells[1] = fmt.Sprintf(">%.1f", float64(between)/1e6)
+	}
+	if r := p.Reading; r != nil && p.Fits {
+		cells[2], cells[3] = fmt.Sprintf(">%.0f", r.Images), fmt.Sprintf(">%.0f", r.Bytes/1e6)
+		if r.Cores > 0 {
+			cells[4] = fmt.Sprintf(">%.0f", math.Ceil(r.Cores))
+		}
+	}
+	return cells
+}

@@ -23,10 +23,13 @@ type Target struct {
 	Grid    []int   `json:"grid"`
 	PerChip int     `json:"devices_per_chip"`
 	Link    float64 `json:"link_bandwidth"`
-	// GPUs says that devices are GPUs, Hosts of them alike. Switch is the bytes a second that a device has, each way, to all
-	// others of its host, Network to those of other hosts.
+	// Hosts is how many machines the devices are in, PerHost how many of them are in each but perhaps the last, in order; 0
+	// where it is not known. The links of a TPU slice go over all its hosts alike.
+	Hosts   int `json:"hosts"`
+	PerHost int `json:"devices_per_host"`
+	// GPUs says that devices are GPUs. Switch is the bytes a second that one has, each way, to all others of its host, Network
+	// to those of other hosts.
 	GPUs    bool    `json:"gpus"`
-	Hosts   int     `json:"hosts"`
 	Switch  float64 `json:"switch_bandwidth"`
 	Network float64 `json:"network_bandwidth"`
 	// Source of the figures.
@@ -42,10 +45,10 @@ func TPU(t tpu.Topology, devices int) Target {
 	if devices < t.Devices() {
 		grid = []int{(devices + t.Chip.Devices - 1) / t.Chip.Devices} // some chips of the slice, at worst in a row
 	}
-	c := t.Chip
+	c, each := t.Chip, t.Devices()/t.Hosts()
 	return Target{
 		Name: t.Name, Devices: devices, Usable: c.Usable, Flops: c.Flops, Bandwidth: c.Bandwidth,
-		Grid: grid, PerChip: c.Devices, Link: c.Link, Source: c.Source,
+		Grid: grid, PerChip: c.Devices, Link: c.Link, Hosts: (devices + each - 1) / each, PerHost: each, Source: c.Source,
 	}
 }
 
@@ -58,7 +61,7 @@ func gpuTarget(g nvidia.GPUs, devices int, precision string, memoryFraction floa
 	c := g.Chip
 	t := Target{
 		Name: g.Name, Devices: devices, Usable: c.Usable(memoryFraction), Flops: c.Peak(precision), Bandwidth: c.Bandwidth, PerChip: 1,
-		GPUs: true, Hosts: (devices + g.Each - 1) / g.Each, Switch: c.NVLink, Network: c.Network, Source: c.Source,
+		GPUs: true, Hosts: (devices + g.Each - 1) / g.Each, PerHost: g.Each, Switch: c.NVLink, Network: c.Network, Source: c.Source,
 	}
 	if t.Switch == 0 {
 		t.Switch = c.PCIe
@@ -153,4 +156,12 @@ func (t Target) network() string {
 		text += fmt.Sprintf(", %.4g GB/s among hosts", t.Network/1e9)
 	}
 	return text
+}
+
+// inHosts says how the devices are spread where there are several hosts.
+func (t Target) inHosts() string {
+	if t.Hosts <= 1 {
+		return ""
+	}
+	return fmt.Sprintf(" in %d hosts of %d", t.Hosts, t.PerHost)
 }

@@ -16,13 +16,14 @@ func (p *Plan) WriteText(w io.Writer, say Say) error {
 	var b strings.Builder
 	t := p.Target
 	fmt.Fprintf(&b, "%s\n", p.Program.Title)
-	fmt.Fprintf(&b, "for %s: %s, batch %d = %d a device, %d BatchNorm groups, %s%s%s\n", t.Name, count(t.Devices, "device"), p.Program.Batch,
+	fmt.Fprintf(&b, "for %s: %s%s, batch %d = %d a device, %d BatchNorm groups, %s%s%s\n", t.Name, count(t.Devices, "device"), t.inHosts(), p.Program.Batch,
 		p.Program.Batch/t.Devices, p.Program.Groups, p.Program.Precision, recomputed[p.Program.Remat], p.Program.inParts())
 	if p.Fits {
 		p.writeMemory(&b)
 		p.writeLargest(&b)
 		p.writeCollectives(&b)
 		p.writeTime(&b)
+		p.writeReading(&b)
 		p.writeKernels(&b)
 	} else {
 		p.writeFailure(&b, say)
@@ -144,8 +145,21 @@ func (p *Plan) writeCollectives(b *strings.Builder) {
 	}
 	fmt.Fprint(b, "\nexchanges of a step\n")
 	rows := [][]string{{"operation", "of", ">count", ">MiB", "groups", ">ideal ms"}}
+	hosts := p.Target.Hosts > 1
+	if hosts {
+		rows[0] = append(rows[0], ">within a host, MiB", ">between hosts, MiB")
+	}
+	var within, between int64
 	for _, c := range p.Collective {
-		rows = append(rows, []string{c.Op, c.Purpose, fmt.Sprintf(">%d", c.Count), inMiB(c.Bytes), c.Groups, milliseconds(c.Seconds)})
+		row := []string{c.Op, c.Purpose, fmt.Sprintf(">%d", c.Count), inMiB(c.Bytes), c.Groups, milliseconds(c.Seconds)}
+		if hosts {
+			row = append(row, anyMiB(c.Within), anyMiB(c.Between))
+		}
+		rows = append(rows, row)
+		within, between = within+c.Within, between+c.Between
+	}
+	if hosts {
+		rows = append(rows, []string{"sent by a host", "", "", "", "", "", anyMiB(within), anyMiB(between)})
 	}
 	columns(b, rows)
 }
@@ -208,6 +222,14 @@ func (p *Plan) writeFailure(b *strings.Builder, say Say) {
 }
 
 func inMiB(n int64) string { return fmt.Sprintf(">%.1f", float64(n)/mib) }
+
+// anyMiB is inMiB that tells none from little.
+func anyMiB(n int64) string {
+	if n == 0 {
+		return ">-"
+	}
+	return inMiB(n)
+}
 
 func milliseconds(s float64) string { return fmt.Sprintf(">%.2f", 1e3*s) }
 

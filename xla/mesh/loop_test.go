@@ -3,6 +3,7 @@ package mesh_test
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/mesh"
+	"github.com/mocotpu/mocotpu/xla/programs"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
@@ -78,6 +80,31 @@ func TestLoop(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestLoopsAreCompiledAgain: a loop on several CPU devices is not loaded from a store, where the order of its exchanges would be
+// lost; on one device it is.
+func TestLoopsAreCompiledAgain(t *testing.T) {
+	for _, devices := range []int{1, 2} {
+		xlatest.CPU(t, devices) // or skip
+		kept := &programs.Store{Dir: filepath.Join(t.TempDir(), "programs"), Told: func(err error) { t.Error(err) }}
+		loaded := 0
+		for range 2 {
+			e := must.M1(xla.Open("cpu", xla.Options{Devices: devices, Programs: kept}))
+			store := model.NewStore()
+			store.RootScope().VariableWithValue("w", []float32{0.1, -0.2, 0.3})
+			must.M1(must.M1(mesh.New(e, devices)).Compile("loop", store, inputs()[:1], descend(batch))).Close()
+			all := e.Programs()
+			if _, err := all[len(all)-1].Save(nil); (err != nil) != (devices > 1) || err != nil && !strings.Contains(err.Error(), "save it for one device") {
+				t.Errorf("%d devices: saving it: error %v, want one on several devices alone", devices, err)
+			}
+			loaded = e.Loaded()
+			e.Close()
+		}
+		if (loaded > 0) != (devices == 1) {
+			t.Errorf("%d devices: the second engine loads %d programs, want the loop on one device alone", devices, loaded)
+		}
+	}
 }
 
 // TestLoopRefuses what is no loop.

@@ -96,7 +96,7 @@ func variable(t *testing.T, m *mesh.Mesh, store *model.Store, name string) []flo
 func TestRun(t *testing.T) {
 	engines(t, func(t *testing.T, m *mesh.Mesh) {
 		store, e := newStore(), m.Backend().(*xla.Engine)
-		before := e.Compiled()
+		before := xlatest.Programs(e)
 		p, err := m.Compile("test", store, inputs(), build)
 		if err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func TestRun(t *testing.T) {
 				}
 			}
 		}
-		if n := e.Compiled() - before; n != 1 {
+		if n := xlatest.Programs(e) - before; n != 1 {
 			t.Errorf("compiled %d programs, want 1: what runs is what was compiled", n)
 		}
 		for name, want := range map[string][]float32{
@@ -229,12 +229,12 @@ func TestCompileRefuses(t *testing.T) {
 		return in
 	}
 	for name, in := range map[string][]mesh.Input{"12 rows": split(12, width), "scalar": split()} {
-		before := xlatest.CPU(t, 8).Compiled()
+		before := xlatest.Programs(xlatest.CPU(t, 8))
 		_, err := eight.Compile("step", newStore(), in, build)
 		if err == nil || !strings.Contains(err.Error(), "step: input 0 of shape "+in[0].Shape.String()+" cannot be split over 8 devices") {
 			t.Errorf("%s: error %v, want the input, its shape and the devices", name, err)
 		}
-		if xlatest.CPU(t, 8).Compiled() != before {
+		if xlatest.Programs(xlatest.CPU(t, 8)) != before {
 			t.Errorf("%s: compiled all the same", name)
 		}
 	}

@@ -21,7 +21,7 @@ type Found struct {
 type launcher struct {
 	name string
 	// present is the variable without which it is not this launcher.
-	present, index, count string
+	present, index, count string // count is a number; of sliceHosts a list of so many names
 	coordinator           func(getenv func(string) string) (string, error)
 }
 
@@ -34,7 +34,11 @@ var launchers = []launcher{
 	{"Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", openMPICoordinator},
 	{"torchrun", "MASTER_ADDR", "RANK", "WORLD_SIZE", torchCoordinator},
 	{"a Kubernetes job", "JOB_COMPLETION_INDEX", "JOB_COMPLETION_INDEX", "MOCOTPU_PROCESSES", variable("MOCOTPU_COORDINATOR")},
+	{"a TPU slice", "TPU_WORKER_ID", "TPU_WORKER_ID", sliceHosts, sliceCoordinator},
 }
+
+// sliceHosts lists the hosts of a TPU slice, in the order of their numbers: GKE sets it.
+const sliceHosts = "TPU_WORKER_HOSTNAMES"
 
 // Detect finds out from the environment whether this process is one of several, as launchers have it; ok is false where it
 // is not. The error names the variable that is missing or wrong.
@@ -47,7 +51,9 @@ func Detect(getenv func(string) string) (found Found, ok bool, err error) {
 		if found.Index, err = number(getenv, l.index); err != nil {
 			return found, false, err
 		}
-		if found.Count, err = number(getenv, l.count); err != nil {
+		if l.count == sliceHosts {
+			found.Count = strings.Count(getenv(l.count), ",") + 1
+		} else if found.Count, err = number(getenv, l.count); err != nil {
 			return found, false, err
 		}
 		if found.Count < 2 {
@@ -86,6 +92,17 @@ func torchCoordinator(getenv func(string) string) (string, error) {
 	}
 	// torchrun's own store listens at that port.
 	return net.JoinHostPort(getenv("MASTER_ADDR"), strconv.Itoa(port+1)), nil
+}
+
+// slicePort is where process 0 of a TPU slice listens; libtpu itself has 8476 on each host.
+const slicePort = "8482"
+
+func sliceCoordinator(getenv func(string) string) (string, error) {
+	if n := getenv("MEGASCALE_NUM_SLICES"); n != "" && n != "1" {
+		return "", fmt.Errorf("MEGASCALE_NUM_SLICES=%q, want one slice: several are not supported", n)
+	}
+	first, _, _ := strings.Cut(getenv(sliceHosts), ",")
+	return net.JoinHostPort(first, slicePort), nil
 }
 
 // jobPort is a port that the processes of a job agree in, and others of the same machine hardly: as JAX has it.

@@ -46,6 +46,9 @@ func TestDetect(t *testing.T) {
 			name: "torchrun within Slurm", env: "SLURM_JOB_ID=9 SLURM_STEP_NODELIST=a SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=1 RANK=1 WORLD_SIZE=2 MASTER_ADDR=a MASTER_PORT=1",
 			want: Found{"torchrun", "a:2", 1, 2},
 		},
+		{name: "a TPU slice", env: "TPU_WORKER_ID=2 TPU_WORKER_HOSTNAMES=w-0.s,w-1.s,w-2.s,w-3.s", want: Found{"a TPU slice", "w-0.s:8482", 2, 4}},
+		{name: "a TPU of one host", env: "TPU_WORKER_ID=0 TPU_WORKER_HOSTNAMES=localhost"},
+		{name: "TPU slices", env: "TPU_WORKER_ID=0 TPU_WORKER_HOSTNAMES=a,b MEGASCALE_NUM_SLICES=2", says: "MEGASCALE_NUM_SLICES"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			env := map[string]string{}

@@ -1,5 +1,6 @@
 // A PJRT plugin that opens no client: its Client_Create fails with the options that it was given as the text.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "../abi.h"
 
@@ -32,7 +33,10 @@ static void* fail(int code, const char* why, size_t size) {
   return text;
 }
 
-// Uses the store that several processes share, and tells what comes of it.
+// A flag of XLA that this plugin knows: words of XLA_FLAGS that no library has are refused.
+const char* const flag = "xla_gpu_shard_autotuning";
+
+// Uses the store that several processes share, and tells what comes of it, and the flags.
 static int share(mt_client_create* a, char* at) {
   static mt_callback_error make = fail;
   char* begin = at;
@@ -47,6 +51,8 @@ static int share(mt_client_create* a, char* at) {
   if (((void* (*)(mt_kv_get*))a->kv_get)(&late)) at += sprintf(at, " late:%d", failed_with);
   mt_kv_try_get try = {.struct_size = sizeof try, .key = "nothing", .key_size = 7, .fail = &make, .arg = a->kv_try_get_arg};
   if (((void* (*)(mt_kv_try_get*))a->kv_try_get)(&try)) at += sprintf(at, " try:%d", failed_with);
+  const char* flags = getenv("XLA_FLAGS");
+  at += sprintf(at, " flags:%s", flags ? strstr(flags, flag) : "none");
   return (int)(at - begin);
 }
 

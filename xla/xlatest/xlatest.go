@@ -75,12 +75,15 @@ func Each(t *testing.T, f func(t *testing.T, e *xla.Engine)) {
 	t.Run("cpu", func(t *testing.T) { f(t, CPU(t, 1)) })
 }
 
-// keptPrograms names a folder for the CPU engines' programs: the stress run executes the same ones in many processes, and
-// compiles them in the first.
-const keptPrograms = "MOCOTPU_TEST_PROGRAMS"
+// Programs counts the programs that an engine compiled, or found compiled by another test.
+func Programs(e *xla.Engine) int { return e.Compiled() + e.Loaded() }
+
+// KeptPrograms is the environment variable that names a folder for the CPU engines' programs. Tests of many packages execute the same ones, of which the
+// first compiles them; so does each round of the stress run.
+const KeptPrograms = "MOCOTPU_TEST_PROGRAMS"
 
 func kept() *programs.Store {
-	if dir := os.Getenv(keptPrograms); dir != "" {
+	if dir := os.Getenv(KeptPrograms); dir != "" {
 		return &programs.Store{Dir: dir}
 	}
 	return nil

@@ -32,11 +32,19 @@ func FlagOf(c plan.Change) string {
 // ProgramOf says what a configuration compiles.
 func ProgramOf(c run.Config) plan.Program {
 	title := fmt.Sprintf("%s: %s of width %d at %d pixels, queue %d", c.Preset, c.Encoder.Arch, c.Encoder.Width, c.Views.ImageSize, c.MoCo.Queue)
-	return plan.Program{
+	side, channels := c.Data.Image()
+	p := plan.Program{
 		Title: title, Batch: c.MoCo.Batch, Groups: c.MoCo.Groups, Precision: c.Encoder.Precision, Remat: c.Encoder.Remat,
-		Micro: max(1, c.MoCo.Micro),
+		Micro: max(1, c.MoCo.Micro), ImageBytes: int64(side) * int64(side) * int64(channels), Shuffled: c.MoCo.Shuffle && c.MoCo.Groups > 1,
 	}
+	if c.Data.Kind == "folder" {
+		p.DecodeRate = decodedByCore
+	}
+	return p
 }
+
+// decodedByCore is how many JPEGs of 500x375 pixels a core decodes in a second, as docs/results/data.json has it for two.
+const decodedByCore = 1328.0 / 2
 
 // Compiler compiles the steps of configurations in child processes, and says so.
 type Compiler struct {
@@ -46,11 +54,13 @@ type Compiler struct {
 	Limit time.Duration
 	// Talk is where progress is shown.
 	Talk io.Writer
+	// Save has what is compiled saved, too, in Compilation.Saved.
+	Save bool
 }
 
 // Compile compiles the step of a configuration for TPUs or GPUs, or for its engine where topology is "".
 func (c *Compiler) Compile(ctx context.Context, config run.Config, topology string) (*plan.Compilation, *plan.Plan, error) {
-	r := plan.Request{Topology: topology, Engine: config.Engine.Backend, Program: ProgramOf(config)}
+	r := plan.Request{Topology: topology, Engine: config.Engine.Backend, Program: ProgramOf(config), Save: c.Save}
 	r.Options = stepOptions(config)
 	target, err := r.Target()
 	if err == nil {

@@ -20,10 +20,10 @@ func OpenEngine(e engine.Config, store *programs.Store) (*xla.Engine, error) {
 }
 
 // Open opens the engine of a configuration, for its training step, with a store as [OpenEngine]; over several processes
-// unless these are nil.
-func Open(c run.Config, store *programs.Store, processes *xla.Processes) (*xla.Engine, error) {
+// unless these are nil, and with the step saved, see [Program], unless that is nil.
+func Open(c run.Config, store *programs.Store, processes *xla.Processes, saved *programs.Saved) (*xla.Engine, error) {
 	o := stepOptions(c)
-	o.Programs, o.Processes = store, processes
+	o.Programs, o.Processes, o.Saved = store, processes, saved
 	e, err := xla.Open(c.Engine.Backend, o)
 	if err != nil {
 		return nil, err

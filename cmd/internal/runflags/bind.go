@@ -16,7 +16,7 @@ import (
 var Choices = map[string][]string{
 	"preset": run.PresetNames(), "backend": engine.Backends, "gpu-allocator": engine.Allocators,
 	"arch": resnet.Archs, "stem": resnet.Stems, "head": resnet.Heads, "precision": resnet.Precisions, "remat": resnet.Remats,
-	"views": augment.Presets(), "schedule": run.Schedules,
+	"views": augment.Presets(), "schedule": run.Schedules, "expect": run.Figures,
 }
 
 // fieldOf is the annotation of a flag that names the field of the configuration that it sets.
@@ -70,6 +70,8 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.group = groupData
 	b.bind(&c.Data.TrainImages, "train-images", "data.train_images", "training images to use (0: all)")
 	b.bind(&c.Data.Canvas, "canvas", "data.canvas", "of a folder's images: side of the square they are squeezed to, or were packed at")
+	b.bind(&c.Data.Channels, "channels", "data.channels", "channels that the encoder reads: 1 is gray, of colours their luma (0: 3, to which gray is repeated)")
+	b.bind(&c.Data.Window, "window", "data.window", "of a folder's 16-bit images: samples that become 0 to 255, such as 120,3800, or percentiles of the training images, such as 1%,99% (default: 0,65535)")
 	b.bind(&c.Data.Unlabeled, "unlabeled", "data.unlabeled", "of a folder's images: take all below the folder, without classes")
 	b.bind(&c.Data.Workers, "workers", "data.workers", "of a folder's images: decoded at a time, if not packed (0: one for each CPU)")
 	bindViews(b, &c.Views)
@@ -100,7 +102,7 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.bind(&c.Optim.Milestones, "milestones", "optim.milestones", "epochs at which schedule step divides the rate by ten")
 	b.bind(&c.Run.Steps, "steps", "run.steps", "steps after which to stop (0: after the epochs)")
 
-	b.group = groupEngine
+	b.group = GroupEngine
 	b.bind(&c.Engine.Plugin, "plugin", "engine.plugin", "path of a PJRT plugin to use instead of the installed one")
 	b.bind(&c.Encoder.Precision, "precision", "encoder.precision", "arithmetic of the convolutions (tf32 on cuda alone)")
 	b.bind(&c.Encoder.Remat, "remat", "encoder.remat", "what the backward pass computes again to save memory")
@@ -110,10 +112,11 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.group = groupRun
 	b.bind(&c.Run.Seed, "seed", "run.seed", "seed of everything random")
 	b.bind(&c.Run.CheckpointEvery, "checkpoint-every", "run.checkpoint_every", "steps between checkpoints (0: an epoch)")
-	b.bind(&c.Run.Keep, "keep", "run.keep", "checkpoints to keep: the last n, those of every so many steps, that of the best kNN")
+	b.bind(&c.Run.Keep, "keep", "run.keep", "checkpoints to keep: the last n, those of every so many steps, the best: by kNN, or the figure given (knn, rank, alignment, uniformity, retrieval)")
+	b.bind(&c.Run.Expect, "expect", "run.expect", "end the run with exit code 4 after an epoch without this, such as 'knn@10>=45'; once for each. Figures")
 	b.bind(&c.Run.LogEvery, "log-every", "run.log_every", "steps between rows of metrics.jsonl")
 	b.bind(&c.KNN.Ks, "knn-ks", "knn.ks", "numbers of neighbours, ascending; the last is the headline")
-	b.bind(&c.KNN.Every, "knn-every", "knn.every", "epochs between nearest-neighbour evaluations (0: never)")
+	b.bind(&c.KNN.Every, "knn-every", "knn.every", "epochs between evaluations, by nearest neighbours and without labels (0: never)")
 
 	b.short("arch", "a")
 	b.short("batch", "b")
@@ -133,7 +136,7 @@ func bindGPU(b *binder, g *engine.GPU) {
 func names() map[string]string {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bindConfig(flags, &run.Config{})
-	flagOf := map[string]string{"preset": "preset", "data.kind": "data", "data.split": "data", "data.dir": "data", "run.keep.last": "keep last", "run.keep.every": "keep every"}
+	flagOf := map[string]string{"preset": "preset", "data.kind": "data", "data.split": "data", "data.dir": "data", "run.keep.last": "keep last", "run.keep.every": "keep every", "run.keep.best_by": "keep best"}
 	flags.VisitAll(func(f *pflag.Flag) { flagOf[f.Annotations[fieldOf][0]] = f.Name })
 	return flagOf
 }

@@ -19,6 +19,8 @@ func otherValue(f *pflag.Flag) string {
 		return "3,4"
 	case "list":
 		return "last=77"
+	case "figure@epoch>=number":
+		return "knn@1>=7"
 	case "min,max":
 		return "0.1,0.7"
 	case "b,c,s,h":

@@ -4,14 +4,17 @@
 package runflags
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/models/doctor"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/engine"
 )
@@ -22,6 +25,8 @@ type Config struct {
 	dir    string
 	data   string
 	config run.Config // bound to the flags; holds the default preset's values until they are parsed
+	// Chosen are the settings that --preset=auto chose for the images, without those that other flags set.
+	Chosen []run.Choice
 }
 
 // Add declares the flags, with the defaults of the default preset.
@@ -46,15 +51,58 @@ func (f *Config) Resolve(flags *pflag.FlagSet) (run.Config, error) {
 	if backend := flags.Lookup("backend"); backend.Changed && backend.Value.String() != c.Engine.Backend {
 		c.Engine.Devices, c.Engine.GPU = 0, engine.GPU{} // so many, and those, were meant for the other engine
 	}
+	auto := flags.Changed("preset") && f.preset == run.AutoPreset
 	if f.data != "" {
-		if err := setData(&c.Data, f.data); err != nil {
+		if err := setData(&c.Data, f.data, auto); err != nil {
 			return c, err
 		}
 	}
-	onto := pflag.NewFlagSet("", pflag.ContinueOnError)
-	bindConfig(onto, &c)
-	if err := setViews(onto, flags); err != nil {
+	if err := set(flags, &c); err != nil {
 		return c, err
+	}
+	if auto {
+		if c, err = f.fit(flags, c); err != nil {
+			return c, err
+		}
+	}
+	if c.Optim.Schedule != "step" && flags.Changed("schedule") && !flags.Changed("milestones") {
+		c.Optim.Milestones = nil // the preset's schedule had them
+	}
+	c.SetChannels(c.Data.Channels)
+	c.Run.Dir = f.dir
+	if err := c.Validate(); err != nil {
+		return c, err
+	}
+	return c, nil
+}
+
+// fit is the configuration of --preset=auto for the data of c, with the flags given set on top.
+func (f *Config) fit(flags *pflag.FlagSet, c run.Config) (run.Config, error) {
+	if err := c.Data.Validate(); err != nil {
+		return c, err
+	}
+	facts, err := doctor.Look(context.Background(), c.Data)
+	if err != nil {
+		return c, err
+	}
+	if flags.Changed("batch") {
+		facts.Batch = c.MoCo.Batch
+	}
+	c, f.Chosen = run.Fit(c.Data, facts)
+	f.Chosen = slices.DeleteFunc(f.Chosen, func(choice run.Choice) bool {
+		ofViews := choice.Flag == "crop" || choice.Flag == "flip"
+		return choice.Flag != "preset" && (flags.Changed(choice.Flag) || ofViews && flags.Changed(viewsFlag))
+	})
+	err = set(flags, &c)
+	return c, err
+}
+
+// set sets the fields of a configuration that have been given as flags.
+func set(flags *pflag.FlagSet, c *run.Config) (err error) {
+	onto := pflag.NewFlagSet("", pflag.ContinueOnError)
+	bindConfig(onto, c)
+	if err := setViews(onto, flags); err != nil {
+		return err
 	}
 	flags.Visit(func(given *pflag.Flag) {
 		target := onto.Lookup(given.Name)
@@ -67,17 +115,7 @@ func (f *Config) Resolve(flags *pflag.FlagSet) (run.Config, error) {
 		}
 		err = errors.Join(err, target.Value.Set(given.Value.String()))
 	})
-	if err != nil {
-		return c, err
-	}
-	if c.Optim.Schedule != "step" && flags.Changed("schedule") && !flags.Changed("milestones") {
-		c.Optim.Milestones = nil // the preset's schedule had them
-	}
-	c.Run.Dir = f.dir
-	if err := c.Validate(); err != nil {
-		return c, err
-	}
-	return c, nil
+	return err
 }
 
 func (f *Config) base(presetGiven bool) (run.Config, error) {
@@ -101,10 +139,10 @@ func (f *Config) base(presetGiven bool) (run.Config, error) {
 }
 
 // setData takes what --data names: see [dataset.Config.With].
-func setData(d *dataset.Config, value string) (err error) {
-	if _, named := dataset.Named(value); !named && d.Kind == "glyphs" {
+func setData(d *dataset.Config, value string, auto bool) (err error) {
+	if _, named := dataset.Named(value); !named && d.Kind == "glyphs" && !auto {
 		return fmt.Errorf("--data %s: the preset's glyphs are drawn and have no files: to train on images of your own, "+
-			"take --preset=moco-v2 or imagenet-mini as well", value)
+			"take --preset=auto, moco-v2 or imagenet-mini as well", value)
 	}
 	*d, err = d.With(value, "")
 	return err

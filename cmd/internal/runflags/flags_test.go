@@ -90,3 +90,29 @@ func TestNoPluginFromARun(t *testing.T) {
 		t.Errorf("plugin %q, want the one that was given", c.Engine.Plugin)
 	}
 }
+
+// --preset=auto chooses for the images, and for the batch that was given; other flags stand above what it chose.
+func TestAuto(t *testing.T) {
+	c := resolved(t, "--preset=auto")
+	if want := run.Auto(); len(run.Diff(c, want)) > 0 {
+		t.Errorf("the glyphs have %q", run.Diff(want, c))
+	}
+	c = resolved(t, "--preset=auto", "--batch=64", "--train-images=3000")
+	if c.MoCo.Batch != 64 || c.MoCo.Queue != 512 || c.Optim.LR != 0.03 || c.Data.TrainImages != 3000 {
+		t.Errorf("batch %d, queue %d, lr %v of %d images, want 64, 512, 0.03, 3000", c.MoCo.Batch, c.MoCo.Queue, c.Optim.LR, c.Data.TrainImages)
+	}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	f := Add(flags)
+	if err := flags.Parse([]string{"--preset=auto", "--queue=1000", "--views=v2", "--train-images=6400"}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.Resolve(flags)
+	if err != nil || c.MoCo.Queue != 1000 || c.Views.Preset != "v2" || c.Views.Augment.Flip != 0.5 || c.MoCo.KeyMomentum != 0.99 {
+		t.Errorf("queue %d, views %s: %v, want those given", c.MoCo.Queue, c.Views.Preset, err)
+	}
+	for _, choice := range f.Chosen {
+		if choice.Flag == "queue" || choice.Flag == "crop" || choice.Flag == "flip" {
+			t.Errorf("%+v is said to be chosen", choice)
+		}
+	}
+}

@@ -21,14 +21,15 @@ const (
 	groupModel     = "Model"
 	groupAlgorithm = "Algorithm"
 	groupOptim     = "Optimisation"
-	groupEngine    = "Engine"
+	// GroupEngine is that of what runs the step.
+	GroupEngine = "Engine"
 	// GroupProcesses is that of a run over several processes.
 	GroupProcesses = "Several processes"
 	groupRun       = "Run and evaluation"
 	groupOutput    = "Output"
 )
 
-var groups = []string{groupFirst, groupData, groupModel, groupAlgorithm, groupOptim, groupEngine, GroupProcesses, groupRun, groupOutput}
+var groups = []string{groupFirst, groupData, groupModel, groupAlgorithm, groupOptim, GroupEngine, GroupProcesses, groupRun, groupOutput}
 
 // SetGroup puts flags into a group.
 func SetGroup(flags *pflag.FlagSet, group string, names ...string) {

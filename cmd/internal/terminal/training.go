@@ -134,18 +134,27 @@ func (r *Training) KNN(row run.KNNRow) {
 		return
 	}
 	r.clear()
+	found := judgement(row)
 	if row.Step == 0 {
 		if len(row.Pixels) > 0 {
 			fmt.Fprintf(r.out, "raw pixels  kNN %s\n", accuracies(row.K, row.Pixels))
 		}
-		fmt.Fprintf(r.out, "untrained   kNN %s\n", accuracies(row.K, row.Backbone))
+		fmt.Fprintf(r.out, "untrained   %s\n", found)
 		return
 	}
 	figures := ""
 	if r.last.Step > 0 { // else the run went on just before its evaluation
 		figures = "   " + figuresOf(r.last)
 	}
-	fmt.Fprintf(r.out, "epoch %3d   kNN %s%s\n", row.Epoch, accuracies(row.K, row.Backbone), figures)
+	fmt.Fprintf(r.out, "epoch %3d   %s%s\n", row.Epoch, found, figures)
+}
+
+// judgement prints what an evaluation found: by nearest neighbours, or where there are none without labels.
+func judgement(row run.KNNRow) string {
+	if len(row.K) > 0 || row.LabelFree == nil {
+		return "kNN " + accuracies(row.K, row.Backbone)
+	}
+	return fmt.Sprintf("other view found %.1f%%  rank %.1f", row.LabelFree.Headline().Retrieval, row.LabelFree.Headline().Rank)
 }
 
 // End sums the run up.
@@ -173,8 +182,11 @@ func (r *Training) End(c run.Config, result train.Result) {
 	fmt.Fprintf(r.out, "run directory: %s\n", c.Run.Dir)
 }
 
-// improvement says how far nearest neighbours came from a run's first evaluation to its last.
+// improvement says how far the encoder came from a run's first evaluation to its last.
 func improvement(first, last run.KNNRow) string {
+	if len(last.K) == 0 && last.LabelFree != nil {
+		return withoutLabels(first, last)
+	}
 	k := last.K[len(last.K)-1]
 	text := fmt.Sprintf("kNN top-1 on %d held-out images (backbone, k=%d): ", last.Queries, k)
 	if i := slices.Index(first.K, k); i >= 0 && first.Step == 0 {
@@ -185,6 +197,19 @@ func improvement(first, last run.KNNRow) string {
 		text += fmt.Sprintf("; raw pixels at their best k %.1f%%", slices.Max(first.Pixels))
 	}
 	return text
+}
+
+// withoutLabels is improvement for images without classes.
+func withoutLabels(first, last run.KNNRow) string {
+	of := "training"
+	if last.LabelFree.HeldOut {
+		of = "held-out"
+	}
+	text := fmt.Sprintf("other view of %d %s images found (projection): ", last.LabelFree.Images, of)
+	if first.Step == 0 && first.LabelFree != nil {
+		text += fmt.Sprintf("untrained %.1f%%, ", first.LabelFree.Headline().Retrieval)
+	}
+	return text + fmt.Sprintf("after %d epochs %.1f%%; effective rank %.1f", last.Epoch, last.LabelFree.Headline().Retrieval, last.LabelFree.Headline().Rank)
 }
 
 func (r *Training) line(row interface{ Line() ([]byte, error) }) {

@@ -25,6 +25,8 @@ type Options struct {
 	Out, Talk io.Writer
 	// JSON prints the rows of metrics.jsonl on Out, and nothing else.
 	JSON bool
+	// Program is the file of the compiled step, "" to compile it.
+	Program string
 	// Events writes TensorBoard's files, too.
 	Events bool
 	// Versions of the program and its libraries, by name, with those of the engine.
@@ -33,7 +35,11 @@ type Options struct {
 
 // Train trains in this process and those that others are; nil for this one alone.
 func Train(ctx context.Context, c run.Config, others *peers.Peers, o Options) error {
-	engine, err := machine.Open(c, programs.Kept(o.Talk), others.Engine())
+	saved, err := machine.Program(o.Program, c)
+	if err != nil {
+		return err
+	}
+	engine, err := machine.Open(c, programs.Kept(o.Talk), others.Engine(), saved)
 	if err != nil {
 		return err
 	}
@@ -41,7 +47,7 @@ func Train(ctx context.Context, c run.Config, others *peers.Peers, o Options) er
 	if err := others.Watch(engine, func(text string) { fmt.Fprintln(o.Talk, text) }); err != nil {
 		return err
 	}
-	if engine.EngineName() == "tpu" {
+	if engine.EngineName() == "tpu" && saved == nil { // one that did not fit was not saved
 		if err := machine.CheckPlan(ctx, o.Talk, c, engine.PluginVersion(), engine.NumDevices()); err != nil {
 			return err
 		}
@@ -59,6 +65,9 @@ func Train(ctx context.Context, c run.Config, others *peers.Peers, o Options) er
 	}
 	if note := machine.PrecisionNote(c, engine.EngineName()); note != "" {
 		report.Note(note)
+	}
+	if saved != nil {
+		report.Note("the step is not compiled but loaded from " + saved.Path)
 	}
 	report.Begin(c, inWords(engine), engine.NumDevices())
 	events := &train.TensorBoard{Reporter: report, Dir: filepath.Join(c.Run.Dir, "tensorboard")}

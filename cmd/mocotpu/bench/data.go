@@ -134,7 +134,7 @@ func (d *reading) decodeBy(ctx context.Context, library picture.Library) error {
 	if err != nil {
 		return err
 	}
-	s, err := files.NewStream(list, files.StreamOptions{Size: d.Canvas, Library: library, Workers: d.Workers})
+	s, err := files.NewStream(list, files.StreamOptions{Canvas: picture.Canvas{Size: d.Canvas}, Library: library, Workers: d.Workers})
 	if err != nil {
 		return err
 	}

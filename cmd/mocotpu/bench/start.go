@@ -91,7 +91,7 @@ func packedSet(ctx context.Context, c run.Config, temp string, talk io.Writer) (
 			if err == nil {
 				err = c.ValidateData(m.Count)
 			}
-			return dataset.Config{Kind: "folder", Dir: dir, Canvas: m.Canvas}, fmt.Sprintf("%s, %d images, canvas %d", dir, m.Count, m.Canvas), err
+			return dataset.Config{Kind: "folder", Dir: dir, Canvas: m.Canvas, Channels: m.Channels}, fmt.Sprintf("%s, %d images, canvas %d", dir, m.Count, m.Canvas), err
 		}
 	}
 	side, _ := c.Data.Image()
@@ -106,8 +106,8 @@ func packedSet(ctx context.Context, c run.Config, temp string, talk io.Writer) (
 		return set, "", err
 	}
 	defer list.Close()
-	set = dataset.Config{Kind: "folder", Dir: filepath.Join(temp, "packed"), Canvas: side}
-	if _, err := packed.Pack(ctx, list, set.Dir, packed.Options{Canvas: side}); err != nil {
+	set = dataset.Config{Kind: "folder", Dir: filepath.Join(temp, "packed"), Canvas: side, Channels: c.Data.Channels}
+	if _, err := packed.Pack(ctx, list, set.Dir, packed.Options{Canvas: side, Channels: c.Data.Channels}); err != nil {
 		return set, "", err
 	}
 	return set, fmt.Sprintf("%d images drawn for the purpose, canvas %d", n, side), os.RemoveAll(drawn)

@@ -24,6 +24,7 @@ import onnxruntime
 import PIL.Image
 import safetensors.numpy
 import safetensors.torch
+import tifffile
 import timm
 import torch
 import torchvision
@@ -232,11 +233,46 @@ def trained(mocotpu, folder, arch, head):
     run_moco(f"a run of {arch}, {head} head", folder / f"{arch}.pth.tar", arch, head, folder / f"{arch}.run.st")
 
 
+def scans(mocotpu, folder):
+    """A folder of 16-bit TIFFs trains on one channel; ONNX Runtime, given numpy's and Pillow's pixels, has the features of embed."""
+    rng = np.random.default_rng(0)
+    for split, images in (("train", 24), ("val", 8)):
+        for label in range(2):
+            where = folder / "scans" / split / "ab"[label]
+            where.mkdir(parents=True, exist_ok=True)
+            for i in range(images):
+                waves = 900 + 500 * np.sin(np.arange(24) * (0.3 + 0.5 * label) + i) + 100 * rng.random((20, 24))
+                tifffile.imwrite(where / f"{i:02}.tif", waves.astype(np.uint16), photometric="minisblack")
+    for args in (["train", "--preset=imagenet-mini", "--data=scans", "--channels=1", "--window=1%,99%", "--arch=resnet18", "--width=8",
+                  "--stem=small", "--head=linear", "--dim=16", "--image-size=32", "--canvas=32", "--batch=16", "--bn-groups=2", "--queue=32",
+                  "--epochs=2", "--knn-every=1", "--knn-ks=1,5", "--backend=go", "--dir=run-scans"],
+                 ["eval", "run-scans", "--backend=go", "--protocols=knn"],
+                 ["export", "run-scans", "--format=onnx", "--out=scans.onnx", "--force"],
+                 ["embed", "scans/val", "--encoder=run-scans", "--backend=go", "--out=scans.npy", "--force"]):
+        print("$ mocotpu", *args)
+        subprocess.run([mocotpu, *args], cwd=folder, check=True)
+    manifest = json.loads((folder / "scans.onnx.json").read_text())["encoder"]["input"]
+    low, high, size = manifest["window"]["low"], manifest["window"]["high"], manifest["image_size"]
+    images = []
+    for name in json.loads((folder / "scans.npy.json").read_text())["names"]:
+        samples = tifffile.imread(folder / name).astype(np.float64)
+        levels = np.clip(np.floor(255 * (samples - low) / (high - low) + 0.5), 0, 255).astype(np.uint8)
+        squeezed = PIL.Image.fromarray(levels).resize((size, size), PIL.Image.Resampling.BILINEAR)
+        images.append((np.asarray(squeezed)[None] / 255 - manifest["mean"][0]) / manifest["std"][0])
+    path = str(folder / "scans.onnx")
+    onnx.checker.check_model(path, full_check=True)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    got = session.run(["features"], {"images": np.stack(images).astype(np.float32)})
+    report(f"a run of resnet18 on 16-bit TIFFs, window {low} to {high}", f"onnxruntime {onnxruntime.__version__}",
+           f"{session.get_inputs()[0].shape[1]} channel, by numpy, tifffile and Pillow, and mocotpu embed of the files", furthest(got, [np.load(folder / "scans.npy")]))
+
+
 def main(mocotpu, folder):
     torch.manual_seed(0)
     for arch, head in (("resnet18", "linear"), ("resnet50", "mlp")):
         formula(mocotpu, folder, arch, head)
     small_stem(mocotpu, folder)
+    scans(mocotpu, folder)
     for head in ("linear", "mlp"):
         trained(mocotpu, folder / head, "resnet18", head)
     for version in gen_checkpoint.CASES:

@@ -9,6 +9,7 @@ package dataset
 import (
 	"fmt"
 
+	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
@@ -26,6 +27,15 @@ type Config struct {
 	// Canvas is the side in pixels of the square that a folder's images are
 	// squeezed to, and that a packed set was made with; the other kinds have 0.
 	Canvas int `json:"canvas"`
+	// Channels is how many the encoder reads: 3, or 1 for gray, where colour
+	// images become their luma. 0 is 3, to which gray images are repeated. A
+	// folder's images are decoded to so many.
+	Channels int `json:"channels,omitempty"`
+	// Window is the range of a folder's 16-bit samples that becomes 0 to 255:
+	// LOW,HIGH, as [picture.Window] says, or two percentiles of the training
+	// images' samples, such as 1%,99%, which [Config.Measured] makes numbers.
+	// Empty is none, or what a packed set has.
+	Window string `json:"window,omitempty"`
 	// Unlabeled takes every image below a folder, without classes.
 	Unlabeled bool `json:"unlabeled"`
 	// Workers is how many of a folder's images are decoded at a time; 0 is one
@@ -59,7 +69,12 @@ func (c Config) Validate() error {
 		p.That(c.Canvas > 0, "canvas", "is %d, want the side of the canvas in pixels: 256 suits views of 224", c.Canvas)
 	} else {
 		p.That(c.Canvas == 0, "canvas", "is %d, want 0: kind %s has images of one size", c.Canvas, c.Kind)
+		p.That(c.Window == "", "window", "is %q, want none: kind %s has no 16-bit images", c.Window, c.Kind)
 		p.That(!c.Unlabeled, "unlabeled", "is true, want false: kind %s has classes", c.Kind)
+	}
+	p.That(c.Channels == 0 || c.Channels == 1 || c.Channels == 3, "channels", "is %d, want 1 (gray) or 3", c.Channels)
+	if _, _, err := c.percentiles(); err != nil {
+		p.That(false, "window", "is %q, want LOW,HIGH, samples of 0 to 65535 with LOW below HIGH, or two percentiles, such as 1%%,99%%", c.Window)
 	}
 	p.That(c.Workers >= 0, "workers", "is %d, want 0 (one for each CPU) or more", c.Workers)
 	p.That(c.TrainImages >= 0, "train_images", "is %d, want 0 (all) or more", c.TrainImages)
@@ -90,7 +105,7 @@ func (c Config) Image() (side, channels int) {
 	case "mnist", "emnist":
 		return 28, 1
 	case "folder":
-		return c.Canvas, 3
+		return c.Canvas, picture.Canvas{Channels: c.Channels}.Depth()
 	}
 	return 32, 3
 }

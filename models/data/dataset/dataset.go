@@ -8,6 +8,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
+	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
@@ -81,7 +82,11 @@ func (d Config) Source(split string, broken func(files.Broken)) (data.Source, er
 }
 
 func (d Config) openFolder(split string, broken func(files.Broken)) (data.Source, error) {
-	dir, err := d.packedDir(split)
+	dir, err := d.Packed(split)
+	if err != nil {
+		return nil, err
+	}
+	window, err := d.Levels()
 	if err != nil {
 		return nil, err
 	}
@@ -94,17 +99,29 @@ func (d Config) openFolder(split string, broken func(files.Broken)) (data.Source
 			return nil, errors.Join(fmt.Errorf("dataset: %w: %s is packed with canvas %d, want data.canvas, %d: set --canvas=%d, or pack it again",
 				settings.ErrInvalid, dir, s.Meta.Canvas, d.Canvas, s.Meta.Canvas), s.Close())
 		}
+		if s.Meta.Window != window {
+			return nil, errors.Join(fmt.Errorf("dataset: %w: %s is packed with window %q, and train with %q: pack both again, from one folder",
+				settings.ErrInvalid, dir, s.Meta.Window, window), s.Close())
+		}
+		if _, want := d.Image(); s.Meta.Depth() != want {
+			return nil, errors.Join(fmt.Errorf("dataset: %w: %s is packed with %d channels, want data.channels, %d: set --channels=%d, or pack it again",
+				settings.ErrInvalid, dir, s.Meta.Depth(), want, s.Meta.Depth()), s.Close())
+		}
 		return s, nil
 	}
 	list, err := files.Open(d.Dir, split, files.Options{Unlabeled: d.Unlabeled})
 	if err != nil {
 		return nil, err
 	}
-	return files.NewStream(list, files.StreamOptions{Size: d.Canvas, Workers: d.Workers, Report: broken})
+	canvas := picture.Canvas{Size: d.Canvas, Channels: d.Channels, Window: window}
+	return files.NewStream(list, files.StreamOptions{Canvas: canvas, Workers: d.Workers, Report: broken})
 }
 
-// packedDir is the folder of the packed split, or "" where the folder is not packed.
-func (d Config) packedDir(split string) (string, error) {
+// Packed is the folder of a packed split, or "" where the images are not packed.
+func (d Config) Packed(split string) (string, error) {
+	if d.Kind != "folder" {
+		return "", nil
+	}
 	train := filepath.Join(d.Dir, "train")
 	switch {
 	case packed.Is(d.Dir) && split == "train":

@@ -27,9 +27,9 @@ func Named(name string) (Config, bool) {
 
 // With is the data set that a user names instead of c by --data and --data-dir; either may be empty.
 //
-// A name of [Named] keeps the rest of c where that is of this kind, else only the seed. Any other name is a folder: of the
+// A name of [Named] keeps the rest of c where that is of this kind, else only the seed and how pixels become the encoder's. Any other name is a folder: of the
 // files of c's kind where they are there, else of images, which makes the kind folder. Dir is the folder of the files of
-// the kind named. A packed set gives its own canvas; images that are not packed have c's, or 256 pixels.
+// the kind named. A packed set gives its own canvas, channels and window; images that are not packed have c's, or 256 pixels.
 //
 // A folder that is not there is an [settings.ErrInvalid] where c's kind has no files.
 func (c Config) With(name, dir string) (Config, error) {
@@ -42,7 +42,10 @@ func (c Config) With(name, dir string) (Config, error) {
 		c.Dir = dir
 	case ok:
 		if named.Kind != c.Kind || named.Split != c.Split {
-			named.Seed = c.Seed
+			named.Seed, named.Channels = c.Seed, c.Channels
+			if named.Kind == "folder" {
+				named.Window = c.Window
+			}
 			c = named
 		}
 		if dir != "" {
@@ -72,7 +75,7 @@ func (c Config) inFolder(dir string) (Config, error) {
 			settings.ErrInvalid, dir, strings.Join(Kinds, ", "))
 	case !there || c.holds(dir):
 	default:
-		c = Config{Kind: "folder", Seed: c.Seed}
+		c = Config{Kind: "folder", Seed: c.Seed, Channels: c.Channels, Window: c.Window}
 	}
 	c.Dir = dir
 	return c, nil
@@ -87,7 +90,7 @@ func (c Config) holds(dir string) bool {
 	return !errors.Is(err, data.ErrMissing)
 }
 
-// setCanvas takes the canvas of a packed set, or the default.
+// setCanvas takes the canvas of a packed set with all that belongs to it, or the default.
 func (c *Config) setCanvas() error {
 	if c.Kind != "folder" {
 		return nil
@@ -95,7 +98,7 @@ func (c *Config) setCanvas() error {
 	for _, dir := range []string{c.Dir, filepath.Join(c.Dir, "train")} {
 		if c.Dir != "" && packed.Is(dir) {
 			meta, err := packed.ReadMeta(dir)
-			c.Canvas = meta.Canvas
+			c.Canvas, c.Channels, c.Window = meta.Canvas, meta.Channels, meta.Window.String()
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ type Options struct {
 	TempDir string
 }
 
-// extensions are those that torchvision takes as images, and gif. Files that are neither JPEG nor PNG are reported as broken, not skipped.
+// extensions are those that torchvision takes as images, and gif. Files that cannot be read are reported as broken, not skipped.
 var extensions = []string{".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif"}
 
 func isImage(name string) bool {

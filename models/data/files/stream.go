@@ -17,8 +17,8 @@ import (
 
 // StreamOptions say how images are decoded.
 type StreamOptions struct {
-	// Size of the canvas in pixels a side; at least 1.
-	Size int
+	// Canvas is what each image becomes.
+	Canvas picture.Canvas
 	// Library decodes JPEGs. Default: picture.Best.
 	Library picture.Library
 	// Workers is how many images are decoded at a time. Default: the CPUs that Go uses.
@@ -32,10 +32,11 @@ type StreamOptions struct {
 
 // Stream is image files as a [data.Source] that decodes them when they are asked for, for sets that are read a few times.
 type Stream struct {
-	list  *List
-	info  data.Info
-	tally *Tally
-	blank bool
+	list   *List
+	info   data.Info
+	canvas picture.Canvas
+	tally  *Tally
+	blank  bool
 	// workers holds those that are idle, all of them when no Fill is under way.
 	workers chan *Worker
 }
@@ -53,11 +54,11 @@ func NewStream(l *List, o StreamOptions) (*Stream, error) {
 		return nil, fmt.Errorf("files: %d workers, want 1 or more, or 0 for the default", o.Workers)
 	}
 	s := &Stream{
-		list: l, tally: NewTally(l, o.Report), workers: make(chan *Worker, o.Workers), blank: o.Blank,
-		info: data.Info{Name: cmp.Or(l.Dir, "the images given"), N: l.Len(), Size: o.Size, Channels: 3, Labels: l.Labels(), Classes: l.Classes},
+		list: l, tally: NewTally(l, o.Report), workers: make(chan *Worker, o.Workers), blank: o.Blank, canvas: o.Canvas,
+		info: data.Info{Name: cmp.Or(l.Dir, "the images given"), N: l.Len(), Size: o.Canvas.Size, Channels: o.Canvas.Depth(), Labels: l.Labels(), Classes: l.Classes},
 	}
 	for range o.Workers {
-		w, err := NewWorker(o.Size, o.Library)
+		w, err := NewWorker(o.Canvas, o.Library)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -75,8 +76,32 @@ func (s *Stream) Fingerprint() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("files: %w", err)
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s at %d", list, s.info.Size))
+	text := fmt.Appendf(nil, "%s at %d", list, s.canvas.Size)
+	if s.canvas.Depth() != 3 {
+		text = fmt.Appendf(text, " of %d channels", s.canvas.Depth())
+	}
+	if w := s.canvas.Window; w != (picture.Window{}) {
+		text = fmt.Appendf(text, " in window %s", w)
+	}
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// Plain tells whether 16-bit samples are shown over their whole range, for want of a window, though there are some: by the
+// headers of a few files, evenly spread.
+func (s *Stream) Plain() bool {
+	const looked = 4
+	var file []byte
+	for k := range min(looked, s.list.Len()) {
+		if s.canvas.Window != (picture.Window{}) {
+			break
+		}
+		read, err := s.list.Read(k*s.list.Len()/looked, file)
+		if err == nil && picture.Deep(read) {
+			return true
+		}
+	}
+	return false
 }
 
 // Prefetch does nothing: reading a file takes little of the time that decoding it does.

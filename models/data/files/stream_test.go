@@ -68,7 +68,7 @@ func check(t *testing.T, s *Stream, indices, levels []int) {
 
 func TestFillDecodesWhatIsAskedFor(t *testing.T) {
 	for _, workers := range []int{1, 3} {
-		s := open(t, folder(t, 40), StreamOptions{Size: 6, Library: picture.Go, Workers: workers})
+		s := open(t, folder(t, 40), StreamOptions{Canvas: picture.Canvas{Size: 6}, Library: picture.Go, Workers: workers})
 		check(t, s, []int{39, 0, 7, 7, 21}, []int{39, 0, 7, 7, 21})
 		check(t, s, nil, nil)
 	}
@@ -78,7 +78,7 @@ func TestFillDecodesWhatIsAskedFor(t *testing.T) {
 func TestBrokenImagesAreReplaced(t *testing.T) {
 	var mu sync.Mutex
 	var told []string
-	s := open(t, folder(t, 250, 5, 249), StreamOptions{Size: 6, Report: func(b Broken) {
+	s := open(t, folder(t, 250, 5, 249), StreamOptions{Canvas: picture.Canvas{Size: 6}, Report: func(b Broken) {
 		mu.Lock()
 		defer mu.Unlock()
 		name, _, _ := strings.Cut(b.Problem, ":")
@@ -96,7 +96,7 @@ func TestBrokenImagesAreReplaced(t *testing.T) {
 // TestBrokenImagesAreBlank has a broken image be black and without an aspect, and none stand in for it, however many are.
 func TestBrokenImagesAreBlank(t *testing.T) {
 	told := 0
-	s := open(t, folder(t, 4, 0, 1, 2), StreamOptions{Size: 6, Workers: 1, Blank: true, Report: func(Broken) { told++ }})
+	s := open(t, folder(t, 4, 0, 1, 2), StreamOptions{Canvas: picture.Canvas{Size: 6}, Workers: 1, Blank: true, Report: func(Broken) { told++ }})
 	n := s.Info().ImageLen()
 	dst, rows := bytes.Repeat([]byte{7}, 4*n), make([]data.Row, 4)
 	for range 2 {
@@ -113,7 +113,7 @@ func TestBrokenImagesAreBlank(t *testing.T) {
 }
 
 func TestTooManyBrokenImages(t *testing.T) {
-	s := open(t, folder(t, 50, 3), StreamOptions{Size: 6})
+	s := open(t, folder(t, 50, 3), StreamOptions{Canvas: picture.Canvas{Size: 6}})
 	err := s.Fill(make([]uint8, 2*6*6*3), make([]data.Row, 2), []int{2, 3})
 	if !errors.Is(err, data.ErrCorrupt) || !strings.Contains(err.Error(), "1 of 50 images are broken") {
 		t.Errorf("error %v, want one image of 50 to be too many", err)
@@ -123,7 +123,7 @@ func TestTooManyBrokenImages(t *testing.T) {
 
 // TestFillAtTheSameTime asks from more goroutines than there are workers.
 func TestFillAtTheSameTime(t *testing.T) {
-	s := open(t, folder(t, 40), StreamOptions{Size: 6, Workers: 2})
+	s := open(t, folder(t, 40), StreamOptions{Canvas: picture.Canvas{Size: 6}, Workers: 2})
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
@@ -137,7 +137,7 @@ func TestFillAtTheSameTime(t *testing.T) {
 }
 
 func TestNewStreamRefuses(t *testing.T) {
-	for _, o := range []StreamOptions{{Size: 0}, {Size: 6, Workers: -1}, {Size: 6, Library: "vlc"}} {
+	for _, o := range []StreamOptions{{}, {Canvas: picture.Canvas{Size: 6}, Workers: -1}, {Canvas: picture.Canvas{Size: 6}, Library: "vlc"}} {
 		if _, err := NewStream(must.M1(Open(folder(t, 2), "train", Options{})), o); err == nil {
 			t.Errorf("%+v: no error", o)
 		}

@@ -12,16 +12,16 @@ type Worker struct {
 	file    []byte
 }
 
-// NewWorker returns a worker for canvases of size pixels a side. The caller closes it.
-func NewWorker(size int, l picture.Library) (*Worker, error) {
-	d, err := picture.NewDecoder(size, l)
+// NewWorker returns a worker for canvases of one kind. The caller closes it.
+func NewWorker(c picture.Canvas, l picture.Library) (*Worker, error) {
+	d, err := picture.NewDecoder(c, l)
 	if err != nil {
 		return nil, fmt.Errorf("files: %w", err)
 	}
 	return &Worker{decoder: d}, nil
 }
 
-// Decode puts image i on a canvas, uint8 [size, size, 3], and returns its aspect. The error says that it is broken.
+// Decode puts image i on a canvas, uint8 [size, size, channels], and returns its aspect. The error says that it is broken.
 func (w *Worker) Decode(l *List, dst []uint8, i int) (aspect float32, err error) {
 	file, err := l.Read(i, w.file)
 	if err != nil {

@@ -2,7 +2,7 @@
 //
 // A packed set is a folder:
 //
-//	images.npy   uint8 [N, S, S, 3], RGB, each image squeezed to the square
+//	images.npy   uint8 [N, S, S, 3], RGB, or [N, S, S, 1], gray, each image squeezed to the square
 //	aspect.npy   float32 [N], each original's width over its height
 //	labels.npy   int32 [N], the classes' numbers; not there for images without classes
 //	meta.json    [Meta]: classes, where the images came from, checksums, the broken images left out
@@ -19,5 +19,5 @@
 //
 // # Determinism
 //
-// The bytes depend on the files, the canvas and the library that decodes JPEGs; not on the workers, nor on whether packing was interrupted.
+// The bytes depend on the files, the canvas with its channels and window, and the library that decodes JPEGs; not on the workers, nor on whether packing was interrupted.
 package packed

@@ -21,7 +21,7 @@ func PackSplit(ctx context.Context, from, to, split string, f files.Options, o O
 	defer list.Close()
 	out = filepath.Join(to, folderOf[split])
 	if o.Note != nil {
-		o.Note(fmt.Sprintf("%s: %d images, canvas %d, decoder %s", list.Dir, list.Len(), o.Canvas, o.Library))
+		o.Note(fmt.Sprintf("%s: %d images, %s, decoder %s", list.Dir, list.Len(), Meta{Canvas: o.Canvas, Channels: o.Channels, Window: o.Window}.canvas(), o.Library))
 	}
 	m, err = Pack(ctx, list, out, o)
 	return out, m, err

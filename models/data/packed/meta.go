@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
@@ -31,6 +32,9 @@ type Meta struct {
 	// Count is N; Canvas is S, in pixels.
 	Count  int `json:"count"`
 	Canvas int `json:"canvas"`
+	// Channels is 1 for gray; 0 is 3, RGB. Window is the range of 16-bit samples that became 0 to 255.
+	Channels int            `json:"channels,omitempty"`
+	Window   picture.Window `json:"window,omitzero"`
 	// Source is the folder that was packed, as it was given, and Fingerprint that of its files (files.List.Fingerprint).
 	Source      string `json:"source"`
 	Fingerprint string `json:"fingerprint"`
@@ -46,14 +50,34 @@ type Meta struct {
 
 // String counts the images: "20 images of 2 classes, canvas 256".
 func (m Meta) String() string {
-	text := fmt.Sprintf("%d images of %d classes, canvas %d", m.Count, len(m.Classes), m.Canvas)
+	text := fmt.Sprintf("%d images of %d classes, %s", m.Count, len(m.Classes), m.canvas())
 	if len(m.Classes) == 0 {
-		text = fmt.Sprintf("%d images without classes, canvas %d", m.Count, m.Canvas)
+		text = fmt.Sprintf("%d images without classes, %s", m.Count, m.canvas())
 	}
 	if len(m.Broken) > 0 {
 		text += fmt.Sprintf("; %d broken ones left out (named in meta.json)", len(m.Broken))
 	}
 	return text
+}
+
+// Depth is the number of channels.
+func (m Meta) Depth() int { return picture.Canvas{Channels: m.Channels}.Depth() }
+
+// canvas says what the images became: "canvas 256, 1 channel, window 120,3800".
+func (m Meta) canvas() string {
+	text := fmt.Sprintf("canvas %d", m.Canvas)
+	if m.Channels == 1 {
+		text += ", 1 channel"
+	}
+	if m.Window != (picture.Window{}) {
+		text += ", window " + m.Window.String()
+	}
+	return text
+}
+
+// alike tells whether two sets are of the same files, made in the same way.
+func (m Meta) alike(other Meta) bool {
+	return m.Fingerprint == other.Fingerprint && m.Decoder == other.Decoder && m.canvas() == other.canvas()
 }
 
 // Sum is the size and the SHA-256, in hex, of a file.
@@ -80,6 +104,12 @@ func ReadMeta(dir string) (Meta, error) {
 	}
 	if m.Count < 1 || m.Canvas < 1 {
 		return m, corrupt(name, "%d images of %d pixels a side, want some of either", m.Count, m.Canvas)
+	}
+	if m.Channels != 0 && m.Channels != 1 {
+		return m, corrupt(name, "images of %d channels, want 1, or 0 for 3", m.Channels)
+	}
+	if err := m.Window.Validate(); err != nil {
+		return m, corrupt(name, "%v", err)
 	}
 	return m, nil
 }

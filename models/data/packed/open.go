@@ -44,8 +44,8 @@ func Open(dir string) (s *Set, err error) {
 		return s, err
 	}
 	m := s.Meta
-	s.info = data.Info{Name: dir, N: m.Count, Size: m.Canvas, Channels: 3, Classes: m.Classes}
-	if s.pixels, err = s.load(dir, imagesFile, npy.Uint8, m.Count, m.Canvas, m.Canvas, 3); err != nil {
+	s.info = data.Info{Name: dir, N: m.Count, Size: m.Canvas, Channels: m.Depth(), Classes: m.Classes}
+	if s.pixels, err = s.load(dir, imagesFile, npy.Uint8, m.Count, m.Canvas, m.Canvas, m.Depth()); err != nil {
 		return s, err
 	}
 	aspect, err := s.load(dir, aspectFile, npy.Float32, m.Count)

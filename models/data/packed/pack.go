@@ -28,6 +28,9 @@ var (
 type Options struct {
 	// Canvas is the side of the canvas in pixels; at least 1. 256 suits views of 224 pixels.
 	Canvas int
+	// Channels is 3 (RGB) or 1 (gray); 0 is 3. Window is the range of 16-bit samples that is shown.
+	Channels int
+	Window   picture.Window
 	// Library decodes JPEGs. Default: picture.Best.
 	Library picture.Library
 	// Workers is how many images are decoded at a time. Default: the CPUs that Go uses.
@@ -69,13 +72,22 @@ func Pack(ctx context.Context, l *files.List, out string, o Options) (Meta, erro
 	if o.Canvas < 1 {
 		return Meta{}, fmt.Errorf("packed: canvas of %d pixels, want at least 1", o.Canvas)
 	}
+	if o.Channels == 3 {
+		o.Channels = 0
+	}
+	if o.Channels != 0 && o.Channels != 1 {
+		return Meta{}, fmt.Errorf("packed: canvas of %d channels, want 1 or 3", o.Channels)
+	}
+	if err := o.Window.Validate(); err != nil {
+		return Meta{}, fmt.Errorf("packed: %w", err)
+	}
 	out = filepath.Clean(out)
 	fingerprint, err := l.Fingerprint()
 	if err != nil {
 		return Meta{}, fmt.Errorf("packed: %w", err)
 	}
 	want := Meta{
-		Format: format, Canvas: o.Canvas, Source: l.Dir, Fingerprint: fingerprint, Decoder: string(o.Library),
+		Format: format, Canvas: o.Canvas, Channels: o.Channels, Window: o.Window, Source: l.Dir, Fingerprint: fingerprint, Decoder: string(o.Library),
 		Files: map[string]Sum{}, Broken: []files.Broken{}, Classes: l.Classes,
 	}
 	if _, err := os.Stat(out); err == nil {
@@ -123,9 +135,9 @@ func finished(out string, want Meta) (Meta, error) {
 	if err != nil {
 		return have, err
 	}
-	if have.Fingerprint != want.Fingerprint || have.Canvas != want.Canvas || have.Decoder != want.Decoder {
-		return have, fmt.Errorf("packed: %s: %w: it holds %s with canvas %d by decoder %s, want %s with canvas %d by %s as its files are now: "+
-			"choose another, or move it away", out, ErrExists, have.Source, have.Canvas, have.Decoder, want.Source, want.Canvas, want.Decoder)
+	if !have.alike(want) {
+		return have, fmt.Errorf("packed: %s: %w: it holds %s with %s by decoder %s, want %s with %s by %s as its files are now: "+
+			"choose another, or move it away", out, ErrExists, have.Source, have.canvas(), have.Decoder, want.Source, want.canvas(), want.Decoder)
 	}
 	return have, removeAll(out + partSuffix) // what a process killed at the very end left
 }

@@ -99,7 +99,7 @@ func TestPackKeepsWhatTheListHolds(t *testing.T) {
 	}
 	s := must.M1(Open(out))
 	defer s.Close()
-	d := must.M1(picture.NewDecoder(canvas, picture.Go))
+	d := must.M1(picture.NewDecoder(picture.Canvas{Size: canvas}, picture.Go))
 	row := 0
 	got, want := make([]uint8, 3*canvas*canvas), make([]uint8, 3*canvas*canvas)
 	rows := make([]data.Row, 1)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/models/format/npy"
 	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
@@ -47,7 +48,7 @@ func begin(part string, meta Meta, l *files.List, o Options) (p *packer, err err
 		return nil, err
 	}
 	switch {
-	case earlier != nil && earlier.Meta.Fingerprint == meta.Fingerprint && earlier.Meta.Canvas == meta.Canvas && earlier.Meta.Decoder == meta.Decoder:
+	case earlier != nil && earlier.Meta.alike(meta):
 		p.journal = *earlier
 		p.note(fmt.Sprintf("going on from image %d of %d", p.journal.Next, l.Len()))
 	default:
@@ -62,7 +63,8 @@ func begin(part string, meta Meta, l *files.List, o Options) (p *packer, err err
 	if err := os.MkdirAll(set, 0o755); err != nil {
 		return nil, fmt.Errorf("packed: %w", err)
 	}
-	image := 3 * o.Canvas * o.Canvas
+	canvas := picture.Canvas{Size: o.Canvas, Channels: o.Channels, Window: o.Window}
+	image := o.imageLen()
 	if err := checkDisk(set, int64(l.Len()-p.journal.Next)*int64(image)+slack); err != nil {
 		return nil, err
 	}
@@ -72,7 +74,7 @@ func begin(part string, meta Meta, l *files.List, o Options) (p *packer, err err
 		}
 	}
 	p.columns = []*column{
-		{name: imagesFile, head: npy.Header{Type: npy.Uint8, Shape: []int{o.Canvas, o.Canvas, 3}}, width: image},
+		{name: imagesFile, head: npy.Header{Type: npy.Uint8, Shape: []int{o.Canvas, o.Canvas, canvas.Depth()}}, width: image},
 		{name: aspectFile, head: npy.Header{Type: npy.Float32}, width: 4},
 	}
 	if l.Classes != nil {
@@ -97,13 +99,18 @@ func begin(part string, meta Meta, l *files.List, o Options) (p *packer, err err
 		o.Workers = limits.CPUs()
 	}
 	for range min(o.Workers, max(1, l.Len())) { // more have nothing to do
-		w, err := files.NewWorker(o.Canvas, o.Library)
+		w, err := files.NewWorker(canvas, o.Library)
 		if err != nil {
 			return nil, fmt.Errorf("packed: %w", err)
 		}
 		p.workers = append(p.workers, w)
 	}
 	return p, nil
+}
+
+// imageLen is the bytes of an image.
+func (o Options) imageLen() int {
+	return picture.Canvas{Channels: o.Channels}.Depth() * o.Canvas * o.Canvas
 }
 
 func (p *packer) note(text string) {
@@ -139,7 +146,7 @@ type chunk struct {
 // run decodes the rest of the list: one chunk is decoded while the one before is written.
 func (p *packer) run(ctx context.Context) (err error) {
 	total := p.list.Len()
-	image := 3 * p.options.Canvas * p.options.Canvas
+	image := p.options.imageLen()
 	perChunk := p.options.perChunk
 	if perChunk == 0 {
 		perChunk = min(max(chunkBytes/image, 1), chunkImages)
@@ -190,7 +197,7 @@ func (p *packer) run(ctx context.Context) (err error) {
 
 // decode fills a chunk with the images from first on, all workers at once.
 func (p *packer) decode(c *chunk, first, count int) {
-	image := 3 * p.options.Canvas * p.options.Canvas
+	image := p.options.imageLen()
 	c.first, c.aspect, c.problems, c.err = first, c.aspect[:count], c.problems[:count], nil
 	var mu sync.Mutex
 	next := 0
@@ -225,7 +232,7 @@ func (p *packer) decode(c *chunk, first, count int) {
 
 // write appends a chunk's images to the arrays, and notes it.
 func (p *packer) write(c *chunk) error {
-	image := 3 * p.options.Canvas * p.options.Canvas
+	image := p.options.imageLen()
 	rows := 0
 	var aspect, labels []byte
 	for at, problem := range c.problems {

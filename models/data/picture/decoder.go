@@ -6,7 +6,12 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io"
 	"sync"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
 )
 
 // maxPixels is the largest image that is decoded: the size from which Pillow suspects a decompression bomb.
@@ -40,7 +45,7 @@ func Choose(name string) (Library, error) {
 	if name == "auto" {
 		return Best(), nil
 	}
-	d, err := NewDecoder(1, Library(name))
+	d, err := NewDecoder(Canvas{Size: 1}, Library(name))
 	if err != nil {
 		return "", err
 	}
@@ -48,20 +53,47 @@ func Choose(name string) (Library, error) {
 	return Library(name), nil
 }
 
-// Decoder makes canvases of one size. It keeps its memory from image to image, and is used by one goroutine at a time.
+// Canvas is what an image becomes.
+type Canvas struct {
+	// Size is the side in pixels.
+	Size int
+	// Channels is 3 (RGB) or 1 (gray; of colours their luma). 0 is 3.
+	Channels int
+	// Window is the range of 16-bit samples that is shown.
+	Window Window
+}
+
+// Depth is the number of channels.
+func (c Canvas) Depth() int {
+	if c.Channels == 0 {
+		return 3
+	}
+	return c.Channels
+}
+
+// Decoder makes canvases of one kind. It keeps its memory from image to image, and is used by one goroutine at a time.
 type Decoder struct {
-	size  int
-	turbo *turbo // nil for Go
-	pix   []uint8
+	canvas Canvas
+	levels []uint8 // of 16-bit samples, once there are any
+	turbo  *turbo  // nil for Go
+	pix    []uint8
+	// colours is a row in RGB, of which gray is made.
+	colours []uint8
 	resizer
 }
 
-// NewDecoder returns a decoder for canvases of size pixels a side, at least 1. It fails where the library is not there. The caller closes it.
-func NewDecoder(size int, l Library) (*Decoder, error) {
-	if size < 1 || size > maxPixels/size {
-		return nil, fmt.Errorf("picture: canvas of %d pixels a side, want at least 1 and at most %d pixels in all: --canvas", size, maxPixels)
+// NewDecoder returns a decoder for canvases of at least one pixel. It fails where the library is not there. The caller closes it.
+func NewDecoder(c Canvas, l Library) (*Decoder, error) {
+	if c.Size < 1 || c.Size > maxPixels/c.Size {
+		return nil, fmt.Errorf("picture: canvas of %d pixels a side, want at least 1 and at most %d pixels in all: --canvas", c.Size, maxPixels)
 	}
-	d := &Decoder{size: size}
+	if c.Depth() != 1 && c.Depth() != 3 {
+		return nil, fmt.Errorf("picture: canvas of %d channels, want 1 or 3: --channels", c.Channels)
+	}
+	if err := c.Window.Validate(); err != nil {
+		return nil, err
+	}
+	d := &Decoder{canvas: c, resizer: resizer{channels: c.Depth()}}
 	switch l {
 	case Go:
 	case Turbo:
@@ -85,21 +117,19 @@ func (d *Decoder) Close() {
 	}
 }
 
-// Squeeze decodes an image file into dst, uint8 [size, size, 3], the caller's, and returns the original's width over its height. Where it returns an error, dst holds nothing of use.
+// Squeeze decodes an image file into dst, uint8 [size, size, channels], the caller's, and returns the original's width over its height. Where it returns an error, dst holds nothing of use.
 func (d *Decoder) Squeeze(dst []uint8, file []byte) (aspect float32, err error) {
-	if want := 3 * d.size * d.size; len(dst) != want {
+	if want := d.channels * d.canvas.Size * d.canvas.Size; len(dst) != want {
 		return 0, fmt.Errorf("picture: dst has %d bytes, want %d", len(dst), want)
 	}
 	width, height, decode, err := d.open(file)
 	if err != nil {
 		return 0, err
 	}
-	switch {
-	case width < 1 || height < 1:
-		return 0, fmt.Errorf("picture: %dx%d pixels, want some", width, height)
-	case height > maxPixels/width:
-		return 0, fmt.Errorf("picture: %dx%d pixels, want at most %d", width, height, maxPixels)
-	case width*height >= largePixels:
+	if err := checkSize(width, height); err != nil {
+		return 0, err
+	}
+	if width*height >= largePixels {
 		large.Lock()
 		defer large.Unlock()
 	}
@@ -107,11 +137,27 @@ func (d *Decoder) Squeeze(dst []uint8, file []byte) (aspect float32, err error) 
 	if err != nil {
 		return 0, err
 	}
-	d.resize(dst, r, d.size)
+	if d.channels == 1 {
+		w, _ := r.bounds()
+		d.colours = grown(d.colours, 3*w)
+		r = luma{r, d.colours}
+	}
+	d.resize(dst, r, d.canvas.Size)
 	if width*height >= largePixels {
 		d.release()
 	}
 	return float32(width) / float32(height), nil
+}
+
+// checkSize refuses images of no pixels and of too many.
+func checkSize(width, height int) error {
+	switch {
+	case width < 1 || height < 1:
+		return fmt.Errorf("picture: %dx%d pixels, want some", width, height)
+	case height > maxPixels/width:
+		return fmt.Errorf("picture: %dx%d pixels, want at most %d", width, height, maxPixels)
+	}
+	return nil
 }
 
 // release frees the memory of a large image.
@@ -119,49 +165,54 @@ func (d *Decoder) release() { d.pix, d.rows = nil, nil }
 
 // open reads a file's header and returns the original's size and what decodes it, possibly at a fraction of that size.
 func (d *Decoder) open(file []byte) (width, height int, decode func() (raster, error), err error) {
-	switch kind := sniff(file); kind {
-	case "JPEG":
-		return d.openJPEG(file)
-	case "PNG":
-		c, err := png.DecodeConfig(bytes.NewReader(file))
-		if err != nil {
-			return 0, 0, nil, fmt.Errorf("picture: %w", err)
-		}
-		return c.Width, c.Height, func() (raster, error) {
-			m, err := png.Decode(bytes.NewReader(file))
-			if err != nil {
-				return nil, fmt.Errorf("picture: %w", err)
-			}
-			return newRaster(m)
-		}, nil
-	case "":
-		if len(file) == 0 {
-			return 0, 0, nil, errors.New("picture: the file is empty")
-		}
+	f, ok := sniff(file)
+	switch {
+	case len(file) == 0:
+		return 0, 0, nil, errors.New("picture: the file is empty")
+	case !ok:
 		return 0, 0, nil, fmt.Errorf("picture: no image: %d bytes that start with %q", len(file), file[:min(len(file), 8)])
-	default:
-		return 0, 0, nil, fmt.Errorf("picture: a %s file, want JPEG or PNG: convert it", kind)
+	case f.kind == "JPEG":
+		return d.openJPEG(file)
+	case f.decode == nil:
+		return 0, 0, nil, fmt.Errorf("picture: a %s file, want JPEG, PNG, TIFF, WebP or BMP: convert it", f.kind)
 	}
+	c, err := f.header(bytes.NewReader(file))
+	if err != nil {
+		return 0, 0, nil, fmt.Errorf("picture: %w", err)
+	}
+	return c.Width, c.Height, func() (raster, error) {
+		m, err := f.decode(bytes.NewReader(file))
+		if err != nil {
+			return nil, fmt.Errorf("picture: %w", err)
+		}
+		return d.newRaster(m, f.kind)
+	}, nil
 }
 
-// signatures are the first bytes of formats; those that are not read are here to be named in the message.
-var signatures = []struct{ kind, start string }{
-	{"JPEG", "\xff\xd8"},
-	{"PNG", "\x89PNG\r\n\x1a\n"},
-	{"GIF", "GIF8"},
-	{"WebP", "RIFF"},
-	{"BMP", "BM"},
-	{"TIFF", "II*\x00"},
-	{"TIFF", "MM\x00*"},
+// A format is found by the first bytes of a file. One that is not read is here to be named in the message.
+type format struct {
+	kind, start string
+	header      func(io.Reader) (image.Config, error)
+	decode      func(io.Reader) (image.Image, error)
 }
 
-func sniff(file []byte) string {
-	for _, s := range signatures {
-		if bytes.HasPrefix(file, []byte(s.start)) {
-			return s.kind
+var formats = []format{
+	{kind: "JPEG", start: "\xff\xd8"},
+	{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode},
+	{"TIFF", "II*\x00", tiff.DecodeConfig, tiff.Decode},
+	{"TIFF", "MM\x00*", tiff.DecodeConfig, tiff.Decode},
+	{"WebP", "RIFF", webp.DecodeConfig, webp.Decode},
+	{"BMP", "BM", bmp.DecodeConfig, bmp.Decode},
+	{kind: "GIF", start: "GIF8"},
+}
+
+func sniff(file []byte) (format, bool) {
+	for _, f := range formats {
+		if bytes.HasPrefix(file, []byte(f.start)) {
+			return f, true
 		}
 	}
-	return ""
+	return format{}, false
 }
 
 // boundsOf is an image's size.

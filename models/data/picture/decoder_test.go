@@ -43,7 +43,7 @@ func TestBrokenFiles(t *testing.T) {
 	}{
 		{"empty", nil, "the file is empty"},
 		{"text", []byte("<html>not found</html>"), `start with "<html>no"`},
-		{"gif", []byte("GIF89a and so on"), "a GIF file, want JPEG or PNG"},
+		{"gif", []byte("GIF89a and so on"), "a GIF file, want JPEG, PNG, TIFF, WebP or BMP"},
 		{"start only", whole[:2], ""},
 		{"header only", whole[:200], ""},
 		{"cut", whole[:len(whole)/2], ""},
@@ -52,7 +52,7 @@ func TestBrokenFiles(t *testing.T) {
 	} {
 		for _, library := range libraries(t) {
 			t.Run(string(library)+"/"+test.name, func(t *testing.T) {
-				d := must.M1(NewDecoder(8, library))
+				d := must.M1(NewDecoder(Canvas{Size: 8}, library))
 				defer d.Close()
 				_, err := d.Squeeze(make([]uint8, 3*8*8), test.file)
 				if err == nil || !strings.HasPrefix(err.Error(), "picture: ") || !strings.Contains(err.Error(), test.want) {
@@ -67,7 +67,7 @@ func TestBrokenFiles(t *testing.T) {
 func TestMaxPixels(t *testing.T) {
 	var b bytes.Buffer
 	must.M(png.Encode(&b, &uniform{image.Rect(0, 0, 20000, 5000)}))
-	d := must.M1(NewDecoder(8, Go))
+	d := must.M1(NewDecoder(Canvas{Size: 8}, Go))
 	if _, err := d.Squeeze(make([]uint8, 3*8*8), b.Bytes()); err == nil || !strings.Contains(err.Error(), "20000x5000 pixels, want at most") {
 		t.Errorf("error %v, want the size refused", err)
 	}
@@ -84,12 +84,12 @@ func (u *uniform) At(int, int) color.Color { return color.Gray{} }
 func TestDecoderKeepsNothing(t *testing.T) {
 	r := recorded(t)
 	for _, library := range libraries(t) {
-		used := must.M1(NewDecoder(r.Size, library))
+		used := must.M1(NewDecoder(Canvas{Size: r.Size}, library))
 		defer used.Close()
 		got, want := make([]uint8, 3*r.Size*r.Size), make([]uint8, 3*r.Size*r.Size)
 		for range 2 {
 			for _, c := range r.Cases {
-				fresh := must.M1(NewDecoder(r.Size, library))
+				fresh := must.M1(NewDecoder(Canvas{Size: r.Size}, library))
 				must.M1(fresh.Squeeze(want, c.File))
 				fresh.Close()
 				must.M1(used.Squeeze(got, c.File))
@@ -102,13 +102,18 @@ func TestDecoderKeepsNothing(t *testing.T) {
 }
 
 func TestNewDecoderRefuses(t *testing.T) {
-	if _, err := NewDecoder(0, Go); err == nil {
+	if _, err := NewDecoder(Canvas{Size: 0}, Go); err == nil {
 		t.Error("no error for a canvas of 0 pixels")
 	}
-	if _, err := NewDecoder(8, "vlc"); err == nil || !strings.Contains(err.Error(), "want go or turbojpeg") {
+	for _, c := range []Canvas{{Size: 8, Channels: 2}, {Size: 8, Window: Window{9, 9}}, {Size: 8, Window: Window{0, 65536}}, {Size: 8, Window: Window{-1, 5}}} {
+		if _, err := NewDecoder(c, Go); err == nil {
+			t.Errorf("no error for %+v", c)
+		}
+	}
+	if _, err := NewDecoder(Canvas{Size: 8}, "vlc"); err == nil || !strings.Contains(err.Error(), "want go or turbojpeg") {
 		t.Errorf("error %v, want the libraries there are", err)
 	}
-	d := must.M1(NewDecoder(8, Go))
+	d := must.M1(NewDecoder(Canvas{Size: 8}, Go))
 	if _, err := d.Squeeze(make([]uint8, 5), photograph(8, 8)); err == nil {
 		t.Error("no error for a short buffer")
 	}
@@ -120,8 +125,9 @@ func FuzzSqueeze(f *testing.F) {
 		f.Add(c.File)
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
+		_ = Count(make([]int64, maxSample+1), file)
 		for _, library := range libraries(t) {
-			d := must.M1(NewDecoder(4, library))
+			d := must.M1(NewDecoder(Canvas{Size: 4}, library))
 			defer d.Close()
 			aspect, err := d.Squeeze(make([]uint8, 3*4*4), file)
 			if err == nil && !(aspect > 0) {
@@ -136,7 +142,7 @@ func BenchmarkSqueeze(b *testing.B) {
 	file := photograph(500, 375)
 	for _, library := range []Library{Go, Turbo} {
 		b.Run("library="+string(library), func(b *testing.B) {
-			d, err := NewDecoder(256, library)
+			d, err := NewDecoder(Canvas{Size: 256}, library)
 			if err != nil {
 				b.Skip(err)
 			}
@@ -158,11 +164,11 @@ func BenchmarkSqueeze(b *testing.B) {
 func TestDamageDoesNotStay(t *testing.T) {
 	whole := photograph(64, 48)
 	for _, library := range libraries(t) {
-		fresh := must.M1(NewDecoder(16, library))
+		fresh := must.M1(NewDecoder(Canvas{Size: 16}, library))
 		want := make([]uint8, 3*16*16)
 		must.M1(fresh.Squeeze(want, whole))
 		fresh.Close()
-		d := must.M1(NewDecoder(16, library))
+		d := must.M1(NewDecoder(Canvas{Size: 16}, library))
 		defer d.Close()
 		got := make([]uint8, len(want))
 		for cut := 2; cut < len(whole); cut += 7 {

@@ -27,7 +27,7 @@ func (d *Decoder) openJPEG(file []byte) (width, height int, decode func() (raste
 	if err != nil {
 		return 0, 0, nil, fmt.Errorf("picture: %w", err)
 	}
-	return c.Width, c.Height, func() (raster, error) { return decodeGoJPEG(file) }, nil
+	return c.Width, c.Height, func() (raster, error) { return d.decodeGoJPEG(file) }, nil
 }
 
 // decodeTurbo decodes the whole image or, of a large one, a half, a quarter or an eighth: the fractions that TurboJPEG is fast at.
@@ -35,7 +35,7 @@ func (d *Decoder) decodeTurbo(file []byte, width, height int, inks bool) (raster
 	w, h := width, height
 	for _, denominator := range []int{8, 4, 2} {
 		w, h = (width+denominator-1)/denominator, (height+denominator-1)/denominator // as libjpeg rounds
-		if w >= reducingGap*d.size && h >= reducingGap*d.size {
+		if w >= reducingGap*d.canvas.Size && h >= reducingGap*d.canvas.Size {
 			break
 		}
 		w, h = width, height
@@ -62,7 +62,7 @@ func (d *Decoder) decodeTurbo(file []byte, width, height int, inks bool) (raster
 	return rgb{pix, w, h, 3}, nil
 }
 
-func decodeGoJPEG(file []byte) (raster, error) {
+func (d *Decoder) decodeGoJPEG(file []byte) (raster, error) {
 	m, err := jpeg.Decode(bytes.NewReader(file))
 	if err != nil && strings.Contains(err.Error(), "Adobe APP14") {
 		m, err = jpeg.Decode(asAdobe(file))
@@ -70,7 +70,7 @@ func decodeGoJPEG(file []byte) (raster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("picture: JPEG: %w", err)
 	}
-	return newRaster(m)
+	return d.newRaster(m, "JPEG")
 }
 
 // asAdobe is the file with the marker that says CMYK, without which image/jpeg refuses four channels and Pillow assumes it.

@@ -13,30 +13,38 @@ type raster interface {
 	row(y int, buf []uint8) []uint8
 }
 
-// newRaster takes what image/jpeg and image/png decode to.
-func newRaster(m image.Image) (raster, error) {
+// newRaster takes what the decoders of formats make, by the format's kind.
+func (d *Decoder) newRaster(m image.Image, kind string) (raster, error) {
 	w, h := boundsOf(m)
 	switch m := m.(type) {
-	case *image.RGBA: // of an opaque PNG: nothing is premultiplied
-		return rgb{m.Pix, w, h, 4}, nil
+	case *image.RGBA:
+		if kind == "TIFF" && !m.Opaque() {
+			return associated{m}, nil
+		}
+		return rgb{m.Pix, w, h, 4}, nil // of an opaque image: nothing is premultiplied
 	case *image.NRGBA:
 		return rgb{m.Pix, w, h, 4}, nil
 	case *image.RGBA64:
-		return rgb16{m.Pix, w, h}, nil
+		return rgb16{m.Pix, w, h, d.colourLevels()}, nil
 	case *image.NRGBA64:
-		return rgb16{m.Pix, w, h}, nil
+		return rgb16{m.Pix, w, h, d.colourLevels()}, nil
 	case *image.Gray:
 		return gray{m}, nil
 	case *image.Gray16:
-		return gray16{m}, nil
+		return gray16{m, d.grayLevels()}, nil
 	case *image.Paletted:
 		return newPaletted(m)
 	case *image.YCbCr:
+		if kind == "WebP" {
+			return vp8{m}, nil
+		}
 		return ycbcr{m}, nil
+	case *image.NYCbCrA: // WebP's alone
+		return vp8{&m.YCbCr}, nil
 	case *image.CMYK:
 		return cmyk{m}, nil
 	}
-	return nil, fmt.Errorf("picture: pixels are %T, want one of the kinds of JPEG and PNG", m)
+	return nil, fmt.Errorf("picture: pixels are %T, want one of the kinds of %s", m, kind)
 }
 
 // rgb holds step bytes a pixel, of which the first three are red, green and blue.
@@ -58,20 +66,19 @@ func (r rgb) row(y int, buf []uint8) []uint8 {
 	return buf[:3*r.width]
 }
 
-// rgb16 holds four big-endian words a pixel.
-type rgb16 struct {
-	pix           []uint8
-	width, height int
+// luma is a colour image's gray, a byte a pixel: Pillow's convert("L"). Of equal channels it is that channel.
+type luma struct {
+	raster
+	line []uint8 // an RGB row
 }
 
-func (r rgb16) bounds() (int, int) { return r.width, r.height }
-
-func (r rgb16) row(y int, buf []uint8) []uint8 {
-	row := r.pix[y*r.width*8 : (y+1)*r.width*8]
-	for x := range r.width {
-		buf[3*x], buf[3*x+1], buf[3*x+2] = row[8*x], row[8*x+2], row[8*x+4]
+func (l luma) row(y int, buf []uint8) []uint8 {
+	row := l.raster.row(y, l.line)
+	for x := range buf {
+		p := row[3*x : 3*x+3 : 3*x+3]
+		buf[x] = uint8((19595*uint32(p[0]) + 38470*uint32(p[1]) + 7471*uint32(p[2]) + 1<<15) >> 16)
 	}
-	return buf[:3*r.width]
+	return buf
 }
 
 type gray struct{ *image.Gray }
@@ -86,30 +93,12 @@ func (g gray) row(y int, buf []uint8) []uint8 {
 	return buf[:3*w]
 }
 
-// gray16 clips at 255, as Pillow does.
-type gray16 struct{ *image.Gray16 }
-
-func (g gray16) bounds() (int, int) { return boundsOf(g) }
-
-func (g gray16) row(y int, buf []uint8) []uint8 {
-	w, _ := boundsOf(g)
-	row := g.Pix[y*g.Stride : y*g.Stride+2*w]
-	for x := range w {
-		v := row[2*x+1]
-		if row[2*x] > 0 {
-			v = 255
-		}
-		buf[3*x], buf[3*x+1], buf[3*x+2] = v, v, v
-	}
-	return buf[:3*w]
-}
-
 type paletted struct {
 	*image.Paletted
 	colours [256][3]uint8 // black where the palette ends
 }
 
-// newPaletted keeps the colours of transparent entries: it knows the palettes of image/png.
+// newPaletted keeps the colours of transparent entries: it knows the palettes of the formats that have one.
 func newPaletted(m *image.Paletted) (raster, error) {
 	p := paletted{Paletted: m}
 	for i, c := range m.Palette {
@@ -118,8 +107,10 @@ func newPaletted(m *image.Paletted) (raster, error) {
 			p.colours[i] = [3]uint8{c.R, c.G, c.B}
 		case color.NRGBA:
 			p.colours[i] = [3]uint8{c.R, c.G, c.B}
+		case color.RGBA64: // TIFF's, opaque
+			p.colours[i] = [3]uint8{uint8(c.R >> 8), uint8(c.G >> 8), uint8(c.B >> 8)}
 		default:
-			return nil, fmt.Errorf("picture: palette of %T, want RGBA or NRGBA", c)
+			return nil, fmt.Errorf("picture: palette of %T, want RGBA, NRGBA or RGBA64", c)
 		}
 	}
 	return p, nil

@@ -11,8 +11,9 @@ const (
 	oneHalf    = 1 << (weightBits - 1)
 )
 
-// resizer resizes images to squares: Pillow's resize with BILINEAR, antialiased, of 8-bit RGB.
+// resizer resizes images to squares: Pillow's resize with BILINEAR, antialiased, of 8-bit RGB or gray.
 type resizer struct {
+	channels     int // 3 or 1, of the rows and of the square
 	across, down axis
 	line         []uint8 // one row of the original
 	rows         []uint8 // what is between the passes: all rows resized across, or one resized down
@@ -79,50 +80,68 @@ func (a *axis) pad() {
 // at returns the weights of pixel i of the result.
 func (a *axis) at(i int) []int32 { return a.weights[i*a.taps : i*a.taps+a.count[i]] }
 
-// resize squeezes r into dst, uint8 [size, size, 3]. The order of the two passes shows in the rounding: like Pillow 13, it goes down first where that makes the image between them smaller, else across.
+// resize squeezes r into dst, uint8 [size, size, channels]. The order of the two passes shows in the rounding: like Pillow 13, it goes down first where that makes the image between them smaller, else across.
 func (s *resizer) resize(dst []uint8, r raster, size int) {
 	width, height := r.bounds()
 	s.across.prepare(width, size)
 	s.down.prepare(height, size)
-	s.line = grown(s.line, 3*width)
+	s.line = grown(s.line, s.channels*width)
 	if height > width && height > size {
 		s.downFirst(dst, r, width)
 		return
 	}
-	s.rows = grown(s.rows, 3*size*height)
-	row := func(y int) []uint8 { return s.rows[3*size*y:][:3*size] }
+	long := s.channels * size
+	s.rows = grown(s.rows, long*height)
+	row := func(y int) []uint8 { return s.rows[long*y:][:long] }
 	for y := range height {
-		s.across.apply(row(y), r.row(y, s.line))
+		s.across.apply(row(y), r.row(y, s.line), s.channels)
 	}
 	if height == size {
 		copy(dst, s.rows)
 		return
 	}
 	for y := range size {
-		s.column(dst[3*size*y:][:3*size], y, row)
+		s.column(dst[long*y:][:long], y, row)
 	}
 }
 
 func (s *resizer) downFirst(dst []uint8, r raster, width int) {
 	size := s.down.size
-	s.rows = grown(s.rows, 3*width)
+	long := s.channels * size
+	s.rows = grown(s.rows, s.channels*width)
 	row := func(y int) []uint8 { return r.row(y, s.line) }
 	for y := range size {
 		s.column(s.rows, y, row)
-		s.across.apply(dst[3*size*y:][:3*size], s.rows)
+		s.across.apply(dst[long*y:][:long], s.rows, s.channels)
 	}
 }
 
-// apply resizes one row, [from, 3] to [size, 3].
-func (a *axis) apply(dst, src []uint8) {
-	if a.from == a.size {
+// apply resizes one row, [from, channels] to [size, channels].
+func (a *axis) apply(dst, src []uint8, channels int) {
+	switch {
+	case a.from == a.size:
 		copy(dst, src)
-		return
-	}
-	if a.wide > 0 {
+	case channels == 1:
+		a.applyGray(dst, src)
+	case a.wide > 0:
 		a.applyFours(dst, src)
-		return
+	default:
+		a.applyTaps(dst, src)
 	}
+}
+
+func (a *axis) applyGray(dst, src []uint8) {
+	for x := range a.size {
+		weights := a.at(x)
+		sum, pixels := int32(oneHalf), src[a.first[x]:][:len(weights)]
+		for k, w := range weights {
+			sum += w * int32(pixels[k])
+		}
+		dst[x] = narrow(sum)
+	}
+}
+
+func (a *axis) applyTaps(dst, src []uint8) {
 	for x := range a.size {
 		weights := a.at(x)
 		pixels := src[3*a.first[x]:]

@@ -19,6 +19,8 @@ type Keep struct {
 	Every int `json:"every"`
 	// Best lets the one with the best score stay, the older of equal ones.
 	Best bool `json:"best"`
+	// BestBy names the figure that is the score; "" leaves that to the run.
+	BestBy string `json:"best_by,omitempty"`
 }
 
 // Scores says how good a run was after some of its steps, more being better.

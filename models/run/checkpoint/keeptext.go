@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// Set reads "last=3,every=1000,best", as a flag has it. What it does not name is not kept.
+// Set reads "last=3,every=1000,best", as a flag has it, or "best=rank" with the figure to choose the best by. What it does not name is not kept.
 func (k *Keep) Set(text string) error {
 	var parsed Keep
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
-		name, value, _ := strings.Cut(part, "=")
+		name, value, given := strings.Cut(part, "=")
 		field := map[string]*int{"last": &parsed.Last, "every": &parsed.Every}[name]
 		switch {
-		case part == "best":
-			parsed.Best = true
+		case name == "best" && (value != "" || !given):
+			parsed.Best, parsed.BestBy = true, value
 			continue
 		case field == nil:
-			return fmt.Errorf("%q in it, want last=N, every=STEPS or best, with commas between", part)
+			return fmt.Errorf("%q in it, want last=N, every=STEPS, best or best=FIGURE, with commas between", part)
 		}
 		n, err := strconv.Atoi(value)
 		if err != nil {
@@ -36,7 +36,9 @@ func (k Keep) String() string {
 	if k.Every != 0 {
 		parts = append(parts, fmt.Sprintf("every=%d", k.Every))
 	}
-	if k.Best {
+	if k.Best && k.BestBy != "" {
+		parts = append(parts, "best="+k.BestBy)
+	} else if k.Best {
 		parts = append(parts, "best")
 	}
 	return strings.Join(parts, ",")

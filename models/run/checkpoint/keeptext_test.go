@@ -14,6 +14,7 @@ func TestKeepText(t *testing.T) {
 		{"last=3", Keep{Last: 3}},
 		{"last=3,every=1000,best", Keep{Last: 3, Every: 1000, Best: true}},
 		{"last=1, every=5", Keep{Last: 1, Every: 5}},
+		{"last=2,best=rank", Keep{Last: 2, Best: true, BestBy: "rank"}},
 	} {
 		keep := Keep{Last: 9, Every: 9, Best: true}
 		if err := keep.Set(test.text); err != nil || keep != test.want {
@@ -23,7 +24,7 @@ func TestKeepText(t *testing.T) {
 			t.Errorf("%s: shown as %s, want %s", test.text, got, want)
 		}
 	}
-	for _, wrong := range []string{"", "3", "last", "last=x", "best=1", "last=3,,best", "first=3"} {
+	for _, wrong := range []string{"", "3", "last", "last=x", "best=", "last=3,,best", "first=3"} {
 		keep := Keep{Last: 9}
 		if err := keep.Set(wrong); err == nil || keep.Last != 9 {
 			t.Errorf("%q: set to %+v without an error", wrong, keep)

@@ -28,7 +28,7 @@ var Unsaved atomic.Bool
 const grace = time.Second
 
 // Signals returns a context that the first signal ends: SIGINT, SIGTERM, SIGHUP (the terminal was closed; not under
-// nohup) or SIGPIPE (who read the output is gone). The command then has a moment to end by itself, or, where a run has
+// nohup) or SIGPIPE, if who read the output is gone. The command then has a moment to end by itself, or, where a run has
 // unsaved steps, as long as their checkpoint takes. XLA cannot be interrupted while it compiles, and a file on a network
 // may not answer: there is nothing to lose then, and the process ends without them. The second signal ends the process
 // at once, always.
@@ -45,11 +45,15 @@ func Signals(parent context.Context, talk io.Writer) (ctx context.Context, stop 
 	go func() {
 		defer signal.Stop(signals)
 		var first Signalled
-		select {
-		case s := <-signals:
-			first = Signalled{s.(syscall.Signal)}
-		case <-ctx.Done():
-			return
+		for first.Signal == 0 {
+			select {
+			case s := <-signals:
+				if s != syscall.SIGPIPE || outputGone() {
+					first = Signalled{s.(syscall.Signal)}
+				}
+			case <-ctx.Done():
+				return
+			}
 		}
 		cancel(first)
 		if Unsaved.Load() {

@@ -251,3 +251,38 @@ func TestApply(t *testing.T) {
 		t.Errorf("without edits: got\n%s", got)
 	}
 }
+
+// A module becomes one for more devices in its header alone, whatever strings and comments say; one that is written otherwise
+// is refused.
+func TestWiden(t *testing.T) {
+	for _, test := range []struct{ name, text, want, wrong string }{
+		{
+			"go-xla's", written,
+			strings.Replace(strings.Replace(written, "num_partitions = 8", "num_partitions = 64", 1), `<["data"=8]>`, `<["data"=64]>`, 1), "",
+		},
+		{
+			"two meshes",
+			"module @\"sdy.mesh {\" attributes { note = \"stablehlo.num_partitions = 1\", stablehlo.num_partitions = 2 : i32 } {\n" +
+				"// sdy.mesh @no = <[\"a\"=1]>\n sdy.mesh @a = <[\"stablehlo.num_partitions = 3\" = 2]>\nsdy.mesh @b=<[\"b\"=2]>\nfunc.func @main() {sdy.mesh @c = <[\"c\"=2]>} }",
+			"module @\"sdy.mesh {\" attributes { note = \"stablehlo.num_partitions = 1\", stablehlo.num_partitions = 64 : i32 } {\n" +
+				"// sdy.mesh @no = <[\"a\"=1]>\n sdy.mesh @a = <[\"stablehlo.num_partitions = 3\" = 64]>\nsdy.mesh @b=<[\"b\"=64]>\nfunc.func @main() {sdy.mesh @c = <[\"c\"=2]>} }",
+			"",
+		},
+		{"MLIR's", printed, "", "no attributes"},
+		{"no module", "func.func @main() {}", "", "no module"},
+		{"no partitions", "module attributes {a = 1} {}", "", "no stablehlo.num_partitions"},
+		{"no number", "module attributes {stablehlo.num_partitions = x} {}", "", "want a number"},
+		{"unclosed", "module attributes {stablehlo.num_partitions = 1", "", "unclosed"},
+		{"no mesh", "module attributes {stablehlo.num_partitions = 1} {func.func @main() {}}", "", "no mesh"},
+		{"two axes", `module attributes {stablehlo.num_partitions = 4} {sdy.mesh @m = <["a"=2, "b"=2]>}`, "", "want ] at byte"},
+		{"an order", `module attributes {stablehlo.num_partitions = 2} {sdy.mesh @m = <["a"=2], device_ids=[1, 0]>}`, "", "want > at byte"},
+	} {
+		got, err := stablehlo.Widen(test.text, 64)
+		switch {
+		case test.wrong == "" && (err != nil || got != test.want):
+			t.Errorf("%s: %v, got\n%s\nwant\n%s", test.name, err, got, test.want)
+		case test.wrong != "" && (err == nil || !strings.Contains(err.Error(), test.wrong)):
+			t.Errorf("%s: error %v, want one that says %q", test.name, err, test.wrong)
+		}
+	}
+}

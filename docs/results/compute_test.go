@@ -1,0 +1,133 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mocotpu/mocotpu/tpu/plan"
+)
+
+// fake is a compiler that is a shell script, which gets the batch as $batch; rows are saved into a folder by a record's name.
+func fake(t *testing.T, r *record, script string) *compiler {
+	t.Helper()
+	dir := t.TempDir()
+	program := filepath.Join(dir, "mocotpu")
+	text := "#!/bin/sh\nfor a in \"$@\"; do case $a in --batch=*) batch=${a#*=};; esac; done\n" + script
+	if err := os.WriteFile(program, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return &compiler{ctx: t.Context(), program: program, save: func() error {
+		r.Machine, r.Date, r.Revision = "M", "2026-11-29", "0123456"
+		text, err := r.encode()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, "r.json"), text, 0o644)
+	}}
+}
+
+// read is the record that was saved last.
+func (c *compiler) read(t *testing.T) *record {
+	t.Helper()
+	all, err := readAll(filepath.Dir(c.program))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all["r"]
+}
+
+// What compilers say becomes rows; a word chooses some, and the others stay.
+func TestTargetRows(t *testing.T) {
+	p := plan.Plan{Fits: true, Target: plan.Target{Name: "h100x8", Usable: 1 << 30}, Kernels: &plan.Kernels{Count: 742, Floored: 0.0082}}
+	p.Memory.Peak, p.Collective = 1<<29, []plan.Collective{{Count: 2, Bytes: 3e6}, {Count: 1, Bytes: 1e6}}
+	p.Time = plan.Time{Flops: 1e12, Bytes: 20.5e9, Step: 0.0063, Bound: "memory", ImagesPerSecond: 40000}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := targets()
+	c := fake(t, r, "echo '"+string(text)+"'")
+	c.word = "cifar10 --precision=bfloat16 --topology=h100x8"
+	r.put(2, append([]string{"`moco-v2`", "h100x8"}, make([]string, 10)...)...)
+	r.put(2, "`cifar10`", "h100x8", "old")
+	if err := targetRows(c, r); err != nil {
+		t.Fatal(err)
+	}
+	got := c.read(t)
+	want := "[{`cifar10` <nil>} {h100x8 <nil>} {512 <nil>} {50 % <nil>} {742 <nil>} {1000 <nil>} {20.5 <nil>} {3 <nil>} {4.0 <nil>} {6.30 (8.20) <nil>} {memory <nil>} {40000 <nil>}]"
+	if len(got.Rows) != 2 || fmt.Sprint(got.Rows[0]) != want {
+		t.Errorf("%d rows, the first\n%v, want\n%s", len(got.Rows), got.Rows[0], want)
+	}
+	c = fake(t, r, `echo '{"fits":false,"target":{"name":"t"}}'; exit 3`)
+	if p, err := c.compile("mocotpu compile"); err != nil || targetRow("moco-v2", p)[2] != "does not fit" {
+		t.Errorf("one that does not fit: %v", err)
+	}
+	if _, err := fake(t, r, "echo no such GPU >&2; exit 2").compile("mocotpu compile"); err == nil || !strings.Contains(err.Error(), "no such GPU") {
+		t.Errorf("got %v, want what the compiler says", err)
+	}
+}
+
+// Of a step that takes 1 GiB and 16 MiB an image, and on the card itself so much more that 64 images less fit, the batch is found.
+func TestFitRows(t *testing.T) {
+	r := fits()
+	c := fake(t, r, `mib=$((1024 + 16 * batch)); fits=true
+case "$*" in *=rtx4090*) mib=$((mib + 200)); [ $mib -le 18124 ] || fits=false;; esac
+echo '{"fits":'$fits',"memory":{"Peak":'$((mib << 20))'}}'`)
+	c.word = "rtx4090"
+	if err := fitRows(c, r); err != nil {
+		t.Fatal(err)
+	}
+	row := c.read(t).Rows[0]
+	if usable := row[1].text; usable != "18124" {
+		t.Fatalf("may use %s MiB, want 18124", usable)
+	}
+	// (18124 - 1024) / 16 is 1068, so 1024: 17408 and 200 fit.
+	if row[2].text != "**1024**" || row[7].text != "**1024**" || len(row) != len(r.Columns) {
+		t.Errorf("row %v", row)
+	}
+	for _, test := range []struct {
+		peaks  [2]int64
+		usable int64
+		want   int
+	}{{[2]int64{300, 556}, 300, 256}, {[2]int64{300, 556}, 299, 192}, {[2]int64{300, 556}, 44, 0}, {[2]int64{300, 556}, 1068, 1024}} {
+		if got := meets(test.peaks, test.usable); got != test.want {
+			t.Errorf("%v within %d: batch %d, want %d", test.peaks, test.usable, got, test.want)
+		}
+	}
+	if text, err := c.fitOn("rtx4090", "float32", "none", 1152); err != nil || text != "**1024**" {
+		t.Errorf("from above: %q, %v, want 1024", text, err)
+	}
+	c = fake(t, r, `echo '{"fits":false}'; exit 3`)
+	if text, err := c.fitOn("rtx4090", "float32", "none", 128); err != nil || text != "none of 64 or more" {
+		t.Errorf("none: %q, %v", text, err)
+	}
+}
+
+// What a host sends and reads becomes a row; a plan without it is refused.
+func TestHostRows(t *testing.T) {
+	p := plan.Plan{Fits: true, Target: plan.Target{Name: "v3-32", Hosts: 4}, Program: plan.Program{Batch: 1024}}
+	p.Collective = []plan.Collective{{Purpose: "gradients", Within: 4e6, Between: 3e6}, {Purpose: "images", Within: 2e6, Between: 1e6}}
+	p.Time, p.Reading = plan.Time{Step: 0.0615}, &plan.Reading{Hosts: 4, Images: 4162, Bytes: 818e6, Cores: 10.97}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := hosts()
+	c := fake(t, r, "echo '"+string(text)+"'")
+	c.word = "v3-32"
+	if err := hostRows(c, r); err != nil {
+		t.Fatal(err)
+	}
+	row := c.read(t).Rows[0]
+	if got := fmt.Sprint(row); got != "[{v3-32 <nil>} {4 <nil>} {1024 <nil>} {6.0 <nil>} {4.0 <nil>} {3.0 <nil>} {61.5 <nil>} {4162 <nil>} {818 <nil>} {11 <nil>}]" || len(row) != len(r.Columns) {
+		t.Errorf("row %s", got)
+	}
+	c = fake(t, r, `echo '{"fits":true}'`)
+	if err := hostRows(c, r); err == nil || !strings.Contains(err.Error(), "nothing is known of reading") {
+		t.Errorf("without a rate: %v", err)
+	}
+}

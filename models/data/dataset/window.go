@@ -1,0 +1,123 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/data/packed"
+	"github.com/mocotpu/mocotpu/models/data/picture"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
+)
+
+// measured is how many training images percentiles are taken of, evenly spread over the set.
+const measured = 64
+
+// percentiles are those that Window names, nil where it has samples or is empty, for which it returns the window.
+func (c Config) percentiles() (shares []float64, w picture.Window, err error) {
+	if !strings.Contains(c.Window, "%") {
+		w, err = picture.ParseWindow(c.Window)
+		return nil, w, err
+	}
+	for text := range strings.SplitSeq(c.Window, ",") {
+		number, isShare := strings.CutSuffix(text, "%")
+		share, err := strconv.ParseFloat(number, 64)
+		if err != nil || !isShare || !(share >= 0 && share <= 100) {
+			return nil, w, fmt.Errorf("dataset: %q is no percentile", text)
+		}
+		shares = append(shares, share)
+	}
+	if len(shares) != 2 || shares[0] >= shares[1] {
+		return nil, w, fmt.Errorf("dataset: %q, want two percentiles, the lower first", c.Window)
+	}
+	return shares, w, nil
+}
+
+// Measured is the settings with the window in samples: percentiles measured, and that of a packed set taken.
+func (c Config) Measured() (Config, error) {
+	w, err := c.Levels()
+	if err == nil {
+		c.Window = w.String()
+	}
+	return c, err
+}
+
+// Levels is the window of 16-bit samples, for both splits. Percentiles are of all 16-bit samples of up to 64 training images,
+// evenly spread: the least sample that so large a share of them does not exceed. It reads those images, and none where Window
+// has no percentiles. The error is an [settings.ErrInvalid] where there is no such window.
+func (c Config) Levels() (picture.Window, error) {
+	shares, w, err := c.percentiles()
+	if c.Kind != "folder" || err != nil {
+		return picture.Window{}, err
+	}
+	dir, err := c.Packed("train")
+	if err != nil {
+		return w, err
+	}
+	if dir != "" {
+		meta, err := packed.ReadMeta(dir)
+		if err == nil && c.Window != "" && (shares != nil || w != meta.Window) {
+			err = fmt.Errorf("dataset: %w: %s is packed with window %q, want data.window, %q: leave out --window, or pack it again",
+				settings.ErrInvalid, dir, meta.Window, c.Window)
+		}
+		return meta.Window, err
+	}
+	if shares == nil {
+		return w, nil
+	}
+	list, err := files.Open(c.Dir, "train", files.Options{Unlabeled: c.Unlabeled})
+	if err != nil {
+		return w, err
+	}
+	w, err = measure(list, shares)
+	return w, errors.Join(err, list.Close())
+}
+
+// measure finds percentiles of a list's 16-bit samples.
+func measure(l *files.List, shares []float64) (w picture.Window, err error) {
+	counts := make([]int64, 1<<16)
+	n := min(measured, l.Len())
+	var file []byte
+	for k := range n {
+		read, err := l.Read(int(int64(k)*int64(l.Len())/int64(n)), file)
+		if err != nil {
+			continue // a broken image, which is told of when it is needed
+		}
+		file = read
+		_ = picture.Count(counts, file) // as is this
+	}
+	total := int64(0)
+	for _, count := range counts {
+		total += count
+	}
+	if total == 0 {
+		return w, fmt.Errorf("dataset: %w: data.window is of percentiles, and of %d training images looked at none has 16-bit samples: leave out --window",
+			settings.ErrInvalid, n)
+	}
+	at := func(share float64) int {
+		sum := int64(0)
+		for v, count := range counts {
+			if sum += count; sum > 0 && float64(sum) >= share/100*float64(total) {
+				return v
+			}
+		}
+		return len(counts) - 1
+	}
+	w = picture.Window{Low: at(shares[0]), High: at(shares[1])}
+	if w.Low >= w.High {
+		return w, fmt.Errorf("dataset: %w: the percentiles of data.window are both %d in %d training images: set --window to samples, or to percentiles further apart",
+			settings.ErrInvalid, w.Low, n)
+	}
+	return w, nil
+}
+
+// Notes says what a user may not have meant with the images of a source: whole sentences.
+func Notes(source data.Source) []string {
+	if s, ok := source.(interface{ Plain() bool }); ok && s.Plain() {
+		return []string{"16-bit samples of 0 to 65535 become 0 to 255, and what uses a part of that range is dark and flat: --window=LOW,HIGH, or --window=1%,99% of the training images' samples, stretches it"}
+	}
+	return nil
+}
