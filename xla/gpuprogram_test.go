@@ -19,6 +19,12 @@ import (
 // The program that is written for GPUs computes what the one for CPUs does: with kernels that lie otherwise, statistics and
 // gradients in one array, pooling by choice, and the channels of the views apart; on two devices against one.
 func TestProgramForGPUs(t *testing.T) {
+	t.Run("float32", func(t *testing.T) { programForGPUs(t, resnet.Float32, 1e-4, 1e-6) })
+	t.Run("bfloat16", func(t *testing.T) { programForGPUs(t, resnet.BFloat16, 5e-2, 4e-2) }) // sums over devices in float32
+}
+
+// programForGPUs holds figures to a relative limit, and the squared length of a tensor's difference to a share of its own.
+func programForGPUs(t *testing.T, precision string, figure, share float64) {
 	views, err := augment.Preset("v2")
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +35,7 @@ func TestProgramForGPUs(t *testing.T) {
 	c := moco.Step{
 		Encoder: resnet.Config{
 			Arch: "resnet10", Width: 4, Stem: resnet.StemImageNet, Head: resnet.HeadLinear, Dim: 16,
-			Precision: resnet.Float32, Remat: resnet.RematNone,
+			Precision: precision, Remat: resnet.RematNone,
 		},
 		Views: views, ImageSize: 32, SGDMomentum: 0.9, WeightDecay: 5e-4,
 		Config: moco.Config{Batch: 32, Queue: 64, KeyMomentum: 0.9, Temperature: 0.1, Groups: 4, Shuffle: true},
@@ -41,7 +47,7 @@ func TestProgramForGPUs(t *testing.T) {
 	gotFigures, got := oneStep(t, e, c)
 
 	for i, w := range figures {
-		if d := gotFigures[i] - w; !(max(d, -d) <= 1e-4*max(w, -w, 0.1)) {
+		if d := gotFigures[i] - w; !(max(d, -d) <= float32(figure)*max(w, -w, 0.1)) {
 			t.Errorf("figure %d is %v, want %v", i, gotFigures[i], w)
 		}
 	}
@@ -51,7 +57,7 @@ func TestProgramForGPUs(t *testing.T) {
 			d := float64(got[name][i]) - float64(x)
 			distance, size = distance+d*d, size+float64(x)*float64(x)
 		}
-		if !(distance <= 1e-6*size+1e-16) { // SGD's buffers after one step are gradients, which mostly cancel
+		if !(distance <= share*size+1e-16) { // SGD's buffers after one step are gradients, which mostly cancel
 			t.Errorf("%s differs by %.2g of its length squared", name, distance/size)
 		}
 	}
