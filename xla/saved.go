@@ -35,7 +35,7 @@ func (e *Engine) origin() (programs.Origin, error) {
 	o := programs.Origin{Engine: e.name, Plugin: e.version, Flags: e.plugin.environment(), Devices: e.plugin.devices(e.client)}
 	o.Devices = o.Devices[:min(e.devices, len(o.Devices))]
 	slices.Sort(o.Devices) // each names itself, and a plugin may list those that are there in another order
-	if e.name != "cpu" { // which other machines compile for
+	if e.name != "cpu" {   // which other machines compile for
 		o.Flags = strings.Join(slices.DeleteFunc(strings.Split(o.Flags, "\n"), func(line string) bool {
 			return slices.ContainsFunc(cpuVariables, func(name string) bool { return strings.HasPrefix(line, name) })
 		}), "\n")

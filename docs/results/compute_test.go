@@ -62,6 +62,9 @@ func TestTargetRows(t *testing.T) {
 	if len(got.Rows) != 2 || fmt.Sprint(got.Rows[0]) != want {
 		t.Errorf("%d rows, the first\n%v, want\n%s", len(got.Rows), got.Rows[0], want)
 	}
+	if last := got.Notes[len(got.Notes)-1]; !strings.HasPrefix(last, "Not computed yet: `cifar10` on a100x8, ") || strings.Contains(last, "h100x8,") {
+		t.Errorf("the last note is %q, want what is missing", last)
+	}
 	c = fake(t, r, `echo '{"fits":false,"target":{"name":"t"}}'; exit 3`)
 	if p, err := c.compile("mocotpu compile"); err != nil || targetRow("moco-v2", p)[2] != "does not fit" {
 		t.Errorf("one that does not fit: %v", err)

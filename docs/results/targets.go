@@ -47,6 +47,7 @@ func targets() *record {
 }
 
 func targetRows(c *compiler, r *record) error {
+	notes := r.Notes
 	for _, preset := range targetPresets {
 		for _, name := range targetNames {
 			command := targetCommand(preset, name)
@@ -59,6 +60,7 @@ func targetRows(c *compiler, r *record) error {
 			}
 			r.put(2, targetRow(preset, p)...)
 			slices.SortStableFunc(r.Rows, func(a, b []cell) int { return targetPlace(a) - targetPlace(b) })
+			r.Notes = append(slices.Clip(notes), notComputed(r.Rows)...)
 			if err := c.save(); err != nil {
 				return err
 			}
@@ -70,6 +72,22 @@ func targetRows(c *compiler, r *record) error {
 // targetPlace is where a row stands: those of a step together, in the order of the targets.
 func targetPlace(row []cell) int {
 	return len(targetNames)*slices.Index(targetPresets, strings.Trim(row[0].text, "`")) + slices.Index(targetNames, row[1].text)
+}
+
+// notComputed says which rows are missing, if any are.
+func notComputed(rows [][]cell) []string {
+	var missing []string
+	for _, preset := range targetPresets {
+		for _, name := range targetNames {
+			if !slices.ContainsFunc(rows, func(row []cell) bool { return row[0].text == "`"+preset+"`" && row[1].text == name }) {
+				missing = append(missing, fmt.Sprintf("`%s` on %s", preset, name))
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return []string{"Not computed yet: " + strings.Join(missing, ", ") + "."}
 }
 
 // targetRow is what a plan says, in the columns of targets.
