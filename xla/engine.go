@@ -24,6 +24,7 @@ type Engine struct {
 	client          uintptr // PJRT_Client, 0 for "go"
 	devices         int
 	exact           bool // float32 is multiplied as such: Options.TF32
+	ofGPUs          bool // it asks for programs that suit GPUs
 	kept            int  // keptPrograms but in a test
 	skipped         []error
 	stored          *stored         // nil: programs are compiled
@@ -55,7 +56,7 @@ var (
 )
 
 func newEngine(name string, b compute.Backend) *Engine {
-	e := &Engine{Backend: b, name: name, devices: b.NumDevices(), kept: keptPrograms, owned: map[uint64]finalizer{}}
+	e := &Engine{Backend: b, name: name, ofGPUs: name == "cuda", devices: b.NumDevices(), kept: keptPrograms, owned: map[uint64]finalizer{}}
 	engines.Store(e, true)
 	return e
 }
@@ -66,6 +67,18 @@ func (e *Engine) EngineName() string { return e.name }
 // LongSumsReadMemory reports whether a sum over a long axis reads its operand from memory, where XLA otherwise computes
 // it on the way: XLA's CPU engine hands such sums to a library.
 func (e *Engine) LongSumsReadMemory() bool { return e.name == "cpu" }
+
+// KernelsOutputFirst reports whether convolutions read kernels as [out, height, width, in], as cuDNN's do with images that
+// have their channels last: XLA transposes others before each use, and their gradients after it.
+func (e *Engine) KernelsOutputFirst() bool { return e.ofGPUs }
+
+// StartsLoops reports whether each loop of a program is started by itself, a kernel of a GPU, which takes as long as
+// several megabytes of its memory traffic.
+func (e *Engine) StartsLoops() bool { return e.ofGPUs }
+
+// ScattersInAnyOrder reports whether a scatter adds up in an order that differs from run to run: XLA's GPU engine uses
+// atomic additions.
+func (e *Engine) ScattersInAnyOrder() bool { return e.ofGPUs }
 
 // RunsLoops reports whether the engine runs the loops of package mesh, which the Go engine does not: it compiles a closure
 // before it rewrites the program, and then runs what it has compiled over the rewritten one.

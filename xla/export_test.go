@@ -10,6 +10,9 @@ func Owned(e *Engine) int {
 // Keep sets how many programs the engine keeps readable.
 func Keep(e *Engine, n int) { e.kept = n }
 
+// AskLikeGPU has the engine ask for programs that suit GPUs, or not.
+func AskLikeGPU(e *Engine, on bool) { e.ofGPUs = on }
+
 // Admit asks whether the compiler may see a program with these serialized compile options.
 func Admit(e *Engine, options []byte) error {
 	e.compile.Lock()

@@ -59,7 +59,7 @@ func TestLocateLeavesOthersAlone(t *testing.T) {
 // prepared is the text of a program without donations, as the compiler gets it.
 func prepared(t *testing.T, text string, exact bool) string {
 	t.Helper()
-	got, marked, ignored, err := prepare(text, nil, exact)
+	got, marked, ignored, err := prepare(text, nil, exact, false, 1)
 	if err != nil || marked != 0 || ignored != nil {
 		t.Fatalf("%d marked, ignored %q, %v", marked, ignored, err)
 	}

@@ -81,7 +81,7 @@ func TestMarkDonated(t *testing.T) {
 	} {
 		for _, head := range []string{"module @m {\n  func.func @main", "// func.func @main(\nmodule @\"func.func @main(\" {\n func.func private @main2(%x: f32) -> f32\n func.func public @main "} {
 			t.Run(test.name, func(t *testing.T) {
-				got, n, ignored, err := prepare(head+test.signature+body, test.aliases, false)
+				got, n, ignored, err := prepare(head+test.signature+body, test.aliases, false, false, 1)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -120,7 +120,7 @@ func TestMarkDonatedMany(t *testing.T) {
 	text := func(args []string) string {
 		return "func.func @main(" + strings.Join(args, ", ") + ") -> (" + strings.Join(results, ", ") + ") {}"
 	}
-	got, marked, ignored, err := prepare(text(args), aliases, false)
+	got, marked, ignored, err := prepare(text(args), aliases, false, false, 1)
 	if err != nil || marked != n/2 || len(ignored) != 0 {
 		t.Fatalf("got %d marked, ignored %q, %v; want %d", marked, ignored, err, n/2)
 	}
@@ -150,7 +150,7 @@ func TestMarkDonatedErrors(t *testing.T) {
 		{"no type", "func.func @main(%a: ) -> f32", map[int]int{0: 0}, "want a type"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, _, _, err := prepare(test.text, test.aliases, false)
+			_, _, _, err := prepare(test.text, test.aliases, false, false, 1)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
@@ -164,7 +164,7 @@ func FuzzPrepare(f *testing.F) {
 	f.Add("func.func @main(%a: f32 {\"")
 	f.Add("func.func @main(%a: f32) -> f32 { %0 = \"x.dot_general\"(%a) {p = #stablehlo<precision A>} : (f32) -> f32 \"r\"(%0) : (f32) -> () }")
 	f.Fuzz(func(t *testing.T, text string) {
-		after, _, _, err := prepare(text, map[int]int{0: 0}, false)
+		after, _, _, err := prepare(text, map[int]int{0: 0}, false, false, 1)
 		if err != nil {
 			return
 		}

@@ -169,7 +169,7 @@ func (e *Engine) admit(format, text string, options []byte) (*Program, string, e
 	}
 	p.Devices = devices
 	if format == "mlir" {
-		if text, p.Marked, p.Ignored, err = prepare(text, aliases, e.exact); err != nil {
+		if text, p.Marked, p.Ignored, err = prepare(text, aliases, e.exact, e.ofGPUs, devices); err != nil {
 			return nil, "", fmt.Errorf("%s: %w", p.Name, err)
 		}
 	}

@@ -7,10 +7,10 @@ import (
 )
 
 // prepare returns a program's text as the compiler gets it: with the donations of aliases (argument -> output) marked,
-// every operation named by its layer, and the precision of products set. It says how many arguments are marked, and why
+// every operation named by its layer, the precision of products set and, if asked for, sums over devices in float32. It says how many arguments are marked, and why
 // others are not (see donate). A text that go-xla did not write, or without @main, stays as it is where it can; donations
 // that cannot be marked are errors.
-func prepare(text string, aliases map[int]int, exact bool) (prepared string, marked int, ignored []string, err error) {
+func prepare(text string, aliases map[int]int, exact, sumsWide bool, devices int) (prepared string, marked int, ignored []string, err error) {
 	main, err := stablehlo.Main(text)
 	if err != nil {
 		if len(aliases) == 0 {
@@ -27,7 +27,11 @@ func prepare(text string, aliases map[int]int, exact bool) (prepared string, mar
 	if err != nil {
 		operations = nil // of another form than go-xla's
 	}
-	for _, o := range locate(main, operations) {
+	all := locate(main, operations)
+	if sumsWide {
+		edits = append(edits, wideSums(main, all, devices)...)
+	}
+	for _, o := range all {
 		if o.name != "" && !o.Located {
 			edits = append(edits, o.Locate(o.name))
 		}

@@ -23,16 +23,27 @@ const (
 // It returns float32 [N, size, size, 3], normalised, or with Channels 1 [N, size, size, 1]. Call it once per view, with other parameters. It panics when a
 // shape differs or the configuration is not valid.
 func (c Config) Apply(images, params *Node, size int) *Node {
+	return c.apply(images, params, size, inPlanes(images.Graph()))
+}
+
+// apply is Apply, with the channels apart or not: see planes.
+func (c Config) apply(images, params *Node, size int, apart bool) *Node {
 	x := canvas(c, images, size)
 	n := images.Shape().Dimensions[0]
 	if err := params.Shape().Check(dtypes.Float32, n, c.NumParams()); err != nil {
 		panic(fmt.Errorf("augment: parameters: got %s, want float32 [%d, %d] (Config.NumParams): %w",
 			params.Shape(), n, c.NumParams(), err))
 	}
-	x = crop(x, params, size, c.Flip > 0)
+	x = crop(x, params, size, c.Flip > 0, apart)
 	x = toChannels(x, c.depth())
-	for _, op := range c.Ops {
-		switch op {
+	apart = apart && c.depth() == 3
+	for i := 0; i < len(c.Ops); i++ {
+		if apart && c.Ops[i] != OpBlur {
+			x, i = c.pointwise(x, params, i)
+			i--
+			continue
+		}
+		switch c.Ops[i] {
 		case OpJitter:
 			x = jitter(c.Jitter, x, params)
 		case OpGray:

@@ -76,11 +76,7 @@ func jitter(j Jitter, x, params *Node) *Node {
 	}
 	blends := adjustments(j, params)
 	if j.Hue > 0 {
-		huePlace := column(params, colOrder+3)
-		for _, a := range blends {
-			after := ConvertDType(GreaterThan(a.place, huePlace), dtypes.Float32)
-			a.slot = Add(a.slot, MulScalar(after, float64(len(blends))))
-		}
+		behindHue(blends, params)
 	}
 	for round := range blends {
 		x = blend(x, blends, round)
@@ -93,6 +89,15 @@ func jitter(j Jitter, x, params *Node) *Node {
 		x = blend(x, blends, len(blends)+round)
 	}
 	return x
+}
+
+// behindHue moves those blends that an image has behind the hue to the rounds behind it.
+func behindHue(blends []*adjustment, params *Node) {
+	huePlace := column(params, colOrder+3)
+	for _, a := range blends {
+		after := ConvertDType(GreaterThan(a.place, huePlace), dtypes.Float32)
+		a.slot = Add(a.slot, MulScalar(after, float64(len(blends))))
+	}
 }
 
 // adjustments are the blends that the configuration uses, with their ranks among themselves as slots.

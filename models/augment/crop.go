@@ -8,8 +8,8 @@ import (
 
 // crop cuts each image's box, flips it where asked, and resizes it: uint8 [N, S, S, C] to [N, size, C, size] on the
 // [0, 1] scale. Interpolation is linear, so it is a product with one matrix per image and axis; the flip reverses
-// the columns' matrix.
-func crop(images, params *Node, size int, flips bool) *Node {
+// the columns' matrix. The products read signed bytes if asked to, see signedPlanes.
+func crop(images, params *Node, size int, flips, signed bool) *Node {
 	flat := func(col int) *Node { return Reshape(column(params, col), -1, 1, 1) }
 	var flip *Node
 	if flips {
@@ -18,6 +18,10 @@ func crop(images, params *Node, size int, flips bool) *Node {
 	from := images.Shape().Dimensions[1]
 	rows := resampling(flat(colTop), flat(colHeight), nil, from, size) // [N, size, S]
 	cols := resampling(flat(colLeft), flat(colWidth), flip, from, size)
+	if signed {
+		x := rowsTimes(MulScalar(rows, 1.0/255), timesCols(signedPlanes(images), cols))
+		return AddScalar(x, 128.0/255)
+	}
 	return rowsTimes(MulScalar(rows, 1.0/255), timesCols(toPlanes(images), cols))
 }
 

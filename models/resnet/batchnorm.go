@@ -71,13 +71,35 @@ func (e *encoder) batchNorm(x *Node, name string) *Node {
 	y := Add(Mul(distance, InsertAxes(scale, 1)), InsertAxes(shift, 1))
 
 	unbiased := MulScalar(variance, float64(count)/float64(count-1))
-	take := e.norm.Take
-	if take == nil {
-		take = func(running *model.Variable, statistics *Node) { UpdateRunning(running, statistics, e.norm.Momentum) }
-	}
-	take(runningMean, Add(mean, InsertAxes(origin, 0)))
-	take(runningVar, unbiased)
+	e.take(runningMean, Add(mean, InsertAxes(origin, 0)))
+	e.take(runningVar, unbiased)
 	return Reshape(ConvertDType(y, x.DType()), dims...)
+}
+
+// take hands on statistics [G,C]: to the norm's Take, to the running ones, or to updateTogether.
+func (e *encoder) take(running *model.Variable, statistics *Node) {
+	switch {
+	case e.norm.Take != nil:
+		e.norm.Take(running, statistics)
+	case e.lowering.fewLoops:
+		e.running, e.statistics = append(e.running, running), append(e.statistics, statistics)
+	default:
+		UpdateRunning(running, statistics, e.norm.Momentum)
+	}
+}
+
+// updateTogether updates the running statistics by those taken, all in one array: over devices that is one sum, and loops
+// over parts of one array are few.
+func (e *encoder) updateTogether() {
+	if len(e.running) == 0 {
+		return
+	}
+	fresh, from := ReduceAndKeep(Concatenate(e.statistics, 1), ReduceMean, 0), 0
+	for _, v := range e.running {
+		to := from + v.Shape().Size()
+		UpdateRunning(v, SliceAxis(fresh, 1, AxisRange(from, to)), e.norm.Momentum)
+		from = to
+	}
 }
 
 // meanOfPositions is the mean of x [G,count,C] over its middle axis: [G,C].

@@ -1,6 +1,7 @@
 package resnet
 
 import (
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -21,7 +22,18 @@ type Output struct {
 func Forward(scope *model.Scope, c Config, norm Norm, images *Node) Output {
 	images.AssertDims(images.Shape().Dimensions[0], -1, -1, c.ImageChannels())
 	norm.check(images.Shape().Dimensions[0])
-	e := encoder{scope: scope, config: c, norm: norm, g: images.Graph(), lowering: loweringFor(images.Graph().Backend())}
+	return newEncoder(scope, c, norm, images).forward(images)
+}
+
+func newEncoder(scope *model.Scope, c Config, norm Norm, images *Node) *encoder {
+	g := images.Graph()
+	e := &encoder{scope: scope, config: c, norm: norm, g: g, lowering: loweringFor(g.Backend())}
+	_, e.outputFirst = scope.GetParam(outputFirst)
+	return e
+}
+
+func (e *encoder) forward(images *Node) Output {
+	c := e.config
 	x := ConvertDType(images, c.dtype())
 	if c.Stem == StemSmall {
 		x = e.convNorm(x, "conv1", "bn1", 1, true)
@@ -29,7 +41,7 @@ func Forward(scope *model.Scope, c Config, norm Norm, images *Node) Output {
 		x = e.convNorm(x, "conv1", "bn1", 2, true)
 		x = e.maxPool(x)
 	}
-	remat := c.Remat == RematBlock && norm.Train
+	remat := c.Remat == RematBlock && e.norm.Train
 	for _, b := range c.blocks() {
 		if remat {
 			x = x.Checkpoint()
@@ -39,6 +51,7 @@ func Forward(scope *model.Scope, c Config, norm Norm, images *Node) Output {
 			x = x.StopCheckpoint()
 		}
 	}
+	e.updateTogether()
 	features := ReduceMean(ConvertDType(x, dtypes.Float32), 1, 2)
 	features.AssertDims(images.Shape().Dimensions[0], c.Features())
 	if c.Head == HeadNone {
@@ -53,6 +66,11 @@ type encoder struct {
 	norm     Norm
 	g        *Graph
 	lowering lowering
+
+	outputFirst bool // kernels are kept so: KeepKernels
+
+	running    []*model.Variable // of BatchNorm, that Forward sets
+	statistics []*Node           // of the groups for each
 }
 
 func (e *encoder) variable(name string) *model.Variable {
@@ -109,9 +127,21 @@ func (e *encoder) linear(x *Node, name string) *Node {
 	return Add(y, InsertAxes(e.value(name+".bias"), 0))
 }
 
-// convolve is torch's Conv2d without bias: x [N,H,W,C], kernel [h,w,C,D] with h = w odd, padding (h-1)/2 on
-// each side whatever the stride ("same" padding would shift strided convolutions).
+// axesOutputFirst are those of images [N,H,W,C] and kernels [D,h,w,C].
+var axesOutputFirst = compute.ConvolveAxesConfig{
+	InputBatch: 0, InputSpatial: []int{1, 2}, InputChannels: 3,
+	KernelOutputChannels: 0, KernelSpatial: []int{1, 2}, KernelInputChannels: 3,
+	OutputBatch: 0, OutputSpatial: []int{1, 2}, OutputChannels: 3,
+}
+
+// convolve is torch's Conv2d without bias: x [N,H,W,C], kernel [h,w,C,D], or [D,h,w,C] in a store that keeps it so
+// (KeepKernels), with h = w odd, padding (h-1)/2 on each side whatever the stride ("same" padding would shift strided
+// convolutions).
 func (e *encoder) convolve(x, kernel *Node, stride int) *Node {
+	if e.outputFirst {
+		p := (kernel.Shape().Dimensions[1] - 1) / 2
+		return Convolve(x, kernel).AxesConfig(axesOutputFirst).Strides(stride).PaddingPerDim([][2]int{{p, p}, {p, p}}).Done()
+	}
 	if e.lowering.windowsByMatmul {
 		return convolveByMatmul(x, kernel, stride)
 	}
@@ -121,8 +151,11 @@ func (e *encoder) convolve(x, kernel *Node, stride int) *Node {
 
 // maxPool is torch's MaxPool2d(3, stride 2, padding 1) of x [N,H,W,C], none of it negative: zeros may pad.
 func (e *encoder) maxPool(x *Node) *Node {
-	if e.lowering.windowsByMatmul {
+	switch {
+	case e.lowering.windowsByMatmul:
 		return maxPoolByTaps(x)
+	case e.lowering.scattersInAnyOrder:
+		return maxPoolByChoice(x)
 	}
 	return MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
 }
@@ -133,6 +166,24 @@ func maxPoolByTaps(x *Node) *Node {
 		taps[0] = Max(taps[0], tap)
 	}
 	return taps[0]
+}
+
+// maxPoolByChoice chooses the number of each window's first largest element, and takes that element. The gradient of the
+// taking puts each window's where it belongs, in one order, and is one loop: what is kept for it is a byte a window.
+func maxPoolByChoice(x *Node) *Node {
+	taps := windowTaps(x, 3, 2)
+	largest, choice := StopGradient(taps[0]), Zeros(x.Graph(), shapes.Make(dtypes.Uint8, taps[0].Shape().Dimensions...))
+	number := func(i int) *Node { return AddScalar(ZerosLike(choice), float64(i)) }
+	for i, tap := range taps[1:] {
+		tap = StopGradient(tap)
+		choice = Where(GreaterThan(tap, largest), number(1+i), choice)
+		largest = Max(tap, largest)
+	}
+	chosen := taps[0]
+	for i, tap := range taps[1:] {
+		chosen = Where(Equal(choice, number(1+i)), tap, chosen)
+	}
+	return chosen
 }
 
 // convolveByMatmul gathers each kernel tap's view of the padded image, and multiplies once.

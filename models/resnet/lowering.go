@@ -1,6 +1,10 @@
 package resnet
 
-import "github.com/gomlx/compute"
+import (
+	"github.com/gomlx/compute"
+
+	"github.com/mocotpu/mocotpu/xla/mesh"
+)
 
 // A lowering says which parts of the encoder are written in another way for a backend, where the plain way is slow there.
 // The numbers differ by rounding only.
@@ -10,24 +14,34 @@ type lowering struct {
 	windowsByMatmul bool
 	// meansInTwoSteps: the backend's sum over a long axis reads its operand from memory; see meanOfPositions.
 	meansInTwoSteps bool
+	// kernelsOutputFirst: the backend's convolutions read kernels as [out, height, width, in], and transpose others before
+	// each use. See KeepKernels.
+	kernelsOutputFirst bool
+	// fewLoops: every loop costs the backend a start, so what is done to many small arrays is done to one.
+	fewLoops bool
+	// scattersInAnyOrder: a scatter of the backend adds up in an order that differs from run to run, and the gradient of its
+	// maximum over windows is one.
+	scattersInAnyOrder bool
 }
 
 // goEngine is what GoMLX's pure Go engine calls itself. It says of its operations which there are, not how fast.
 const goEngine = "Go Backend"
 
-// loweringFor is the one place where the encoder's graph depends on the backend. A backend says that its sums are of that
-// kind by a method; one that wraps another says so by Unwrap.
+// loweringFor is the one place where the encoder's graph depends on the backend. A backend says what it is like by
+// methods, see mesh.Asked.
 func loweringFor(b compute.Backend) lowering {
 	l := lowering{windowsByMatmul: b.Name() == goEngine}
-	for {
-		if asked, ok := b.(interface{ LongSumsReadMemory() bool }); ok {
-			l.meansInTwoSteps = asked.LongSumsReadMemory()
-			return l
-		}
-		wrapper, ok := b.(interface{ Unwrap() compute.Backend })
-		if !ok {
-			return l
-		}
-		b = wrapper.Unwrap()
+	if asked, ok := mesh.Asked[interface{ LongSumsReadMemory() bool }](b); ok {
+		l.meansInTwoSteps = asked.LongSumsReadMemory()
 	}
+	if asked, ok := mesh.Asked[interface{ KernelsOutputFirst() bool }](b); ok {
+		l.kernelsOutputFirst = asked.KernelsOutputFirst()
+	}
+	if asked, ok := mesh.Asked[interface{ StartsLoops() bool }](b); ok {
+		l.fewLoops = asked.StartsLoops()
+	}
+	if asked, ok := mesh.Asked[interface{ ScattersInAnyOrder() bool }](b); ok {
+		l.scattersInAnyOrder = asked.ScattersInAnyOrder()
+	}
+	return l
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/internal/parity"
 	"github.com/mocotpu/mocotpu/models/moco"
@@ -146,8 +147,21 @@ func (recorded recordedStep) check(e Engine, precision string, t tolerances, r *
 // begin sets the state in which the recorded run began.
 func (recorded recordedStep) begin(st *step.Step) error {
 	c := st.Definition()
+	weights := model.NewStore()
+	if err := moco.Init(weights, c, 1); err != nil {
+		return err
+	}
 	for _, scope := range []string{moco.QueryScope, moco.KeyScope} {
-		if err := parity.SetWeights(st.Store(), scope, scope, torchLayout); err != nil {
+		if err := parity.SetWeights(weights, scope, scope, torchLayout); err != nil {
+			return err
+		}
+	}
+	for v := range weights.IterVariables() {
+		value, err := v.Value()
+		if err == nil {
+			err = st.Set(step.Name(v), value)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -185,15 +199,11 @@ func torchValues(st *step.Step, record parity.Record) ([]float32, error) {
 	if v == nil {
 		return nil, fmt.Errorf("no variable %s", record.Name)
 	}
-	value, err := v.Value()
-	if err != nil {
+	flat := make([]float32, v.Shape().Size())
+	if err := st.Copy(flat, record.Name); err != nil {
 		return nil, err
 	}
-	flat, err := tensors.CopyFlatData[float32](value)
-	if err != nil {
-		return nil, err
-	}
-	values, dims := resnet.ToTorch(flat, value.Shape().Dimensions)
+	values, dims := resnet.ToTorch(flat, st.Dims(v))
 	if !slices.Equal(dims, record.Dims) {
 		return nil, fmt.Errorf("%s has torch dimensions %v, want %v", record.Name, dims, record.Dims)
 	}

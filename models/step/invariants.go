@@ -68,7 +68,7 @@ func (s *Step) state() (map[string]any, error) {
 	all := map[string]any{}
 	for v := range s.store.IterVariables() {
 		flat := dtypes.MakeAnySlice(v.DType(), v.Shape().Size())
-		if err := s.mesh.CopyVariable(flat, v); err != nil {
+		if err := s.Copy(flat, Name(v)); err != nil {
 			return nil, err
 		}
 		all[Name(v)] = flat

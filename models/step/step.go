@@ -19,17 +19,13 @@ package step
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
@@ -42,13 +38,19 @@ type Step struct {
 	inputs     []moco.Input
 	program    *mesh.Program // nil before Compile
 	steps      int           // that were to be checked, or not
+
+	outputFirst bool // kernels are kept so on the devices: resnet.KeepKernels
 }
 
 // New makes the state of a step as it begins, a pure function of the definition and the seed. The mesh stays the
 // caller's. The error is a settings.Error for a definition that is not valid.
 func New(m *mesh.Mesh, definition moco.Step, seed uint64) (*Step, error) {
 	s := &Step{definition: definition, seed: seed, mesh: m, store: model.NewStore()}
-	if err := moco.Init(s.store, definition, seed); err != nil {
+	if s.outputFirst = resnet.KeepKernels(s.store, m.Backend()); s.outputFirst {
+		if err := s.initOutputFirst(); err != nil {
+			return nil, err
+		}
+	} else if err := moco.Init(s.store, definition, seed); err != nil {
 		return nil, err
 	}
 	return s, m.Place(s.store)
@@ -90,7 +92,8 @@ func (s *Step) Definition() moco.Step { return s.definition }
 // Inputs are those of the compiled program, in order: entry i of what [mesh.Slot.Fill] gives to write is input i.
 func (s *Step) Inputs() []moco.Input { return s.inputs }
 
-// Store holds the state's variables, and Mesh is where they are.
+// Store holds the state's variables as the devices keep them, for programs over them. What reads or writes a value uses
+// [Step.Copy] and [Step.Set].
 func (s *Step) Store() *model.Store { return s.store }
 
 // Mesh is what the step runs on.
@@ -123,56 +126,6 @@ func read(out []*tensors.Tensor, err error) (figures moco.Figures, _ error) {
 	}
 	return figures, nil
 }
-
-// Reset sets the state back to its beginning.
-func (s *Step) Reset() error {
-	fresh := model.NewStore()
-	if err := moco.Init(fresh, s.definition, s.seed); err != nil {
-		return err
-	}
-	for v := range fresh.IterVariables() {
-		value, err := v.Value()
-		if err == nil {
-			err = s.mesh.SetVariable(s.store.GetVariable(v.Path()), value)
-		}
-		if err != nil {
-			return fmt.Errorf("step: initialising %s: %w", v.Path(), err)
-		}
-	}
-	return nil
-}
-
-// DTypes are the types that variables of the state have, and what safetensors calls them.
-var DTypes = map[dtypes.DType]string{dtypes.Float32: "F32", dtypes.Int32: "I32"}
-
-// Restore sets every variable of the state. The tensors are named by their paths in the store without the leading
-// slash, and must be just those of the state.
-func (s *Step) Restore(all []safetensors.Tensor) error {
-	if len(all) != s.store.NumVariables() {
-		return fmt.Errorf("step: %d tensors, want the %d of this configuration", len(all), s.store.NumVariables())
-	}
-	for _, t := range all {
-		v := s.store.GetVariable(t.Name)
-		if v == nil {
-			return fmt.Errorf("step: tensor %q is none of this configuration", t.Name)
-		}
-		if t.DType != DTypes[v.DType()] || !slices.Equal(t.Shape, v.Shape().Dimensions) {
-			return fmt.Errorf("step: tensor %q is %s%v, want %s", t.Name, t.DType, t.Shape, v.Shape())
-		}
-		value := tensors.FromShape(shapes.Make(v.DType(), t.Shape...))
-		err := value.MutableBytes(func(data []byte) { copy(data, t.Data) })
-		if err == nil {
-			err = s.mesh.SetVariable(v, value)
-		}
-		if err != nil {
-			return fmt.Errorf("step: setting %s: %w", v.Path(), err)
-		}
-	}
-	return nil
-}
-
-// Name is what a variable of the state is called in a checkpoint.
-func Name(v *model.Variable) string { return strings.TrimPrefix(v.Path(), "/") }
 
 // Close frees the compiled program, if there is one.
 func (s *Step) Close() {

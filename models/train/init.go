@@ -96,7 +96,7 @@ func fits(w *encoder.Weights, c resnet.Config, which func(string) bool) bool {
 // apply sets what the file has in the state of a run that begins.
 func (b *beginning) apply(s *step.Step, c resnet.Config) error {
 	set := func(name string, value *tensors.Tensor) error {
-		if err := s.Mesh().SetVariable(s.Store().GetVariable(name), value); err != nil {
+		if err := s.Set(name, value); err != nil {
 			return fmt.Errorf("train: setting %s as %s has it: %w", name, b.path, err)
 		}
 		return nil

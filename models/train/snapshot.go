@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/moco"
@@ -23,13 +22,13 @@ type snapshot struct {
 // before. The error is a [deviceError].
 func (s *snapshot) take(from *step.Step) error {
 	if s.flat == nil {
-		if err := s.allocate(from.Store()); err != nil {
+		if err := s.allocate(from); err != nil {
 			return err
 		}
 	}
 	for _, f := range s.files {
 		for _, t := range f.Tensors {
-			if err := from.Mesh().CopyVariable(s.flat[t.Name], from.Store().GetVariable(t.Name)); err != nil {
+			if err := from.Copy(s.flat[t.Name], t.Name); err != nil {
 				return deviceError{fmt.Errorf("train: %w", err)}
 			}
 		}
@@ -37,12 +36,12 @@ func (s *snapshot) take(from *step.Step) error {
 	return nil
 }
 
-func (s *snapshot) allocate(store *model.Store) error {
+func (s *snapshot) allocate(from *step.Step) error {
 	s.flat = map[string]any{}
 	for _, name := range []string{checkpoint.EncodersFile, checkpoint.OptimizerFile, checkpoint.QueueFile} {
 		s.files = append(s.files, checkpoint.File{Name: name})
 	}
-	for v := range store.IterVariables() {
+	for v := range from.Store().IterVariables() {
 		dtype, ok := step.DTypes[v.DType()]
 		if !ok {
 			return fmt.Errorf("train: %s has type %s, want float32 or int32", v.Path(), v.DType())
@@ -51,7 +50,7 @@ func (s *snapshot) allocate(store *model.Store) error {
 		s.flat[name] = dtypes.MakeAnySlice(v.DType(), v.Shape().Size())
 		file := &s.files[fileOf(name)]
 		file.Tensors = append(file.Tensors, safetensors.Tensor{
-			Name: name, DType: dtype, Shape: v.Shape().Clone().Dimensions,
+			Name: name, DType: dtype, Shape: from.Dims(v),
 			Data: dtypes.UnsafeByteSliceFromAny(s.flat[name]),
 		})
 	}

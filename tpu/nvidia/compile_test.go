@@ -124,7 +124,11 @@ func TestCompile(t *testing.T) {
 				if preset == "cifar10" {
 					c.Encoder.Precision = "bfloat16"
 				}
-				check(t, preset+"-"+topology+".txt", compiled(t, c, topology))
+				p := compiled(t, c, topology)
+				check(t, preset+"-"+topology+".txt", p)
+				if len(p.Kernels.BFloat16) > 0 {
+					t.Errorf("sums in bfloat16: %+v, want those of gradients over GPUs in float32", p.Kernels.BFloat16)
+				}
 			})
 		}
 	}

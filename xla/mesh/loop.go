@@ -54,18 +54,10 @@ type loop struct {
 	body      func(Turn) []*Node
 }
 
-// runsLoops reports whether a backend, or what it wraps, says that it runs loops.
+// runsLoops reports whether a backend says that it runs loops.
 func runsLoops(b compute.Backend) bool {
-	for {
-		if asked, ok := b.(interface{ RunsLoops() bool }); ok {
-			return asked.RunsLoops()
-		}
-		wrapper, ok := b.(interface{ Unwrap() compute.Backend })
-		if !ok {
-			return false
-		}
-		b = wrapper.Unwrap()
-	}
+	asked, ok := Asked[interface{ RunsLoops() bool }](b)
+	return ok && asked.RunsLoops()
 }
 
 // turn builds the body over what is carried into it, and returns what is carried on.

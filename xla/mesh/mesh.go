@@ -88,6 +88,21 @@ type Donor interface {
 	Donate(aliases map[int]int)
 }
 
+// Asked is a backend as one that has the methods of T, by which it says what programs for it should be like: the backend
+// itself, or what it wraps and names by a method Unwrap. ok is false for one that has them not.
+func Asked[T any](b compute.Backend) (asked T, ok bool) {
+	for {
+		if asked, ok = b.(T); ok {
+			return asked, true
+		}
+		wrapper, wraps := b.(interface{ Unwrap() compute.Backend })
+		if !wraps {
+			return asked, false
+		}
+		b = wrapper.Unwrap()
+	}
+}
+
 // Input declares one input of a program by its global shape.
 type Input struct {
 	// Shape is the global shape; its first axis must be a multiple of the devices unless Replicated.

@@ -3,6 +3,7 @@
 package trial
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -12,7 +13,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
@@ -60,13 +60,12 @@ func New(b compute.Backend, devices int, c moco.Step) (*Trial, error) {
 	}
 	t := &Trial{s, map[string]*tensors.Tensor{}}
 	for v := range s.Store().IterVariables() {
-		value, err := v.Value()
-		if err == nil {
-			t.initial[v.Path()], err = value.LocalClone()
+		value := tensors.FromShape(shapes.Make(v.DType(), s.Dims(v)...))
+		var err error
+		if e := value.MutableFlatData(func(flat any) { err = s.Copy(flat, step.Name(v)) }); e != nil || err != nil {
+			return nil, fmt.Errorf("trial: copying %s: %w", v.Path(), errors.Join(e, err))
 		}
-		if err != nil {
-			return nil, fmt.Errorf("trial: copying %s: %w", v.Path(), err)
-		}
+		t.initial[v.Path()] = value
 	}
 	return t, s.Compile(c.ImageSize, 3)
 }
@@ -100,7 +99,7 @@ func (t *Trial) Run(steps int, lr float32) (r Run, err error) {
 	for path, value := range t.initial {
 		copied, err := value.LocalClone()
 		if err == nil {
-			err = t.Store().GetVariable(path).SetValue(copied)
+			err = t.Set(strings.TrimPrefix(path, "/"), copied)
 		}
 		if err != nil {
 			return r, fmt.Errorf("trial: setting %s: %w", path, err)
@@ -117,7 +116,7 @@ func (t *Trial) Run(steps int, lr float32) (r Run, err error) {
 		}
 		r.Figures = append(r.Figures, figures[:])
 	}
-	r.State, err = floats(t.Store())
+	r.State, err = floats(t.Step)
 	return r, err
 }
 
@@ -156,18 +155,15 @@ func Inputs(c moco.Step, step int, lr float32) ([]*tensors.Tensor, error) {
 }
 
 // floats copies the variables that are float32.
-func floats(store *model.Store) (map[string][]float32, error) {
+func floats(s *step.Step) (map[string][]float32, error) {
 	all := map[string][]float32{}
-	for v := range store.IterVariables() {
+	for v := range s.Store().IterVariables() {
 		if v.DType() != dtypes.Float32 {
 			continue
 		}
-		value, err := v.Value()
-		if err == nil {
-			all[v.Path()], err = tensors.CopyFlatData[float32](value)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("trial: reading %s: %w", v.Path(), err)
+		all[v.Path()] = make([]float32, v.Shape().Size())
+		if err := s.Copy(all[v.Path()], step.Name(v)); err != nil {
+			return nil, fmt.Errorf("trial: %w", err)
 		}
 	}
 	return all, nil

@@ -3,6 +3,7 @@ package stablehlo
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -28,6 +29,24 @@ func (v Value) Attribute(name, value string) Edit {
 // Locate is the edit that gives an operation a location, which it must not have.
 func (o Operation) Locate(name string) Edit {
 	return Edit{o.To, o.To, fmt.Sprintf(" loc(%q)", name)}
+}
+
+// Replace is the edit that puts a text in place of an operation.
+func (o Operation) Replace(text string) Edit { return Edit{o.From, o.To, text} }
+
+// Text is an operation as it is written, without its location.
+func (f *Function) Text(o Operation) string { return f.text[o.From:o.To] }
+
+// meshLine is Shardy's declaration of a mesh of one axis.
+var meshLine = regexp.MustCompile(`sdy\.mesh @(\w+) = <\["(\w+)"=\d+\]>`)
+
+// Mesh returns the names of the mesh and its axis that a program is written over, if it is one of one axis.
+func (f *Function) Mesh() (mesh, axis string, ok bool) {
+	found := meshLine.FindAllStringSubmatch(f.text, 2)
+	if len(found) != 1 {
+		return "", "", false
+	}
+	return found[0][1], found[0][2], true
 }
 
 // Enum returns the edits that set every attribute #stablehlo<kind ...> of an operation to a value.
