@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -124,6 +125,8 @@ func (f compileFlags) check(backendGiven bool) error {
 		return fmt.Errorf("compile: --emit=%s is for one target, and without --json and --fit", f.emit)
 	case f.fit && targets > 1:
 		return fmt.Errorf("compile: --fit is for one target, got %d", targets)
+	case f.save != "" && filepath.Clean(f.save) == filepath.Clean(f.out):
+		return fmt.Errorf("compile: --save and --out both name %s, want two files", f.save)
 	case f.save != "" && (targets > 1 || f.fit):
 		return errors.New("compile: --save is for one target, and without --fit")
 	case f.limit <= 0:

@@ -81,11 +81,12 @@ func compileSaved(t *testing.T, train func(dir string, more ...string) ([]byte, 
 	t.Setenv(programs.Variable, cache)
 	for want, args := range map[string][]string{
 		"--queue is 64, and the program was compiled with 32": append(slices.Clone(tinyRun), "--backend=cpu", "--queue=64", "--program=step.mocotpu"),
-		"--backend=cpu":                   append(slices.Clone(tinyRun), "--program=step.mocotpu"),
-		"--program is for one process":    append(slices.Clone(tinyRun), "--processes=2", "--program=step.mocotpu"),
-		"step.mocotpu is there already":   compile,
-		"--save is for one target":        append(slices.Clone(compile), "--topology=v3-8", "--save=other"),
-		"no algorithm for its convolutio": {"compile", "--topology=h100", "--save=other"},
+		"--backend=cpu":                    append(slices.Clone(tinyRun), "--program=step.mocotpu"),
+		"--program is for one process":     append(slices.Clone(tinyRun), "--processes=2", "--program=step.mocotpu"),
+		"step.mocotpu is there already":    compile,
+		"--save and --out both name other": append(slices.Clone(compile), "--save=other", "--out=./other"),
+		"--save is for one target":         append(slices.Clone(compile), "--topology=v3-8", "--save=other"),
+		"no algorithm for its convolutio":  {"compile", "--topology=h100", "--save=other"},
 	} {
 		if code, _, stderr := call(t, args...); code != exitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("%q: exit code %d, %s; want %q", args, code, stderr, want)
