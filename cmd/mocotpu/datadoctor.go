@@ -49,7 +49,7 @@ func newDataDoctor() *cobra.Command {
 	flags.StringVar(&f.against, "against", "", "set or folder whose images are held against the training images (default: DATA's own test images)")
 	flags.StringVar(&f.encoder, "encoder", "", "run directory or file of an encoder, whose features are compared, too")
 	flags.BoolVar(&f.unlabeled, "unlabeled", false, "take every image below a folder, without classes")
-	flags.StringVar(&f.window, "window", "", "of a folder's 16-bit images: samples that become 0 to 255, or percentiles of the training images, such as 1%,99% (default: 0,65535)")
+	flags.StringVar(&f.window, "window", "", "of a folder's 16-bit images: samples that become 0 to 255, or percentiles of the training images, such as 1%,99% (default: the encoder's, or 0,65535)")
 	flags.StringVar(&f.html, "html", "", "page to write, with the pairs that were found (default: none)")
 	flags.BoolVar(&f.json, "json", false, "print JSON, with the pairs")
 	flags.BoolVar(&f.force, "force", false, "write over files that are there")
@@ -72,6 +72,10 @@ func (f doctorFlags) examine(cmd *cobra.Command, name string) error {
 	if f.encoder != "" {
 		if w, err = loadEncoder(cmd, f.encoder); err != nil {
 			return err
+		}
+		if f.window == "" {
+			lookThrough(&o.Data, w.Manifest.Input.Window.String())
+			lookThrough(&o.Against, w.Manifest.Input.Window.String())
 		}
 	}
 	opened, err := machine.OpenEngine(*f.engine, programs.Kept(cmd.ErrOrStderr()))
@@ -117,6 +121,13 @@ func measured(c dataset.Config) (dataset.Config, error) {
 	return c.Measured()
 }
 
+// lookThrough sets the window of a folder's images, but of packed ones, which have their own.
+func lookThrough(c *dataset.Config, window string) {
+	if packed, err := c.Packed("train"); c.Kind == "folder" && err == nil && packed == "" {
+		c.Window = window
+	}
+}
+
 // options are what is examined.
 func (f doctorFlags) options(name string) (o doctor.Options, err error) {
 	if err := checkBackend(f.engine.Backend); err != nil {
@@ -137,9 +148,7 @@ func (f doctorFlags) options(name string) (o doctor.Options, err error) {
 			return o, err
 		}
 		o.Against.Unlabeled = f.unlabeled && o.Against.Kind == "folder"
-		if packed, err := o.Against.Packed("train"); err == nil && packed == "" && o.Against.Kind == "folder" {
-			o.Against.Window = o.Data.Window
-		}
+		lookThrough(&o.Against, o.Data.Window)
 	}
 	return o, o.Data.Validate()
 }

@@ -80,6 +80,9 @@ func TestDeepGrayFolder(t *testing.T) {
 	if w.Manifest.Input.Window != window || w.Manifest.Network.Channels != 1 {
 		t.Errorf("the file is of %+v, want window %v and one channel", w.Manifest, window)
 	}
+	if out, _ := works("data doctor scans --encoder=gray.safetensors --backend=go"); !strings.Contains(out, "--window="+window.String()) {
+		t.Errorf("the doctor shows the encoder other pixels than it was trained on: %s", out)
+	}
 	_, talk = works("data pack scans packed --canvas=16 --channels=1 --window=1%,99%")
 	if !strings.Contains(talk, "window: "+window.String()) {
 		t.Errorf("packing: %s, want window %s", talk, window)
