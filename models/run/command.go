@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/mocotpu/mocotpu/models/resnet"
 )
 
 // Arguments are those of `mocotpu train` that make this configuration of its preset, as far as they shape what is trained:
@@ -13,8 +15,15 @@ import (
 // name. flagOf is the flag, without dashes, that sets a field named as in config.json, "" where there is none.
 func (c Config) Arguments(flagOf func(field string) string) []string {
 	base, err := Preset(c.Preset)
-	if err != nil {
+	switch {
+	case err != nil:
 		base, _ = Preset(DefaultPreset)
+	case c.Preset == AutoPreset: // of other images it makes another configuration
+		side := smallSide
+		if c.Encoder.Stem == resnet.StemImageNet {
+			side++
+		}
+		base, _ = nearest(c.Data, Facts{Side: side})
 	}
 	args := []string{"--preset=" + base.Preset}
 	switch {
@@ -24,6 +33,9 @@ func (c Config) Arguments(flagOf func(field string) string) []string {
 		args = append(args, "--data="+c.Data.Name())
 	}
 	ofImages := []string{"data.train_images", "data.channels", "data.window"}
+	if c.Data.Kind == "folder" {
+		ofImages = append(ofImages, "data.canvas")
+	}
 	shaping := []string{"run.epochs", "run.steps", "run.init", "run.resume_from"} // of those that may change
 	for _, d := range differences(base, c) {
 		flag := flagOf(d.field)

@@ -22,6 +22,10 @@ func TestArguments(t *testing.T) {
 	v2.Data.Dir, v2.Run.Init, v2.Data.TrainImages = "/home/me/photos", "/home/me/start.pth", 5000
 	digits := must.M1(Preset("glyphs"))
 	digits.Preset, digits.Data = "renamed", must.M1(Preset("emnist")).Data
+	// Of other images --preset=auto makes another configuration: the card says what it made of these.
+	photos := must.M1(Preset("moco-v2")).Data
+	photos.Dir = "/home/me/photos"
+	fitted, _ := Fit(photos, Facts{Images: 1000, Side: 40})
 	for _, test := range []struct {
 		c    Config
 		want string
@@ -29,6 +33,7 @@ func TestArguments(t *testing.T) {
 		{must.M1(Preset("mnist")), "--preset=mnist"},
 		{cifar, "--preset=cifar10 --batch=256 --lr=0.03 --schedule=step --milestones=12,16 --epochs=20"},
 		{v2, "--preset=moco-v2 --data=photos --train-images=5000 --init=start.pth"},
+		{fitted, "--preset=cifar10 --data=photos --canvas=40 --batch=32 --queue=128 --lr=0.00375"},
 		{digits, "--preset=glyphs --data=emnist/byclass --train-images=0"},
 	} {
 		if got := test.c.Arguments(flagOf); !slices.Equal(got, strings.Fields(test.want)) {
