@@ -175,6 +175,11 @@ func TestModelCard(t *testing.T) {
 	if text := write(); !strings.Contains(text, "It was not judged before") {
 		t.Error("the card has the evaluation of another step")
 	}
+	unlabelled := run.KNNRow{Step: 300, Epoch: 30, LabelFree: &run.LabelFree{Images: 2}}
+	must.M(os.WriteFile(filepath.Join(dir, "metrics.jsonl"), append(must.M1(unlabelled.Line()), '\n'), 0o644))
+	if text := write(); !strings.Contains(text, "| epoch | loss | kNN |\n") || !strings.Contains(text, "| 30 | - | - |") {
+		t.Errorf("images without classes: the card has other figures:\n%s", text)
+	}
 }
 
 // A folder that holds no ResNet of ours is refused with what it is.
