@@ -76,15 +76,24 @@ func (p *Program) load() ([]byte, error) {
 	return saved.Load(now)
 }
 
+// Savable is what Save fails with for a program that must not be loaded, a settings.ErrInvalid; it is known before the program is
+// compiled.
+func (p *Program) Savable() error {
+	if !p.disordered() {
+		return nil
+	}
+	return settings.Invalid(fmt.Errorf("xla: program %s has loops and runs on %d CPU devices: loaded from a file it might wait for ever, "+
+		"because XLA's CPU engine keeps no order between the exchanges in a loop and those beside it: save it for one device", p.Name, p.Devices))
+}
+
 // Save returns the program as a file for [Options.Saved], with what it was built from as JSON (or nil) beside it. The error is
 // Unimplemented where the plugin cannot serialize a program.
 func (p *Program) Save(source json.RawMessage) ([]byte, error) {
+	if err := p.Savable(); err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.disordered() {
-		return nil, settings.Invalid(fmt.Errorf("xla: program %s has loops and runs on %d CPU devices: loaded from a file it might wait for ever, "+
-			"because XLA's CPU engine keeps no order between the exchanges in a loop and those beside it: save it for one device", p.Name, p.Devices))
-	}
 	executable, err := p.readable()
 	if err != nil {
 		return nil, err

@@ -85,6 +85,7 @@ func compileSaved(t *testing.T, train func(dir string, more ...string) ([]byte, 
 		"--program is for one process":     append(slices.Clone(tinyRun), "--processes=2", "--program=step.mocotpu"),
 		"step.mocotpu is there already":    compile,
 		"--save and --out both name other": append(slices.Clone(compile), "--save=other", "--out=./other"),
+		"has loops and runs on 2 CPU dev":  append(slices.Clone(compile), "--devices=2", "--bn-groups=4", "--micro=2", "--save=other"),
 		"--save is for one target":         append(slices.Clone(compile), "--topology=v3-8", "--save=other"),
 		"no algorithm for its convolutio":  {"compile", "--topology=h100", "--save=other"},
 	} {

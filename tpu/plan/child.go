@@ -85,7 +85,7 @@ var errUntuned = settings.Invalid(errors.New("a program compiled without the GPU
 	"save it on a machine that has the GPU: --backend=cuda in place of --topology"))
 
 // compiling is the job. A compilation has the program's text, and the compiled program.
-var compiling = child.Job[work, done]{Name: "compile", Errors: []error{xla.ErrNoPlugin, tpu.ErrUnknown}, Most: 4 << 30}
+var compiling = child.Job[work, done]{Name: "compile", Errors: []error{xla.ErrNoPlugin, tpu.ErrUnknown, settings.ErrInvalid}, Most: 4 << 30}
 
 // Serve compiles what InChild asks for and returns true, if this process was started for that; else it returns false at
 // once. build compiles the one program that source describes on the engine. A program that calls InChild begins its main

@@ -126,6 +126,7 @@ func Compile(e *xla.Engine, target string, store *programs.Store, build func() e
 // the store, which has no program to run.
 func compile(e *xla.Engine, target string, store *programs.Store, source json.RawMessage, build func() error) (*Compilation, error) {
 	var stored *Compilation
+	var unsavable error
 	var program *xla.Program
 	var key string
 	var start time.Time
@@ -140,13 +141,19 @@ func compile(e *xla.Engine, target string, store *programs.Store, source json.Ra
 				return errStored
 			}
 		}
+		if source != nil {
+			unsavable = p.Savable()
+		}
 		start = time.Now()
-		return nil
+		return unsavable
 	})
 	defer e.BeforeCompile(nil)
 	err := build()
-	if errors.Is(err, errStored) {
+	switch {
+	case errors.Is(err, errStored):
 		return stored, nil
+	case unsavable != nil:
+		return nil, unsavable
 	}
 	c := &Compilation{Target: target, Compiler: e.PluginVersion(), Devices: e.NumDevices(), Made: start}
 	if program != nil {
