@@ -20,7 +20,7 @@ NIGHTLY := cross slow fuzz sanitize interop peers stress
 PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 
-.PHONY: help build setup tools demo test generate results computed check race cross bench slow fuzz stress sanitize peers interop nightly
+.PHONY: help build setup setup-cpu setup-tpu setup-cuda tools demo test generate results computed check race cross bench slow fuzz stress sanitize peers interop nightly
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +29,12 @@ build: ## build bin/mocotpu
 	$(GO) build -o $(MOCOTPU) ./cmd/mocotpu
 
 setup: build ## install the CPU engine, and the compilers for TPUs and GPUs (a no-op the second time)
-	$(MOCOTPU) setup cpu
-	$(MOCOTPU) setup tpu
+	@$(MAKE) --no-print-directory -j3 setup-cpu setup-tpu setup-cuda # one compiles while others download
+
+setup-cpu setup-tpu:
+	$(MOCOTPU) setup $(@:setup-%=%)
+
+setup-cuda:
 	$(MOCOTPU) setup cuda --compile-only
 
 tools: bin/tools/ready ## install Jupyter's client, GoNB and TensorBoard for the tests (a no-op the second time)

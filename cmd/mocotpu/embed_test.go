@@ -159,7 +159,7 @@ func TestAnyFolderForAnyEncoder(t *testing.T) {
 		if code, _, stderr := call(t, strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, "no folder val") || !strings.Contains(stderr, "--split=train embeds") {
 			t.Errorf("%s: exit code %d, stderr %q, want 2: there are none, and what else to embed", args, code, stderr)
 		}
-		args = "eval " + encoder + " --backend go --data photos/val"
+		args = "eval " + encoder + " --backend go --data photos/val --protocols knn"
 		if code, _, stderr := call(t, strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, "--data=FOLDER takes one with train/ and val/") {
 			t.Errorf("%s: exit code %d, stderr %q, want 2 and what to give", args, code, stderr)
 		}
