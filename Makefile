@@ -8,8 +8,6 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 PROTOC := github.com/jhump/goprotoc/cmd/goprotoc@v0.5.0
 # With the invariants of models/internal/invariants, which every build of a test checks.
 TAGS := invariants
-# How many packages are tested side by side: one more than there are processors, as some tests wait for others to give up.
-PACKAGES := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Packages with goroutines: those whose tests are quick, and those of which race runs the tests that RACE_TESTS names.
 RACE := ./cmd/internal/peers ./cmd/internal/terminal ./models/data/files ./models/data/packed ./models/data/specimen ./xla/host/guard ./xla/programs ./xla/rendezvous ./xla/setup
 RACE_SOME := ./models/data ./models/judge ./models/train ./xla ./xla/mesh ./cmd/mocotpu
@@ -50,7 +48,7 @@ demo: build ## train on drawn characters and watch the kNN accuracy rise (a few 
 test race: export MOCOTPU_TEST_PROGRAMS ?= $(abspath bin/programs)
 
 test: setup tools ## run every test but the slow ones
-	$(GO) test -p $(PACKAGES) -timeout 25m -tags $(TAGS) ./...
+	$(GO) test -timeout 25m -tags $(TAGS) ./...
 
 # The plugin comes in the version of go.mod.
 protoc = $(GO) run $(PROTOC) --plugin=protoc-gen-go="$$($(GO) tool -n protoc-gen-go)" --go_out=paths=source_relative:$(1) $(PROTOS)

@@ -32,6 +32,7 @@ var stepFields = map[string]struct {
 	"Encoder.Stem":      {"imagenet", func(c *moco.Step) { c.Encoder.Stem = "imagenet" }},
 	"Encoder.Head":      {"mlp", func(c *moco.Step) { c.Encoder.Head = "mlp" }},
 	"Encoder.Dim":       {64, func(c *moco.Step) { c.Encoder.Dim = 64 }},
+	"Encoder.Channels":  {1, func(c *moco.Step) { c.Encoder.Channels = 1 }},
 	"Encoder.Precision": {"bfloat16", func(c *moco.Step) { c.Encoder.Precision = "bfloat16" }},
 	"Encoder.Remat":     {"block", func(c *moco.Step) { c.Encoder.Remat = "block" }},
 
@@ -58,6 +59,8 @@ var stepFields = map[string]struct {
 	"Data.Split":       {"letters", nil},
 	"Data.Dir":         {"elsewhere", nil},
 	"Data.Canvas":      {77, nil},
+	"Data.Channels":    {1, nil},
+	"Data.Window":      {"1%,99%", nil},
 	"Data.Unlabeled":   {true, nil},
 	"Data.Workers":     {7, nil},
 	"Data.TrainImages": {77, nil},
