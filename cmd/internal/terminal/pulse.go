@@ -51,7 +51,11 @@ func (p *pulse) tick(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.wrote && p.what != nil {
-		fmt.Fprintf(p.w, "%s (%s so far)\n", p.what(), now.Sub(p.began).Round(time.Second))
+		fmt.Fprint(p.w, p.what())
+		if took := now.Sub(p.began).Round(time.Second); took > 0 { // a step of training has just begun, as a rule
+			fmt.Fprintf(p.w, " (%s so far)", took)
+		}
+		fmt.Fprintln(p.w)
 	}
 	p.wrote = false
 }
