@@ -1,28 +1,9 @@
 // A PJRT plugin that opens no client: its Client_Create fails with the options that it was given as the text.
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include "../abi.h"
+#include "stub.h"
 
 enum { NOT_FOUND = 5 };
 
 static char text[4096];
-
-static void* nothing(void* args) {
-  (void)args;
-  return NULL;
-}
-
-static void* message(mt_error_message* a) {
-  a->message = text;
-  a->message_size = strlen(text);
-  return NULL;
-}
-
-static void* code(mt_error_code* a) {
-  a->code = NOT_FOUND;
-  return NULL;
-}
 
 static int failed_with;
 
@@ -75,14 +56,8 @@ static void* create(mt_client_create* a) {
   return text;
 }
 
-static mt_api api = {.struct_size = sizeof api};
-
 const mt_api* GetPjrtApi(void) {
-  for (int i = 0; i < MT_CAPACITY; i++) api.fn[i] = (void*)nothing;
-  api.version.struct_size = sizeof api.version;
-  api.version.minor = 1000;
-  api.fn[MT_Error_Message] = (void*)message;
-  api.fn[MT_Error_GetCode] = (void*)code;
+  stub(NOT_FOUND, text);
   api.fn[MT_Client_Create] = (void*)create;
   return &api;
 }

@@ -1,10 +1,7 @@
 // A PJRT plugin that opens as libtpu does on a host of a v3-32: 32 devices, of which each host has 8, numbered as libtpu 0.0.52
 // describes them. The host is MOCOTPU_TEST_HOST, and opening takes MOCOTPU_TEST_WAIT milliseconds.
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include "../abi.h"
+#include "stub.h"
 
 enum { HOSTS = 4, EACH = 8, UNIMPLEMENTED = 12 };
 
@@ -14,22 +11,6 @@ static device devices[HOSTS * EACH];
 static void* handles[HOSTS * EACH];  // in the order of their numbers
 static void* own[EACH];
 static int host;
-
-static void* nothing(void* args) {
-  (void)args;
-  return NULL;
-}
-
-static void* message(mt_error_message* a) {
-  a->message = "a slice that only opens";
-  a->message_size = strlen(a->message);
-  return NULL;
-}
-
-static void* code(mt_error_code* a) {
-  a->code = UNIMPLEMENTED;
-  return NULL;
-}
 
 static int number(const char* variable) {
   const char* text = getenv(variable);
@@ -94,14 +75,8 @@ static void* process_of(mt_description_id* a) {
   return NULL;
 }
 
-static mt_api api = {.struct_size = sizeof api};
-
 const mt_api* GetPjrtApi(void) {
-  for (int i = 0; i < MT_CAPACITY; i++) api.fn[i] = (void*)nothing;
-  api.version.struct_size = sizeof api.version;
-  api.version.minor = 1000;
-  api.fn[MT_Error_Message] = (void*)message;
-  api.fn[MT_Error_GetCode] = (void*)code;
+  stub(UNIMPLEMENTED, "a slice that only opens");
   api.fn[MT_Client_Create] = (void*)create;
   api.fn[MT_Client_PlatformName] = (void*)name;
   api.fn[MT_Client_PlatformVersion] = (void*)version;
