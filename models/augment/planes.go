@@ -18,8 +18,7 @@ type planes [3]*Node
 
 // inPlanes tells whether the backend starts every loop by itself.
 func inPlanes(g *Graph) bool {
-	asked, ok := mesh.Asked[interface{ StartsLoops() bool }](g.Backend())
-	return ok && asked.StartsLoops()
+	return mesh.Says(g.Backend(), func(e interface{ StartsLoops() bool }) bool { return e.StartsLoops() })
 }
 
 // pointwise applies operations of one pixel each to x [N, H, 3, W]: those of c.Ops from number first on, up to the blur or

@@ -48,7 +48,7 @@ type place struct{ from, to int }
 // one array is few loops. For other backends there are none.
 func vectorsOf(g *Graph, params []*model.Variable) vectors {
 	all, end := vectors{}, 0
-	if asked, ok := mesh.Asked[interface{ StartsLoops() bool }](g.Backend()); !ok || !asked.StartsLoops() {
+	if !mesh.Says(g.Backend(), func(e interface{ StartsLoops() bool }) bool { return e.StartsLoops() }) {
 		return all
 	}
 	for i, p := range params {

@@ -28,20 +28,13 @@ type lowering struct {
 const goEngine = "Go Backend"
 
 // loweringFor is the one place where the encoder's graph depends on the backend. A backend says what it is like by
-// methods, see mesh.Asked.
+// methods, see mesh.Says.
 func loweringFor(b compute.Backend) lowering {
-	l := lowering{windowsByMatmul: b.Name() == goEngine}
-	if asked, ok := mesh.Asked[interface{ LongSumsReadMemory() bool }](b); ok {
-		l.meansInTwoSteps = asked.LongSumsReadMemory()
+	return lowering{
+		windowsByMatmul:    b.Name() == goEngine,
+		meansInTwoSteps:    mesh.Says(b, func(e interface{ LongSumsReadMemory() bool }) bool { return e.LongSumsReadMemory() }),
+		kernelsOutputFirst: mesh.Says(b, func(e interface{ KernelsOutputFirst() bool }) bool { return e.KernelsOutputFirst() }),
+		fewLoops:           mesh.Says(b, func(e interface{ StartsLoops() bool }) bool { return e.StartsLoops() }),
+		scattersInAnyOrder: mesh.Says(b, func(e interface{ ScattersInAnyOrder() bool }) bool { return e.ScattersInAnyOrder() }),
 	}
-	if asked, ok := mesh.Asked[interface{ KernelsOutputFirst() bool }](b); ok {
-		l.kernelsOutputFirst = asked.KernelsOutputFirst()
-	}
-	if asked, ok := mesh.Asked[interface{ StartsLoops() bool }](b); ok {
-		l.fewLoops = asked.StartsLoops()
-	}
-	if asked, ok := mesh.Asked[interface{ ScattersInAnyOrder() bool }](b); ok {
-		l.scattersInAnyOrder = asked.ScattersInAnyOrder()
-	}
-	return l
 }

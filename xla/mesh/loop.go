@@ -56,8 +56,7 @@ type loop struct {
 
 // runsLoops reports whether a backend says that it runs loops.
 func runsLoops(b compute.Backend) bool {
-	asked, ok := Asked[interface{ RunsLoops() bool }](b)
-	return ok && asked.RunsLoops()
+	return Says(b, func(e interface{ RunsLoops() bool }) bool { return e.RunsLoops() })
 }
 
 // turn builds the body over what is carried into it, and returns what is carried on.

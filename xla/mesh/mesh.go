@@ -88,16 +88,18 @@ type Donor interface {
 	Donate(aliases map[int]int)
 }
 
-// Asked is a backend as one that has the methods of T, by which it says what programs for it should be like: the backend
-// itself, or what it wraps and names by a method Unwrap. ok is false for one that has them not.
-func Asked[T any](b compute.Backend) (asked T, ok bool) {
+// Says reports what a backend says of itself by the method of T, which tells what programs for it should be like: the backend
+// itself, or what it wraps and names by a method Unwrap. It is false for one that does not have the method.
+//
+//	mesh.Says(backend, func(e interface{ StartsLoops() bool }) bool { return e.StartsLoops() })
+func Says[T any](b compute.Backend, method func(T) bool) bool {
 	for {
-		if asked, ok = b.(T); ok {
-			return asked, true
+		if asked, ok := b.(T); ok {
+			return method(asked)
 		}
-		wrapper, wraps := b.(interface{ Unwrap() compute.Backend })
-		if !wraps {
-			return asked, false
+		wrapper, ok := b.(interface{ Unwrap() compute.Backend })
+		if !ok {
+			return false
 		}
 		b = wrapper.Unwrap()
 	}
