@@ -53,7 +53,7 @@ func open(c dataset.Config, split string, size int) (*opened, error) {
 	}
 	stream, err := files.NewStream(o.list, files.StreamOptions{Canvas: picture.Canvas{Size: size, Window: window}, Workers: c.Workers, Blank: true, Report: o.tell})
 	if err != nil {
-		return nil, errors.Join(err, o.list.Close())
+		return nil, err // the stream has the list, and has closed it
 	}
 	o.Source = stream
 	return o, nil
