@@ -24,8 +24,9 @@ var computations = map[string]struct {
 	rows   func(c *compiler, r *record) error
 }{"targets": {targets, targetRows}, "fit": {fits, fitRows}, "hosts": {hosts, hostRows}}
 
-// compute makes a record anew, or of its rows those that have a word in the command that computes them; the others stay. What was
-// compiled before is not compiled again, so that it can be interrupted. The machine is what the file says, or the variable MACHINE.
+// compute makes a record anew, or of its rows those that have a word in the command that computes them; the others stay, and a note
+// says of when they are. Every row is written as it comes, and what was compiled before is not compiled again, so that it can be
+// interrupted. The machine is what the file says, or the variable MACHINE.
 func compute(ctx context.Context, root, name, word string) error {
 	what, known := computations[name]
 	if !known {
@@ -40,7 +41,6 @@ func compute(ctx context.Context, root, name, word string) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	r.Rows = old.Rows
 	if r.Machine = os.Getenv("MACHINE"); r.Machine == "" {
 		r.Machine = old.Machine
 	}
@@ -49,6 +49,12 @@ func compute(ctx context.Context, root, name, word string) error {
 		return err
 	}
 	r.Date, r.Revision = time.Now().Format(time.DateOnly), strings.TrimSpace(string(revision))
+	if word != "" {
+		r.Rows = old.Rows
+		if len(old.Rows) > 0 && old.Revision != r.Revision {
+			r.Notes = append(r.Notes, fmt.Sprintf("Rows whose command has no %q are of %s, revision %s.", word, old.Date, old.Revision))
+		}
+	}
 	save := func() error { // after every row: a compilation may take long
 		text, err := r.encode()
 		if err == nil {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 
 	"github.com/mocotpu/mocotpu/tpu/plan"
 )
@@ -13,16 +16,26 @@ var cards = []card{
 	{"rtx3070", "8 GB (RTX 3070)"}, {"rtx4080", "16 GB (RTX 4080)"}, {"rtx4090", "24 GB (RTX 4090)"}, {"a100-40", "40 GB (A100)"}, {"h100", "80 GB (H100)"},
 }
 
-// fitGranule is what batches are multiples of: eight groups exchange with one another.
-const fitGranule = 64
+const (
+	// fitGranule is what batches are multiples of: eight groups exchange with one another.
+	fitGranule = 64
+	// fitRuler is the GPU that what a batch takes is measured on: nothing is tight there, so that XLA computes nothing again.
+	fitRuler = "h200"
+)
 
-// fitSettings are the columns.
-var fitSettings = []struct{ precision, remat string }{
-	{"float32", "none"}, {"float32", "block"}, {"tf32", "none"}, {"tf32", "block"}, {"bfloat16", "none"}, {"bfloat16", "block"},
+// A fitSetting is a column. It is tried on one card, and on others it is read off.
+type fitSetting struct{ precision, remat, card string }
+
+var fitSettings = []fitSetting{
+	{"float32", "none", "rtx4090"}, {"float32", "block", "rtx4080"}, {"bfloat16", "none", "a100-40"}, {"bfloat16", "block", "rtx3070"},
 }
 
-func fitCommand(target, precision, remat string, batch int) string {
-	return fmt.Sprintf("mocotpu compile --preset=moco-v2 --topology=%s --precision=%s --remat=%s --batch=%d", target, precision, remat, batch)
+func (s fitSetting) command(target string, batch int) string {
+	return fmt.Sprintf("mocotpu compile --preset=moco-v2 --topology=%s --precision=%s --remat=%s --batch=%d", target, s.precision, s.remat, batch)
+}
+
+func (s fitSetting) String() string {
+	return s.precision + map[string]string{"none": "", "block": ", `--remat=block`"}[s.remat]
 }
 
 // fits says which batch fits a card.
@@ -34,12 +47,12 @@ func fits() *record {
 		Software: "jax-cuda13-pjrt 0.10.2",
 		Columns:  []string{"card", "may use, MiB"},
 		Notes: []string{
-			"Memory grows with the batch along a line, which two batches on an H200 give (nothing is tight there, so XLA computes nothing again). The batch at which the line meets what a card may use was then compiled for that card, and 64 less where it did not fit. A larger one may still fit, after XLA has computed again what it could.",
-			"These are upper bounds: cuDNN's scratch memory is not known without a GPU. `--gpu-memory-fraction=0.95` gives a quarter more.",
+			"What a step takes grows with the batch along a line, which two batches on an H200 give (nothing is tight there, so XLA computes nothing again); batches are read off it. TF32 takes what float32 does. A larger batch than these may still fit, after XLA has computed again what it could.",
+			"cuDNN's scratch memory is not known without a GPU, and comes on top. `--gpu-memory-fraction=0.95` gives a quarter more.",
 		},
 	}
 	for _, s := range fitSettings {
-		r.Columns = append(r.Columns, s.precision+map[string]string{"none": "", "block": ", `--remat=block`"}[s.remat])
+		r.Columns = append(r.Columns, s.String())
 	}
 	r.Commands = []string{
 		"mocotpu compile --preset=moco-v2 --topology=CARD --precision=P --remat=R --batch=B",
@@ -49,35 +62,36 @@ func fits() *record {
 }
 
 func fitRows(c *compiler, r *record) error {
-	// peaks are at batches of one and two times the papers'.
-	peaks := map[string][2]int64{}
-	for _, one := range cards {
-		if !c.wanted(one.name) {
-			continue
+	var lines []line
+	for _, s := range fitSettings {
+		l, err := c.line(s)
+		if err != nil {
+			return err
 		}
+		lines = append(lines, l)
+	}
+	for _, one := range cards {
 		row := []string{one.says, ""}
-		for _, s := range fitSettings {
-			line, known := peaks[s.precision+s.remat]
-			for i := 0; i < len(line) && !known; i++ {
-				p, err := c.compile(fitCommand("h200", s.precision, s.remat, paper*(i+1)))
-				if err != nil {
-					return err
-				}
-				line[i] = p.Memory.Peak
-			}
-			peaks[s.precision+s.remat] = line
+		for i, s := range fitSettings {
 			target, err := plan.Lookup(one.name, 0, s.precision, 0)
 			if err != nil {
 				return err
 			}
 			row[1] = fmt.Sprintf("%d", target.Usable/mib)
-			cell, err := c.fitOn(one.name, s.precision, s.remat, meets(line, target.Usable))
-			if err != nil {
-				return err
-			}
-			row = append(row, cell)
+			row = append(row, batchCell(lines[i].batch(target.Usable)))
 		}
 		r.put(1, row...)
+	}
+	// What is tried is said as it comes, so that it is not lost.
+	tried := []string{}
+	notes := r.Notes
+	for i, s := range fitSettings {
+		text, err := c.try(s, lines[i])
+		if err != nil {
+			return err
+		}
+		tried = append(tried, text)
+		r.Notes = append(slices.Clip(notes), "Compiled for the cards themselves: "+strings.Join(tried, "; ")+".")
 		if err := c.save(); err != nil {
 			return err
 		}
@@ -85,28 +99,72 @@ func fitRows(c *compiler, r *record) error {
 	return nil
 }
 
-// meets is the batch, a multiple of the granule, up to which a line through the peaks at one and two times the papers' batch stays
-// within so many bytes.
-func meets(peaks [2]int64, usable int64) int {
-	perImage := float64(peaks[1]-peaks[0]) / paper
-	batch := paper + float64(usable-peaks[0])/perImage
-	return int(batch) / fitGranule * fitGranule
+func batchCell(batch int) string {
+	switch {
+	case batch == 0:
+		return fmt.Sprintf("none of %d or more", fitGranule)
+	case batch >= paper:
+		return fmt.Sprintf("**%d**", batch)
+	}
+	return fmt.Sprint(batch)
 }
 
-// fitOn says which batch fits, from one on downwards.
-func (c *compiler) fitOn(target, precision, remat string, batch int) (string, error) {
-	for ; batch > 0; batch -= fitGranule {
-		p, err := c.compile(fitCommand(target, precision, remat, batch))
+// A line is what a step takes of a device, in bytes: of no image, and of each.
+type line struct{ fixed, image float64 }
+
+// line measures a setting at one and two times the papers' batch.
+func (c *compiler) line(s fitSetting) (line, error) {
+	var peaks [2]float64
+	for i := range peaks {
+		p, err := c.compile(s.command(fitRuler, paper*(i+1)))
+		if err != nil {
+			return line{}, err
+		}
+		if !p.Fits || p.Recomputed > 0 {
+			return line{}, fmt.Errorf("results: batch %d in %s is tight on %s: it fits is %t, %d operations run again", paper*(i+1), s, fitRuler, p.Fits, p.Recomputed)
+		}
+		peaks[i] = float64(p.Memory.Peak)
+	}
+	image := (peaks[1] - peaks[0]) / paper
+	return line{peaks[0] - paper*image, image}, nil
+}
+
+// batch is the largest multiple of the granule that takes so many bytes.
+func (l line) batch(usable int64) int {
+	return max(0, int((float64(usable)-l.fixed)/l.image)/fitGranule*fitGranule)
+}
+
+func (l line) at(batch int) float64 { return l.fixed + float64(batch)*l.image }
+
+// try compiles a setting for its card with the batch of the line, which fits, and with one granule more, which does not unless XLA
+// computes something again; it says what they take. The line that is wrong on the card is an error.
+func (c *compiler) try(s fitSetting, l line) (string, error) {
+	target, err := plan.Lookup(s.card, 0, s.precision, 0)
+	if err != nil {
+		return "", err
+	}
+	batch := l.batch(target.Usable)
+	var says []string
+	for _, b := range []int{batch, batch + fitGranule} {
+		if b == 0 {
+			continue
+		}
+		p, err := c.compile(s.command(s.card, b))
 		if err != nil {
 			return "", err
 		}
-		if p.Fits {
-			text := fmt.Sprint(batch)
-			if batch >= paper {
-				text = "**" + text + "**"
-			}
-			return text, nil
+		if p.Fits != (b == batch) && !(p.Fits && p.Recomputed > 0) {
+			return "", fmt.Errorf("results: %s on %s: batch %d fits is %t, with %.0f MiB of %d, and the line says %.0f",
+				s, s.card, b, p.Fits, float64(p.Memory.Peak)/mib, target.Usable/mib, l.at(b)/mib)
 		}
+		text := fmt.Sprintf("batch %d takes %.0f MiB", b, float64(p.Memory.Peak)/mib)
+		if p.Recomputed > 0 {
+			text += fmt.Sprintf(" with %d operations that XLA runs again", p.Recomputed)
+		}
+		if off := 100 * (float64(p.Memory.Peak)/l.at(b) - 1); p.Recomputed == 0 {
+			text += fmt.Sprintf(" (the line: %+.0f %%)", math.Round(-off)+0)
+		}
+		says = append(says, text)
 	}
-	return "none of 64 or more", nil
+	return fmt.Sprintf("%s on %s, %s", s, s.card, strings.Join(says, ", ")), nil
 }
