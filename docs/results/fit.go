@@ -9,26 +9,28 @@ import (
 	"github.com/mocotpu/mocotpu/tpu/plan"
 )
 
-// A card is a GPU of a size of memory.
-type card struct{ name, says string }
+// A card is a GPU of a size of memory. Its ruler is the GPU that what a batch takes is measured on: one of its generation, for which
+// XLA makes much the same program, and so large that XLA computes nothing again there.
+type card struct{ name, says, ruler string }
 
 var cards = []card{
-	{"rtx3070", "8 GB (RTX 3070)"}, {"rtx4080", "16 GB (RTX 4080)"}, {"rtx4090", "24 GB (RTX 4090)"}, {"a100-40", "40 GB (A100)"}, {"h100", "80 GB (H100)"},
+	{"rtx3070", "8 GB (RTX 3070)", "a100"},
+	{"rtx4080", "16 GB (RTX 4080)", "l40s"},
+	{"rtx4090", "24 GB (RTX 4090)", "l40s"},
+	{"a100-40", "40 GB (A100)", "a100"},
+	{"a100", "80 GB (A100)", "a100"},
 }
 
-const (
-	// fitGranule is what batches are multiples of: eight groups exchange with one another.
-	fitGranule = 64
-	// fitRuler is the GPU that what a batch takes is measured on: nothing is tight there, so that XLA computes nothing again.
-	fitRuler = "h200"
-)
+// fitGranule is what batches are multiples of: eight groups exchange with one another.
+const fitGranule = 64
 
-// A fitSetting is a column. It is tried on one card, and on others it is read off.
-type fitSetting struct{ precision, remat, card string }
-
-var fitSettings = []fitSetting{
-	{"float32", "none", "rtx4090"}, {"float32", "block", "rtx4080"}, {"bfloat16", "none", "a100-40"}, {"bfloat16", "block", "rtx3070"},
+// A fitSetting is a column. It is tried on one card, by its place among them, and on others it is read off.
+type fitSetting struct {
+	precision, remat string
+	card             int
 }
+
+var fitSettings = []fitSetting{{"float32", "none", 2}, {"float32", "block", 1}, {"bfloat16", "none", 3}, {"bfloat16", "block", 0}}
 
 func (s fitSetting) command(target string, batch int) string {
 	return fmt.Sprintf("mocotpu compile --preset=moco-v2 --topology=%s --precision=%s --remat=%s --batch=%d", target, s.precision, s.remat, batch)
@@ -47,7 +49,7 @@ func fits() *record {
 		Software: "jax-cuda13-pjrt 0.10.2",
 		Columns:  []string{"card", "may use, MiB"},
 		Notes: []string{
-			"What a step takes grows with the batch along a line, which two batches on an H200 give (nothing is tight there, so XLA computes nothing again); batches are read off it. TF32 takes what float32 does. A larger batch than these may still fit, after XLA has computed again what it could.",
+			"What a step takes grows with the batch along a line, which two batches give on a larger card of the same generation (an A100 of 80 GB, an L40S), where XLA computes nothing again; batches are read off it. TF32 takes what float32 does. A larger batch than these may still fit, after XLA has computed again what it could.",
 			"cuDNN's scratch memory is not known without a GPU, and comes on top. `--gpu-memory-fraction=0.95` gives a quarter more.",
 		},
 	}
@@ -62,41 +64,43 @@ func fits() *record {
 }
 
 func fitRows(c *compiler, r *record) error {
-	var lines []line
-	for _, s := range fitSettings {
-		l, err := c.line(s)
-		if err != nil {
-			return err
-		}
-		lines = append(lines, l)
-	}
+	lines := map[string]line{} // by ruler and setting
+	of := func(card int, s fitSetting) line { return lines[cards[card].ruler+s.String()] }
 	for _, one := range cards {
 		row := []string{one.says, ""}
-		for i, s := range fitSettings {
+		for _, s := range fitSettings {
+			l, known := lines[one.ruler+s.String()]
+			if !known {
+				var err error
+				if l, err = c.line(one.ruler, s); err != nil {
+					return err
+				}
+				lines[one.ruler+s.String()] = l
+			}
 			target, err := plan.Lookup(one.name, 0, s.precision, 0)
 			if err != nil {
 				return err
 			}
 			row[1] = fmt.Sprintf("%d", target.Usable/mib)
-			row = append(row, batchCell(lines[i].batch(target.Usable)))
+			row = append(row, batchCell(l.batch(target.Usable)))
 		}
 		r.put(1, row...)
 	}
-	// What is tried is said as it comes, so that it is not lost.
-	tried := []string{}
 	notes := r.Notes
-	for i, s := range fitSettings {
-		text, err := c.try(s, lines[i])
+	r.Notes = append(slices.Clip(notes), "Nothing was compiled for the cards themselves yet.")
+	if err := c.save(); err != nil {
+		return err
+	}
+	var tried []string
+	for _, s := range fitSettings {
+		text, err := c.try(cards[s.card].name, s, of(s.card, s))
 		if err != nil {
 			return err
 		}
 		tried = append(tried, text)
-		r.Notes = append(slices.Clip(notes), "Compiled for the cards themselves: "+strings.Join(tried, "; ")+".")
-		if err := c.save(); err != nil {
-			return err
-		}
 	}
-	return nil
+	r.Notes = append(slices.Clip(notes), "Compiled for the cards themselves: "+strings.Join(tried, "; ")+".")
+	return c.save()
 }
 
 func batchCell(batch int) string {
@@ -113,15 +117,15 @@ func batchCell(batch int) string {
 type line struct{ fixed, image float64 }
 
 // line measures a setting at one and two times the papers' batch.
-func (c *compiler) line(s fitSetting) (line, error) {
+func (c *compiler) line(ruler string, s fitSetting) (line, error) {
 	var peaks [2]float64
 	for i := range peaks {
-		p, err := c.compile(s.command(fitRuler, paper*(i+1)))
+		p, err := c.compile(s.command(ruler, paper*(i+1)))
 		if err != nil {
 			return line{}, err
 		}
 		if !p.Fits || p.Recomputed > 0 {
-			return line{}, fmt.Errorf("results: batch %d in %s is tight on %s: it fits is %t, %d operations run again", paper*(i+1), s, fitRuler, p.Fits, p.Recomputed)
+			return line{}, fmt.Errorf("results: batch %d in %s is tight on %s: it fits is %t, %d operations run again", paper*(i+1), s, ruler, p.Fits, p.Recomputed)
 		}
 		peaks[i] = float64(p.Memory.Peak)
 	}
@@ -136,10 +140,10 @@ func (l line) batch(usable int64) int {
 
 func (l line) at(batch int) float64 { return l.fixed + float64(batch)*l.image }
 
-// try compiles a setting for its card with the batch of the line, which fits, and with one granule more, which does not unless XLA
+// try compiles a setting for a card with the batch of the line, which fits, and with one granule more, which does not unless XLA
 // computes something again; it says what they take. The line that is wrong on the card is an error.
-func (c *compiler) try(s fitSetting, l line) (string, error) {
-	target, err := plan.Lookup(s.card, 0, s.precision, 0)
+func (c *compiler) try(card string, s fitSetting, l line) (string, error) {
+	target, err := plan.Lookup(card, 0, s.precision, 0)
 	if err != nil {
 		return "", err
 	}
@@ -149,13 +153,13 @@ func (c *compiler) try(s fitSetting, l line) (string, error) {
 		if b == 0 {
 			continue
 		}
-		p, err := c.compile(s.command(s.card, b))
+		p, err := c.compile(s.command(card, b))
 		if err != nil {
 			return "", err
 		}
 		if p.Fits != (b == batch) && !(p.Fits && p.Recomputed > 0) {
 			return "", fmt.Errorf("results: %s on %s: batch %d fits is %t, with %.0f MiB of %d, and the line says %.0f",
-				s, s.card, b, p.Fits, float64(p.Memory.Peak)/mib, target.Usable/mib, l.at(b)/mib)
+				s, card, b, p.Fits, float64(p.Memory.Peak)/mib, target.Usable/mib, l.at(b)/mib)
 		}
 		text := fmt.Sprintf("batch %d takes %.0f MiB", b, float64(p.Memory.Peak)/mib)
 		if p.Recomputed > 0 {
@@ -166,5 +170,5 @@ func (c *compiler) try(s fitSetting, l line) (string, error) {
 		}
 		says = append(says, text)
 	}
-	return fmt.Sprintf("%s on %s, %s", s, s.card, strings.Join(says, ", ")), nil
+	return fmt.Sprintf("%s on %s, %s", s, card, strings.Join(says, ", ")), nil
 }
