@@ -77,6 +77,25 @@ func TestTargetRows(t *testing.T) {
 	}
 }
 
+// Rows of an earlier day stay until they are computed again, and the page says which those are.
+func TestOlderRows(t *testing.T) {
+	row := func(a, b string) []cell { return []cell{{text: a}, {text: b}} }
+	first := &record{Date: "2026-11-01", Revision: "1111111", Rows: [][]cell{row("a", "x"), row("a", "y"), row("b", "x")}}
+	second := &record{Date: "2026-11-02", Revision: "2222222", Columns: []string{"", ""}}
+	second.keep(first)
+	second.put(2, "a", "y")
+	third := &record{Title: "T", Machine: "M", Date: "2026-11-03", Revision: "3333333"}
+	third.keep(second)
+	third.put(2, "b", "x")
+	third.put(2, "c", "z")
+	var page strings.Builder
+	third.writeWhole(&page)
+	want := "Of 2026-11-01, revision 1111111: a on x.\n\nOf 2026-11-02, revision 2222222: a on y.\n\nMeasured on M; 2026-11-03; revision 3333333."
+	if !strings.Contains(page.String(), want) || len(third.Rows) != 4 {
+		t.Errorf("%d rows, and the page is\n%s\nwant in it\n%s", len(third.Rows), page.String(), want)
+	}
+}
+
 // Of a step that takes 1 GiB and 16 MiB an image the batches are read off for all cards, and tried on one for each setting: there a
 // larger one does not fit, or fits because something is computed again.
 func TestFitRows(t *testing.T) {
