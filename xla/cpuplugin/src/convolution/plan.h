@@ -37,6 +37,14 @@ bool IsFast(Type type) {
          isa == dnnl::cpu_isa::avx512_core_amx || isa == dnnl::cpu_isa::avx512_core_amx_fp16;
 }
 
+// Whether oneDNN 3.2 writes past the end of its scratch memory. Where a 1x1 kernel has strides, the images' pixels that it
+// meets are gathered there: in whole registers of 8 channels, into memory for as many channels as there are. Registers of
+// AVX-512 are masked.
+bool Overruns(const Sizes& s) {
+  return s.pass == Pass::kKernelGradient && s.Taps() == 1 && s.stride != Pair{1, 1} && s.in % 8 != 0 &&
+         dnnl::get_effective_cpu_isa() < dnnl::cpu_isa::avx512_core;  // they are numbered by what they have
+}
+
 // What a pass of oneDNN is run with. Images and results lie as XLA has them, the kernel as oneDNN likes it best.
 struct Plan {
   dnnl::primitive run;
@@ -105,7 +113,7 @@ std::shared_ptr<const Plan> FindPlan(const Sizes& sizes) noexcept {
     std::lock_guard<std::mutex> lock(mu);
     if (const auto at = plans->find(sizes); at != plans->end()) return at->second;
     std::shared_ptr<const Plan> plan;
-    if (IsFast(sizes.type)) {
+    if (IsFast(sizes.type) && !Overruns(sizes)) {
       try {
         plan = MakePlan(sizes);
       } catch (const dnnl::error&) {
