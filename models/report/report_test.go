@@ -266,7 +266,7 @@ func TestNewPicture(t *testing.T) {
 	}
 }
 
-// Folders of images: with held-out ones the page shows images of all classes, without it has the curves.
+// Folders of images: the page shows images of all classes, held-out ones where there are some.
 func TestPageOfAFolder(t *testing.T) {
 	b := engines.Go(t)
 	images := t.TempDir()
@@ -303,15 +303,29 @@ func TestPageOfAFolder(t *testing.T) {
 		return page.String()
 	}
 	fill("train")
-	if page := write("alone"); strings.Contains(page, "<img") || !strings.Contains(page, "<svg") {
-		t.Error("without held-out images: want the curves alone")
-	}
-	fill("val")
-	page := write("both")
-	for _, class := range []string{"ants", "bees"} {
-		if !strings.Contains(page, "<figcaption>"+class+"</figcaption>") {
-			t.Errorf("no picture of %s", class)
+	for _, queries := range []string{"training images, for want of held-out ones", "test images"} {
+		page := write("run")
+		for _, want := range []string{"Each of some " + queries, "<figcaption>ants</figcaption>", "<figcaption>bees</figcaption>"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: no %q", queries, want)
+			}
 		}
+		fill("val")
+	}
+}
+
+// Of ten training images the first and the sixth become queries; none is in both sets, and each keeps its label.
+func TestApart(t *testing.T) {
+	s := &data.Set{N: 10, Size: 1, Channels: 1, Pixels: []uint8{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, Labels: []int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}
+	got := must.M1(apart(s))
+	if want := []uint8{0, 5}; !slices.Equal(got.queries.Pixels, want) || !slices.Equal(got.queries.Labels, []int32{0, 5}) || got.queries.N != 2 {
+		t.Errorf("queries %+v, want %v", got.queries, want)
+	}
+	if want := []uint8{1, 2, 3, 4, 6, 7, 8, 9}; !slices.Equal(got.bank.Pixels, want) || !slices.Equal(got.bank.Labels, []int32{1, 2, 3, 4, 6, 7, 8, 9}) || got.bank.N != 8 {
+		t.Errorf("bank %+v, want %v", got.bank, want)
+	}
+	if _, err := apart(&data.Set{Name: "one", N: 1, Size: 1, Channels: 1, Pixels: []uint8{0}}); err == nil {
+		t.Error("one image alone: want an error")
 	}
 }
 
