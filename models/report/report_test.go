@@ -314,6 +314,22 @@ func TestPageOfAFolder(t *testing.T) {
 	}
 }
 
+// A chart of which no run has anything is left out: of a run that is not judged those of judging, and of one with a loss its loss stays.
+func TestChartsOfNothing(t *testing.T) {
+	titles := func(h history) (all []string) {
+		for _, c := range charts([]history{h, {}}) {
+			all = append(all, c.Title)
+		}
+		return all
+	}
+	if got := titles(history{rows: []run.Row{{Step: 1, Loss: 2}}}); slices.Contains(got, "kNN top-1, %") || slices.Contains(got, "Alignment") || !slices.Contains(got, "Loss") {
+		t.Errorf("charts %q", got)
+	}
+	if got := titles(history{knn: []run.KNNRow{{Step: 1, K: []int{5}, Backbone: []run.Float{50}}}}); !slices.Equal(got, []string{"kNN top-1, %"}) {
+		t.Errorf("charts %q, want that of kNN alone", got)
+	}
+}
+
 // Of ten training images the first and the sixth become queries; none is in both sets, and each keeps its label.
 func TestApart(t *testing.T) {
 	s := &data.Set{N: 10, Size: 1, Channels: 1, Pixels: []uint8{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, Labels: []int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}
