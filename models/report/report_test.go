@@ -106,7 +106,7 @@ func TestPageWithoutAnEngine(t *testing.T) {
 	if err := Write(t.Context(), &page, []string{dir}, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if text := page.String(); strings.Contains(text, "<img") || strings.Count(text, `<section class="chart">`) != 9 || strings.Contains(text, "differ") {
+	if text := page.String(); strings.Contains(text, "<img") || strings.Count(text, `<section class="chart">`) != 8 || strings.Contains(text, "differ") {
 		t.Error("want the charts of one run, and no pictures")
 	}
 	if err := Write(t.Context(), &page, []string{t.TempDir()}, Options{}); err == nil || !strings.Contains(err.Error(), "not a run directory") {
