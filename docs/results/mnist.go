@@ -15,11 +15,11 @@ import (
 // trained are the trainings on MNIST that are compared: what the first cell says, the folder, and the flags.
 var trained = []struct{ what, name, flags string }{
 	{"`mnist`: MoCo v1", "v1", "--preset=mnist"},
-	{"without Shuffling BN", "v1-unshuffled", "--preset=mnist --shuffle=false"},
-	{"with v2's MLP head", "v2", "--preset=mnist --head=mlp"},
 	{"`student`: batch 128, key momentum 0.9, T 0.07", "student", "--preset=student"},
-	{"`student` without Shuffling BN", "student-unshuffled", "--preset=student --shuffle=false"},
 	{"`student`, one BatchNorm over the batch, no shuffle: as on one GPU", "student-ungrouped", "--preset=student --shuffle=false --bn-groups=1"},
+	{"`mnist` without Shuffling BN", "v1-unshuffled", "--preset=mnist --shuffle=false"},
+	{"`student` without Shuffling BN", "student-unshuffled", "--preset=student --shuffle=false"},
+	{"`mnist` with v2's MLP head", "v2", "--preset=mnist --head=mlp"},
 }
 
 const mnistSmall = "--arch=resnet10 --width=8 --epochs=5"
@@ -98,15 +98,18 @@ func mnistRows(c *compiler, r *record) error {
 func mnistRow(what, subject string, report *judge.Report) []string {
 	row := []string{what, "", "", "", "", "", "", ""}
 	for _, r := range report.Rows {
-		text := fmt.Sprintf("%.1f", r.Top1)
-		switch at := map[int]int{5: 3, 20: 4, 200: 5}[r.K]; {
+		at := 0
+		switch {
 		case r.Subject != subject:
 		case r.Protocol == "linear-fast":
-			row[6] = text
-		case r.Features != "projection":
-			row[at] = text
-		case r.K == 20:
-			row[7] = text
+			at = 6
+		case r.Protocol == "knn" && r.Features != "projection":
+			at = map[int]int{5: 3, 20: 4, 200: 5}[r.K]
+		case r.Protocol == "knn" && r.K == 20:
+			at = 7
+		}
+		if at > 0 {
+			row[at] = fmt.Sprintf("%.1f", r.Top1)
 		}
 	}
 	return row
