@@ -18,7 +18,7 @@ NIGHTLY := cross slow fuzz sanitize interop peers stress
 PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 
-.PHONY: help build setup setup-cpu setup-tpu setup-cuda tools demo test generate results computed check race cross bench slow fuzz stress sanitize peers interop nightly
+.PHONY: help build installer setup setup-cpu setup-tpu setup-cuda tools demo test generate results computed check race cross bench slow fuzz stress sanitize peers interop nightly
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,22 +26,28 @@ help: ## print this help
 build: ## build bin/mocotpu
 	$(GO) build -o $(MOCOTPU) ./cmd/mocotpu
 
-setup: build ## install the CPU engine, and the compilers for TPUs and GPUs (a no-op the second time)
-	@$(MAKE) --no-print-directory -j3 setup-cpu setup-tpu setup-cuda # one compiles while others download
+# What installs is built first, in a fraction of the time, and downloads while the rest is compiled.
+installer:
+	$(GO) build -o bin/setup ./cmd/setup
+
+setup: installer ## install the CPU engine, and the compilers for TPUs and GPUs (a no-op the second time)
+	@$(MAKE) --no-print-directory -j4 build setup-cpu setup-tpu setup-cuda # one compiles while others download
+
+setup-cpu setup-tpu setup-cuda: installer
 
 setup-cpu setup-tpu:
-	$(MOCOTPU) setup $(@:setup-%=%)
+	bin/setup $(@:setup-%=%)
 
 setup-cuda:
-	$(MOCOTPU) setup cuda --compile-only
+	bin/setup cuda --compile-only
 
 tools: bin/tools/ready ## install Jupyter's client, GoNB and TensorBoard for the tests (a no-op the second time)
 
 bin/tools/ready: notebooks/setup.sh notebooks/requirements.txt go.mod
 	notebooks/setup.sh bin/tools
 
-demo: build ## train on drawn characters and watch the kNN accuracy rise (a few minutes)
-	$(MOCOTPU) setup cpu
+demo: installer ## train on drawn characters and watch the kNN accuracy rise (a few minutes)
+	@$(MAKE) --no-print-directory -j2 build setup-cpu
 	$(MOCOTPU) train --preset=glyphs --backend=cpu
 
 # Where the tests keep compiled programs for each other.
