@@ -30,7 +30,7 @@ var computations = map[string]struct {
 func compute(ctx context.Context, root, name, word string) error {
 	what, known := computations[name]
 	if !known {
-		return fmt.Errorf("results: compute %q, want targets, fit or hosts", name)
+		return fmt.Errorf("results: compute %q, want targets, fit, hosts or mnist", name)
 	}
 	file := filepath.Join(root, "docs/results", name+".json")
 	r, old := what.record(), &record{}

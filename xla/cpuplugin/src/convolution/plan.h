@@ -1,6 +1,7 @@
 // oneDNN's programs for the passes of convolutions.
 #pragma once
 
+#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -37,14 +38,6 @@ bool IsFast(Type type) {
          isa == dnnl::cpu_isa::avx512_core_amx || isa == dnnl::cpu_isa::avx512_core_amx_fp16;
 }
 
-// Whether oneDNN 3.2 writes past the end of its scratch memory. Where a 1x1 kernel has strides, the images' pixels that it
-// meets are gathered there: in whole registers of 8 channels, into memory for as many channels as there are. Registers of
-// AVX-512 are masked.
-bool Overruns(const Sizes& s) {
-  return s.pass == Pass::kKernelGradient && s.Taps() == 1 && s.stride != Pair{1, 1} && s.in % 8 != 0 &&
-         dnnl::get_effective_cpu_isa() < dnnl::cpu_isa::avx512_core;  // they are numbered by what they have
-}
-
 // What a pass of oneDNN is run with. Images and results lie as XLA has them, the kernel as oneDNN likes it best.
 struct Plan {
   dnnl::primitive run;
@@ -58,6 +51,12 @@ std::unique_ptr<Plan> PlanOf(const Description& d, memory::desc kernel) {
   plan->kernel = std::move(kernel);
   plan->scratch = d.scratchpad_desc();
   return plan;
+}
+
+// oneDNN 3.2's gradient of 1x1 kernels for AVX2 first copies the pixels that a stride leaves, in whole registers of 8 channels, to
+// room for the channels alone: where they do not fill registers it writes over what lies behind.
+bool WritesPastItsEnd(const Sizes& s, const char* implementation) {
+  return s.stride != Pair{1, 1} && s.in % 8 != 0 && std::strcmp(implementation, "jit_1x1:avx2") == 0;
 }
 
 std::unique_ptr<Plan> MakePlan(const Sizes& s) {
@@ -89,8 +88,11 @@ std::unique_ptr<Plan> MakePlan(const Sizes& s) {
     case Pass::kKernelGradient: {
       // In float32 even where it is bfloat16 in the end: the pieces of a batch are added up.
       const memory::desc exact(kernel, memory::data_type::f32, memory::format_tag::any);
-      const dnnl::convolution_backward_weights::primitive_desc d(Engine(), direct, image, exact, result, strides,
-                                                                 dilations, before, after, forward, own_scratch);
+      dnnl::convolution_backward_weights::primitive_desc d(Engine(), direct, image, exact, result, strides, dilations,
+                                                           before, after, forward, own_scratch);
+      while (WritesPastItsEnd(s, d.impl_info_str())) {
+        if (!d.next_impl()) throw dnnl::error(dnnl_unimplemented, "no other program");
+      }
       plan = PlanOf(d, d.diff_weights_desc());
       break;
     }
@@ -113,7 +115,7 @@ std::shared_ptr<const Plan> FindPlan(const Sizes& sizes) noexcept {
     std::lock_guard<std::mutex> lock(mu);
     if (const auto at = plans->find(sizes); at != plans->end()) return at->second;
     std::shared_ptr<const Plan> plan;
-    if (IsFast(sizes.type) && !Overruns(sizes)) {
+    if (IsFast(sizes.type)) {
       try {
         plan = MakePlan(sizes);
       } catch (const dnnl::error&) {
