@@ -18,7 +18,7 @@ NIGHTLY := cross slow fuzz sanitize interop peers stress
 PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 
-.PHONY: help build installer setup setup-cpu setup-tpu setup-cuda tools demo test generate results computed check lint race cross bench slow fuzz stress sanitize peers interop nightly
+.PHONY: help build installer setup setup-cpu setup-tpu setup-cuda tools demo test generate results computed mnist check lint race cross bench slow fuzz stress sanitize peers interop nightly
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,11 @@ computed: build ## compile what docs say of TPUs and GPUs that are not there: tw
 	nice -n 10 $(GO) run ./docs/results compute targets
 	nice -n 10 $(GO) run ./docs/results compute fit
 	nice -n 10 $(GO) run ./docs/results compute hosts
+	$(GO) run ./docs/results
+
+mnist: build ## train what docs say of MNIST: an hour of two cores; goes on where it was
+	$(MOCOTPU) data get mnist
+	$(GO) run ./docs/results compute mnist
 	$(GO) run ./docs/results
 
 check: lint race ## format, vet, lint, tidiness, data races
