@@ -117,13 +117,36 @@ func TestCommittedOutputs(t *testing.T) {
 	}
 }
 
-// TestNotebooksRun runs the notebooks in their order, in a temporary folder that they share, and checks what they show.
+// shortened is what TestNotebooksRun changes in a notebook, so that it takes seconds: words, and those in their place. The cells
+// are the same, on fewer images, for fewer steps, with a smaller encoder. make nightly runs the notebooks as they are.
+var shortened = map[string][]string{
+	"02_pretrain_glyphs.ipynb": {"c.KNN.Every = 3\n", "c.KNN.Every = 3\n" + fewSteps},
+	"03_shuffling_bn.ipynb":    {"shuffle, 2, 140, 0\n", "shuffle, 2, 140, 0\n" + fewSteps, "data.Options{})", "data.Options{N: 256})"},
+	"04_what_it_learned.ipynb": {"c.KNN.Every = 3\n", "c.KNN.Every = 3\n" + fewSteps, "[]int{20, 200}, 30", "[]int{20, 200}, 3"},
+	"05_tpu_plan.ipynb":        {"run.Glyphs()", "run.GlyphsGo()"},
+}
+
+const fewSteps = "\tc.Data.TrainImages, c.Data.TestImages, c.Run.Steps = 2560, 310, 10\n"
+
+// TestNotebooksRun runs the notebooks, shortened, in their order, in a temporary folder that they share, and checks what
+// they show.
 func TestNotebooksRun(t *testing.T) {
+	runAll(t, func(t *testing.T, name string) string {
+		root, err := filepath.Abs("..")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return shorten(t, name, append(slices.Clone(shortened[name]), "${GONB_DIR}/..", root)) // it lies elsewhere
+	})
+}
+
+// runAll runs the notebooks that prepare makes of them.
+func runAll(t *testing.T, prepare func(t *testing.T, name string) string) {
 	temporary := t.TempDir()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), name)
-			command := execute(t, name, "--output="+out)
+			command := execute(t, prepare(t, name), "--output="+out)
 			command.Env = append(os.Environ(), "TMPDIR="+temporary, "MOCOTPU_CACHE="+cmp.Or(os.Getenv(xlatest.KeptPrograms), filepath.Join(temporary, "programs")), "GOFLAGS=-ldflags=-s")
 			if log, err := command.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, log)
@@ -131,6 +154,46 @@ func TestNotebooksRun(t *testing.T) {
 			check(t, out)
 		})
 	}
+}
+
+// shorten makes a copy of a notebook with words changed, pairwise; each must be there.
+func shorten(t *testing.T, name string, words []string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notebook map[string]any
+	if err := json.Unmarshal(text, &notebook); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, c := range notebook["cells"].([]any) {
+		c := c.(map[string]any)
+		var source strings.Builder
+		for _, line := range c["source"].([]any) {
+			source.WriteString(line.(string))
+		}
+		changed := source.String()
+		for pair := range slices.Chunk(words, 2) {
+			found[pair[0]] = found[pair[0]] || strings.Contains(changed, pair[0])
+			changed = strings.ReplaceAll(changed, pair[0], pair[1])
+		}
+		c["source"] = changed
+	}
+	for pair := range slices.Chunk(words, 2) {
+		if !found[pair[0]] {
+			t.Errorf("no %q in it", pair[0])
+		}
+	}
+	if text, err = json.Marshal(notebook); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // A cell that does not compile, or whose program fails, ends the run of its notebook with an error.
