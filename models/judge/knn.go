@@ -93,6 +93,18 @@ func (s *Search) knn(ctx context.Context, bank encoder.Features, bankLabels []in
 	return elect(found, bankLabels, queryLabels, classes, options), nil
 }
 
+// Vote lets neighbours that [Search.Neighbours] found vote, all of them, as KNN does, and counts.
+func Vote(found [][]Neighbour, bankLabels, queryLabels []int32, classes int, temperature float64) *Tally {
+	all, most := make([][]neighbour, len(found)), 0
+	for q, rows := range found {
+		for _, n := range rows {
+			all[q] = append(all[q], neighbour{n.Similarity, int32(n.Row)})
+		}
+		most = len(rows)
+	}
+	return elect(all, bankLabels, queryLabels, classes, KNNOptions{Ks: []int{most}, Temperature: temperature})[0].Tally
+}
+
 // elect lets every query's neighbours vote, and counts.
 func elect(found [][]neighbour, bankLabels, queryLabels []int32, classes int, options KNNOptions) []KNNResult {
 	results := make([]KNNResult, len(options.Ks))
