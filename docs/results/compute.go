@@ -22,7 +22,7 @@ import (
 var computations = map[string]struct {
 	record func() *record
 	rows   func(c *compiler, r *record) error
-}{"targets": {targets, targetRows}, "fit": {fits, fitRows}, "hosts": {hosts, hostRows}}
+}{"targets": {targets, targetRows}, "fit": {fits, fitRows}, "hosts": {hosts, hostRows}, "mnist": {mnist, mnistRows}}
 
 // compute makes a record anew, or of its rows those that have a word in the command that computes them; the others stay. What was
 // compiled before is not compiled again, so that it can be interrupted. The machine is what the file says, or the variable MACHINE.

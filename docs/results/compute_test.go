@@ -134,3 +134,36 @@ func TestHostRows(t *testing.T) {
 		t.Errorf("without a rate: %v", err)
 	}
 }
+
+// What a training and its judgement say becomes a row of each subject; the baselines are the first training's.
+func TestMNISTRows(t *testing.T) {
+	r := mnist()
+	c := fake(t, r, `case $1 in
+train) for a in "$@"; do case $a in --dir=*) mkdir -p ${a#*=}; echo '{"kind":"train","step":9,"loss":2.5,"chance":8.32,"top1":61.24}' > ${a#*=}/metrics.jsonl;; esac; done;;
+eval) echo '{"rows":['
+	for subject in encoder pixels untrained supervised; do
+		echo '{"subject":"'$subject'","protocol":"linear-fast","features":"backbone","top1":97},{"subject":"'$subject'","protocol":"knn","features":"backbone","k":5,"top1":91},'
+		echo '{"subject":"'$subject'","protocol":"knn","features":"backbone","k":200,"top1":93},{"subject":"'$subject'","protocol":"knn","features":"projection","k":20,"top1":94},'
+	done
+	echo '{"subject":"supervised","protocol":"its own head","top1":99}]}';;
+esac`)
+	t.Chdir(t.TempDir())
+	c.word = "bin/mnist/v1"
+	if err := mnistRows(c, r); err != nil {
+		t.Fatal(err)
+	}
+	rows := c.read(t).Rows
+	var first []string
+	for _, row := range rows {
+		if len(row) != len(r.Columns) {
+			t.Errorf("row %v", row)
+		}
+		first = append(first, row[0].text)
+	}
+	if got := strings.Join(first, "; "); got != "raw pixels; untrained encoder; `mnist`: MoCo v1; supervised, the same epochs and recipe; `mnist` without Shuffling BN" {
+		t.Errorf("rows of %s", got)
+	}
+	if got := fmt.Sprint(rows[2]); got != "[{`mnist`: MoCo v1 <nil>} {2.50 (8.32) <nil>} {61.2 <nil>} {91.0 <nil>} { <nil>} {93.0 <nil>} {97.0 <nil>} {94.0 <nil>}]" {
+		t.Errorf("row %s", got)
+	}
+}

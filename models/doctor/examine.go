@@ -121,6 +121,9 @@ func (e *examination) scan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, note := range dataset.Notes(e.train.Source) {
+		e.Progress.Note(note)
+	}
 	e.report.Splits = []*Split{train}
 	if len(train.Broken) == train.Images {
 		return fmt.Errorf("doctor: %s: none of %d images can be read, such as %s (%s): %w", e.report.Data, train.Images, train.Broken[0].Name, train.Broken[0].Problem, data.ErrCorrupt)
@@ -273,14 +276,7 @@ func (e *examination) settings(ctx context.Context) error {
 		choices = append(choices, run.Choice{Flag: "window", Value: e.Data.Window, Why: "as the images were looked at"})
 	}
 	e.report.Settings, e.report.Facts = choices, facts
-	name := e.Data.Name()
-	if e.Data.Kind == "folder" || e.Data.Dir != "" && name == choices[0].Value {
-		name = e.Data.Dir // --data takes the folder of the preset's files
-	}
-	e.report.Command = command(choices, name)
-	if e.Data.Unlabeled {
-		e.report.Command += " --unlabeled"
-	}
+	e.report.Command = command(choices, e.Data)
 	e.report.Negatives = e.findings.negatives(c.MoCo.Queue)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
@@ -71,10 +72,21 @@ type Picture struct {
 }
 
 // command is the line that trains on a data set by settings, of which the first is the preset.
-func command(settings []run.Choice, data string) string {
-	words := []string{"mocotpu train", "--" + settings[0].Flag + "=" + settings[0].Value, "--data=" + quoted(data)}
+func command(settings []run.Choice, d dataset.Config) string {
+	words := []string{"mocotpu train", "--" + settings[0].Flag + "=" + settings[0].Value}
+	switch {
+	case d.Kind == "folder":
+		words = append(words, "--data="+quoted(d.Dir))
+	case d.Dir != "":
+		words = append(words, "--data="+d.Name(), "--data-dir="+quoted(d.Dir))
+	default:
+		words = append(words, "--data="+d.Name())
+	}
 	for _, c := range settings[1:] {
 		words = append(words, "--"+c.Flag+"="+c.Value)
+	}
+	if d.Unlabeled {
+		words = append(words, "--unlabeled")
 	}
 	return strings.Join(words, " ")
 }

@@ -70,7 +70,7 @@ func (n *Named) add(name string) {
 func (o *opened) scan(ctx context.Context, name string, a *album, first int, progress encoder.Progress) (*Split, error) {
 	info := o.Info()
 	chunk := chunkOf(info)
-	s := &Split{Name: name, Images: info.N, Size: info.Size, Channels: info.Channels}
+	s := &Split{Name: name, Images: info.N, Size: info.Size, Channels: info.Channels, Flat: Named{Names: []string{}}, Tiny: Named{Names: []string{}}}
 	workers := make([]*looker, limits.CPUs())
 	for i := range workers {
 		workers[i] = &looker{shrinker: newShrinker(info.Size, info.Channels), sums: make([]uint64, 2*info.Channels)}

@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -110,6 +112,9 @@ func TestPackedSet(t *testing.T) {
 	s := r.Splits[0]
 	if s.Images != 210 || s.Size != 48 || s.Exact != 1 || len(s.Broken) != 1 || s.Tiny.Images != 0 || !strings.HasSuffix(r.Duplicates[0].Image, "train 209") {
 		t.Errorf("%+v", s)
+	}
+	if text := must.M1(json.Marshal(r)); bytes.Contains(text, []byte("null")) {
+		t.Errorf("a list of nothing is null in %s", text)
 	}
 	if !strings.HasPrefix(r.Command, "mocotpu train --preset=cifar10 --data=packed --batch=32") {
 		t.Errorf("%s", r.Command)

@@ -54,7 +54,7 @@ func (h history) labelFree(number int, value func(run.Geometry) run.Float) []Ser
 	return []Series{backbone, projection}
 }
 
-// labelFreeCharts draw what evaluations found without labels, if they did.
+// labelFreeCharts draw what evaluations found without labels.
 func labelFreeCharts(runs []history) (all []Chart) {
 	for _, c := range []struct {
 		title, note string
@@ -65,15 +65,11 @@ func labelFreeCharts(runs []history) (all []Chart) {
 		{"Alignment", "mean squared distance of two views; 0: the same", func(g run.Geometry) run.Float { return g.Alignment }},
 		{"Uniformity", "less is more even over the sphere; 0: all the same", func(g run.Geometry) run.Float { return g.Uniformity }},
 	} {
-		chart, points := Chart{Title: c.title, Note: c.note + "; dashed: of the projection"}, 0
+		chart := Chart{Title: c.title, Note: c.note + "; dashed: of the projection"}
 		for i, h := range runs {
-			for _, s := range h.labelFree(i, c.value) {
-				chart.Series, points = append(chart.Series, s), points+len(s.X)
-			}
+			chart.Series = append(chart.Series, h.labelFree(i, c.value)...)
 		}
-		if points > 0 {
-			all = append(all, chart)
-		}
+		all = append(all, chart)
 	}
 	return all
 }
@@ -99,7 +95,7 @@ func fewLabelsChart(all []judge.FewLabels) *Chart {
 	return c
 }
 
-// charts draw the runs over one another.
+// charts draw the runs over one another. A chart of which no run has anything is left out.
 func charts(runs []history) []Chart {
 	type value = func(run.Row) run.Float
 	lines := func(title, note, name string, first value, secondName string, second value) Chart {
@@ -116,7 +112,7 @@ func charts(runs []history) []Chart {
 	for i, h := range runs {
 		accuracy.Series = append(accuracy.Series, h.accuracies(i)...)
 	}
-	return append(append([]Chart{accuracy}, labelFreeCharts(runs)...),
+	all := append(append([]Chart{accuracy}, labelFreeCharts(runs)...),
 		lines("Loss", "dashed: its chance level, of an encoder that cannot tell images apart",
 			"loss", func(r run.Row) run.Float { return r.Loss }, "chance", func(r run.Row) run.Float { return r.Chance }),
 		lines("Contrast accuracy, %", "queries whose own key is the nearest of all; dashed: among the five nearest",
@@ -132,4 +128,7 @@ func charts(runs []history) []Chart {
 		lines("Waiting for data, %", "of the time", "waiting",
 			func(r run.Row) run.Float { return 100 * r.Time.DataWait }, "", nil),
 	)
+	return slices.DeleteFunc(all, func(c Chart) bool {
+		return !slices.ContainsFunc(c.Series, func(s Series) bool { return len(s.X) > 0 })
+	})
 }

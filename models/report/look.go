@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/gomlx/compute"
 
@@ -20,6 +21,7 @@ const (
 
 // look is what an encoder sees.
 type look struct {
+	Queries    string      // what kind of images is looked at: test images, or training images
 	Views      [][]Picture // image, first view, second view
 	Neighbours []neighbours
 	Map        pointMap
@@ -39,24 +41,27 @@ type found struct {
 }
 
 // newLook opens the encoder of a run's newest checkpoint and embeds the run's images.
-func newLook(ctx context.Context, b compute.Backend, dir string, c run.Config, bank, test *data.Set) (*look, error) {
+func newLook(ctx context.Context, b compute.Backend, dir string, c run.Config, shown images) (*look, error) {
 	e, err := encoder.Open(b, dir, encoder.Options{})
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
-	bank, test = firstImages(bank, bankImages), firstImages(test, queryImages)
+	bank, test := firstImages(shown.bank, bankImages), firstImages(shown.queries, queryImages)
 	known, err := e.EmbedAll(ctx, bank, nil)
 	if err != nil {
 		return nil, err
 	}
-	shown, err := e.EmbedAll(ctx, test, nil)
+	asked, err := e.EmbedAll(ctx, test, nil)
 	if err != nil {
 		return nil, err
 	}
-	bankFeatures, features := known.Trunk, shown.Trunk
+	bankFeatures, features := known.Trunk, asked.Trunk
 	chosen := sampled(test)
-	l := &look{}
+	l := &look{Queries: "training images, for want of held-out ones,"}
+	if shown.held {
+		l.Queries = "test images"
+	}
 	if l.Views, err = pairs(b, c, test, chosen); err != nil {
 		return nil, err
 	}
@@ -81,7 +86,7 @@ func newLook(ctx context.Context, b compute.Backend, dir string, c run.Config, b
 		return nil, err
 	}
 	l.Confusion = newConfusion(results[0].Tally, test.Classes, fmt.Sprintf(
-		"kNN with k = %d over %d training images: %v test images", k, bank.N, results[0].Tally))
+		"kNN with k = %d over %d training images: %v %s", k, bank.N, results[0].Tally, strings.TrimSuffix(l.Queries, ",")))
 	return l, nil
 }
 
@@ -140,7 +145,7 @@ func nearest(ctx context.Context, search *judge.Search, bankFeatures, features e
 			if err != nil {
 				return nil, err
 			}
-			rows[q].Found = append(rows[q].Found, found{p, className(bank, n.Row) == className(test, i)})
+			rows[q].Found = append(rows[q].Found, found{p, test.Labels != nil && className(bank, n.Row) == className(test, i)})
 		}
 	}
 	return rows, nil

@@ -13,7 +13,6 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -50,8 +49,8 @@ type entry struct {
 }
 
 // Write writes the page of the run directories, at least one. A run may be in progress. The report of `mocotpu eval`
-// is shown where it lies beside the run directory under its default name. A folder without held-out images gives a run
-// its curves alone.
+// is shown where it lies beside the run directory under its default name. Of a folder without held-out images some training
+// images are looked at in their place, which the page says.
 func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 	if len(dirs) == 0 {
 		return errors.New("report: no run directories, want at least one")
@@ -68,7 +67,7 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 	}{Title: "mocotpu", Reload: int(o.Reload.Seconds())}
 	var histories []history
 	var configs []run.Config
-	sets := map[dataset.Config][2]*data.Set{}
+	sets := map[dataset.Config]images{}
 	for i, dir := range dirs {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -80,16 +79,12 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 		r.Colour = colours[i%len(colours)]
 		if o.Backend != nil {
 			o.Stage("looking through the encoder of " + dir)
-			bank, test, err := open(sets, r.config.Data)
-			switch {
-			case r.config.Data.Kind == "folder" && errors.Is(err, data.ErrMissing):
-				o.Stage("what it sees is left out, for want of held-out images: " + err.Error())
-			case err != nil:
+			shown, err := open(sets, r.config.Data)
+			if err != nil {
 				return err
-			default:
-				if r.Look, err = newLook(ctx, o.Backend, dir, r.config, bank, test); err != nil {
-					return fmt.Errorf("report: %s: %w", dir, err)
-				}
+			}
+			if r.Look, err = newLook(ctx, o.Backend, dir, r.config, shown); err != nil {
+				return fmt.Errorf("report: %s: %w", dir, err)
 			}
 		}
 		page.Runs, histories, configs = append(page.Runs, r), append(histories, r.history), append(configs, r.config)
@@ -141,30 +136,3 @@ func newRun(dir string) (*entry, error) {
 
 // evaluationSuffix is what `mocotpu eval` adds to a run directory's name for its report.
 const evaluationSuffix = ".report.json"
-
-// open reads a data set once for all its runs.
-func open(sets map[dataset.Config][2]*data.Set, d dataset.Config) (bank, test *data.Set, err error) {
-	if d.Kind == "folder" {
-		// Folders are in the order of their classes: opened short, they give images of all of them.
-		d.TrainImages, d.TestImages = shortest(d.TrainImages, bankImages), shortest(d.TestImages, queryImages)
-	}
-	if both, ok := sets[d]; ok {
-		return both[0], both[1], nil
-	}
-	if bank, err = d.Open("train"); err != nil {
-		return nil, nil, err
-	}
-	if test, err = d.Open("test"); err != nil {
-		return nil, nil, err
-	}
-	sets[d] = [2]*data.Set{bank, test}
-	return bank, test, nil
-}
-
-// shortest is the smaller of two limits; 0 means no limit.
-func shortest(limit, most int) int {
-	if limit == 0 {
-		return most
-	}
-	return min(limit, most)
-}

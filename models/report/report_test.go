@@ -106,7 +106,7 @@ func TestPageWithoutAnEngine(t *testing.T) {
 	if err := Write(t.Context(), &page, []string{dir}, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if text := page.String(); strings.Contains(text, "<img") || strings.Count(text, `<section class="chart">`) != 9 || strings.Contains(text, "differ") {
+	if text := page.String(); strings.Contains(text, "<img") || strings.Count(text, `<section class="chart">`) != 8 || strings.Contains(text, "differ") {
 		t.Error("want the charts of one run, and no pictures")
 	}
 	if err := Write(t.Context(), &page, []string{t.TempDir()}, Options{}); err == nil || !strings.Contains(err.Error(), "not a run directory") {
@@ -266,7 +266,7 @@ func TestNewPicture(t *testing.T) {
 	}
 }
 
-// Folders of images: with held-out ones the page shows images of all classes, without it has the curves.
+// Folders of images: the page shows images of all classes, held-out ones where there are some.
 func TestPageOfAFolder(t *testing.T) {
 	b := engines.Go(t)
 	images := t.TempDir()
@@ -303,15 +303,45 @@ func TestPageOfAFolder(t *testing.T) {
 		return page.String()
 	}
 	fill("train")
-	if page := write("alone"); strings.Contains(page, "<img") || !strings.Contains(page, "<svg") {
-		t.Error("without held-out images: want the curves alone")
-	}
-	fill("val")
-	page := write("both")
-	for _, class := range []string{"ants", "bees"} {
-		if !strings.Contains(page, "<figcaption>"+class+"</figcaption>") {
-			t.Errorf("no picture of %s", class)
+	for _, queries := range []string{"training images, for want of held-out ones", "test images"} {
+		page := write("run")
+		for _, want := range []string{"Each of some " + queries, "<figcaption>ants</figcaption>", "<figcaption>bees</figcaption>"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: no %q", queries, want)
+			}
 		}
+		fill("val")
+	}
+}
+
+// A chart of which no run has anything is left out: of a run that is not judged those of judging, and of one with a loss its loss stays.
+func TestChartsOfNothing(t *testing.T) {
+	titles := func(h history) (all []string) {
+		for _, c := range charts([]history{h, {}}) {
+			all = append(all, c.Title)
+		}
+		return all
+	}
+	if got := titles(history{rows: []run.Row{{Step: 1, Loss: 2}}}); slices.Contains(got, "kNN top-1, %") || slices.Contains(got, "Alignment") || !slices.Contains(got, "Loss") {
+		t.Errorf("charts %q", got)
+	}
+	if got := titles(history{knn: []run.KNNRow{{Step: 1, K: []int{5}, Backbone: []run.Float{50}}}}); !slices.Equal(got, []string{"kNN top-1, %"}) {
+		t.Errorf("charts %q, want that of kNN alone", got)
+	}
+}
+
+// Of ten training images the first and the sixth become queries; none is in both sets, and each keeps its label.
+func TestApart(t *testing.T) {
+	s := &data.Set{N: 10, Size: 1, Channels: 1, Pixels: []uint8{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, Labels: []int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}
+	got := must.M1(apart(s))
+	if want := []uint8{0, 5}; !slices.Equal(got.queries.Pixels, want) || !slices.Equal(got.queries.Labels, []int32{0, 5}) || got.queries.N != 2 {
+		t.Errorf("queries %+v, want %v", got.queries, want)
+	}
+	if want := []uint8{1, 2, 3, 4, 6, 7, 8, 9}; !slices.Equal(got.bank.Pixels, want) || !slices.Equal(got.bank.Labels, []int32{1, 2, 3, 4, 6, 7, 8, 9}) || got.bank.N != 8 {
+		t.Errorf("bank %+v, want %v", got.bank, want)
+	}
+	if _, err := apart(&data.Set{Name: "one", N: 1, Size: 1, Channels: 1, Pixels: []uint8{0}}); err == nil {
+		t.Error("one image alone: want an error")
 	}
 }
 

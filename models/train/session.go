@@ -82,6 +82,7 @@ func (s *session) openData() (err error) {
 			return err
 		}
 		if s.judged == nil {
+			s.report.Note("one held-out image is too few to judge by: the encoder is not judged")
 			c.KNN.Every = 0
 		}
 	}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mocotpu/mocotpu/models/judge"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/host/child"
+)
+
+// trained are the trainings on MNIST that are compared: what the first cell says, the folder, and the flags.
+var trained = []struct{ what, name, flags string }{
+	{"`mnist`: MoCo v1", "v1", "--preset=mnist"},
+	{"`student`: batch 128, key momentum 0.9, T 0.07", "student", "--preset=student"},
+	{"`student`, one BatchNorm over the batch, no shuffle: as on one GPU", "student-ungrouped", "--preset=student --shuffle=false --bn-groups=1"},
+	{"`mnist` without Shuffling BN", "v1-unshuffled", "--preset=mnist --shuffle=false"},
+	{"`student` without Shuffling BN", "student-unshuffled", "--preset=student --shuffle=false"},
+	{"`mnist` with v2's MLP head", "v2", "--preset=mnist --head=mlp"},
+}
+
+const mnistSmall = "--arch=resnet10 --width=8 --epochs=5"
+
+func mnistCommand(flags, dir string) string {
+	return strings.Join([]string{"mocotpu train --backend=cpu", flags, mnistSmall, "--knn-every=0 --dir=" + dir}, " ")
+}
+
+// judgeCommand judges a run. The first is beside the baselines.
+func judgeCommand(dir string, first bool) string {
+	baselines := `""`
+	if first {
+		baselines = "pixels,untrained,supervised"
+	}
+	return "mocotpu eval " + dir + " --backend=cpu --protocols=knn,linear-fast --knn-ks=5,20,200 --baselines=" + baselines
+}
+
+// mnist says what six trainings on the digits come to.
+func mnist() *record {
+	commands := []string{"mocotpu data get mnist"}
+	for _, t := range trained {
+		commands = append(commands, mnistCommand(t.flags, t.name))
+	}
+	return &record{
+		Title: "What real digits teach",
+		Text: []string{"Top-1 accuracy in percent on MNIST's 10 000 test images, after five epochs of its 60 000 training images with a ResNet-10 of width 8: a " +
+			"sixty-fourth of the multiplications of the presets' ResNet-18. kNN and the linear classifier are of the trunk's features, and in the last column kNN is of the projections. " +
+			"Loss and top-1 of the contrastive task are those of the last ten steps. One run each, seed 0, one device."},
+		Commands: append(commands, judgeCommand(trained[0].name, true), judgeCommand("RUN", false), "make computed"),
+		Columns:  []string{"features", "contrastive loss (chance)", "its top-1", "kNN, k=5", "k=20", "k=200", "linear-fast", "projections, k=20"},
+	}
+}
+
+// mnistRows trains what is not trained yet, below bin/mnist.
+func mnistRows(c *compiler, r *record) error {
+	for i, t := range trained {
+		dir := filepath.Join("bin/mnist", t.name)
+		command := mnistCommand(t.flags, dir)
+		if !c.wanted(command) {
+			continue
+		}
+		if _, err := c.run(command); err != nil {
+			return err
+		}
+		text, err := c.run(judgeCommand(dir, i == 0) + " --json --force")
+		if err != nil {
+			return err
+		}
+		var report judge.Report
+		if err := json.Unmarshal(text, &report); err != nil {
+			return err
+		}
+		steps, _, err := run.ReadMetrics(dir)
+		if err != nil {
+			return err
+		}
+		last := steps[len(steps)-1]
+		if i == 0 {
+			r.put(1, mnistRow("raw pixels", "pixels", &report)...)
+			r.put(1, mnistRow("untrained encoder", "untrained", &report)...)
+		}
+		row := mnistRow(t.what, "encoder", &report)
+		row[1], row[2] = fmt.Sprintf("%.2f (%.2f)", last.Loss, last.Chance), fmt.Sprintf("%.1f", last.Top1)
+		r.put(1, row...)
+		if i == 0 {
+			r.put(1, mnistRow("supervised, the same epochs and recipe", "supervised", &report)...)
+		}
+		if err := c.save(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mnistRow has the accuracies of a subject.
+func mnistRow(what, subject string, report *judge.Report) []string {
+	row := []string{what, "", "", "", "", "", "", ""}
+	for _, r := range report.Rows {
+		at := 0
+		switch {
+		case r.Subject != subject:
+		case r.Protocol == "linear-fast":
+			at = 6
+		case r.Protocol == "knn" && r.Features != "projection":
+			at = map[int]int{5: 3, 20: 4, 200: 5}[r.K]
+		case r.Protocol == "knn" && r.K == 20:
+			at = 7
+		}
+		if at > 0 {
+			row[at] = fmt.Sprintf("%.1f", r.Top1)
+		}
+	}
+	return row
+}
+
+// run runs a command of the program, whose words have no spaces, and returns what it prints.
+func (c *compiler) run(command string) ([]byte, error) {
+	fmt.Fprintln(os.Stderr, command)
+	args := strings.Fields(strings.ReplaceAll(command, `""`, ""))
+	out, err := child.Command{Args: append([]string{c.program}, args[1:]...)}.Run(c.ctx)
+	if err != nil {
+		return nil, fmt.Errorf("results: %s: %w", command, err)
+	}
+	return out, nil
+}
