@@ -28,7 +28,7 @@ func newBench() *cobra.Command {
 			"  go run golang.org/x/perf/cmd/benchstat@latest -col revision steps.txt",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchPeers(), newBenchStep(), newBenchData(), newBenchTrain(), newBenchKNN())
+	cmd.AddCommand(newBenchPeers(), newBenchStep(), newBenchData(), newBenchTrain(), newBenchRoofline(), newBenchKNN())
 	return cmd
 }
 
@@ -163,6 +163,22 @@ func newBenchData() *cobra.Command {
 	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
 		o.Built, o.Talk = run.Built(), talk
 		return bench.Data(cmd.Context(), o)
+	})
+}
+
+func newBenchRoofline() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "roofline",
+		Short: "Say how far the training step is from the peaks of this machine, and which work takes how much at them",
+		Long: "Measures what the engine reaches at best on one device, in products of matrices, a convolution and a sum of long\n" +
+			"arrays; times the step; and counts in the compiled program what each class of work computes and moves. The ideal\n" +
+			"time of an instruction is that of its operations or that of its bytes at these peaks, whichever is longer. The\n" +
+			"classes' times are counted, not measured: what is far from its peak, this does not say.",
+		Example: "  mocotpu bench roofline\n" +
+			"  mocotpu bench roofline --preset=cifar10 --batch=128 --precision=bfloat16 --format=json",
+	}
+	return benchesConfig(cmd, &bench.Options{Repeat: 5}, func(c run.Config, o bench.Options) (*bench.Report, error) {
+		return bench.Roofline(cmd.Context(), c, o)
 	})
 }
 

@@ -75,6 +75,9 @@ const (
 	inputUnit     = "input-B"    // of an operation: written for its inputs
 	cpuUnit       = "cpu-ns"     // of an operation: processor time, of all cores together
 	gigaflopsUnit = "Gflop/s"    // of floating-point operations
+	bandwidthUnit = "GB/s"       // of memory traffic
+	idealUnit     = "ideal-ns"   // the least time that the peaks allow
+	shareUnit     = "share-%"    // of the step's least time
 	top1Unit      = "top-1-%"    // accuracy of the neighbours' vote
 )
 
