@@ -46,6 +46,7 @@
 //	tpu/nvidia                 GPUs by name and NVIDIA's figures, and a compiler for those that are not there
 //	tpu/plan                   compiles a program ahead of time, and reports what it needs and takes
 //	cmd/mocotpu                the command
+//	cmd/setup                  its setup alone, which make builds first: it downloads while the rest is compiled
 //	cmd/internal/runflags      flags that describe a run, and messages that name them
 //	cmd/internal/machine       a run's configuration on an engine, or compiled for one that is not there
 //	cmd/internal/peers         a command in several processes: joins them, and ends with them

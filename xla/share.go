@@ -15,15 +15,15 @@ const (
 	threadsVariable = "PJRT_NPROC"
 	// memoryVariable is the plugin's: the bytes that the process may use, of which it keeps a share for buffers to come.
 	memoryVariable = "MOCOTPU_MEMORY"
-	// convolutionsVariable chooses what convolves: xla, or by default oneDNN.
+	// convolutionsVariable leaves all convolutions to xla, or to onednn, as the plugin does by default but for some gradients.
 	convolutionsVariable = "MOCOTPU_CPU_CONVOLUTIONS"
 )
 
 // shareHost tells the CPU engine what this process may take of the machine, unless the user has, and refuses a choice of
-// convolutions that there is none of: the plugin takes any but xla for oneDNN.
+// convolutions that there is none of: the plugin takes any other for its default.
 func shareHost() error {
 	if wish := os.Getenv(convolutionsVariable); wish != "" && wish != "xla" && wish != "onednn" {
-		return fmt.Errorf("%w: %s=%q, want onednn (the default) or xla", ErrOptions, convolutionsVariable, wish)
+		return fmt.Errorf("%w: %s=%q, want onednn or xla, or unset it", ErrOptions, convolutionsVariable, wish)
 	}
 	for name, value := range map[string]int64{threadsVariable: int64(limits.CPUs()), memoryVariable: limits.Memory()} {
 		if _, set := os.LookupEnv(name); set {

@@ -72,6 +72,7 @@ func newCompile() *cobra.Command {
 	cmd.Flags().BoolVar(&f.fresh, "fresh", false, "compile again what was compiled before")
 	cmd.Flags().DurationVar(&f.limit, "time-limit", 30*time.Minute, "how long one compilation may take")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		configuration.Backend = f.engine()
 		config, err := configuration.Resolve(cmd.Flags())
 		if err != nil {
 			return usageError{err}
@@ -144,6 +145,27 @@ type compileTarget struct {
 	plan.Target
 }
 
+// engine is the engine of the first topology, "" without one that is known: the configuration is for it, and not for that of its
+// preset, which may have no plugin.
+func (f compileFlags) engine() string {
+	if len(f.topologies) == 0 {
+		return ""
+	}
+	t, err := plan.Lookup(f.topologies[0], 0, "", 0)
+	if err != nil { // which targets says
+		return ""
+	}
+	return engineOf(t)
+}
+
+// engineOf is the engine that runs what is compiled for a topology.
+func engineOf(t plan.Target) string {
+	if t.GPUs {
+		return "cuda"
+	}
+	return "tpu"
+}
+
 // targets are the topologies in the order given, then the engine.
 func (f compileFlags) targets(c run.Config, backendGiven bool) ([]compileTarget, error) {
 	var all []compileTarget
@@ -153,10 +175,7 @@ func (f compileFlags) targets(c run.Config, backendGiven bool) ([]compileTarget,
 			return nil, err
 		}
 		one := compileTarget{c, name, t}
-		one.config.Engine.Backend = "tpu"
-		if t.GPUs {
-			one.config.Engine.Backend = "cuda"
-		}
+		one.config.Engine.Backend = engineOf(t)
 		all = append(all, one)
 	}
 	gpus := slices.ContainsFunc(all, func(t compileTarget) bool { return t.GPUs })

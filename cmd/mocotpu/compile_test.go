@@ -232,6 +232,12 @@ func TestCompileTargets(t *testing.T) {
 		"--topology=h100x99":                   "1 to 16",
 		"--topology=h100x3":                    "--per-device=",
 		"--topology=h100x8 --precision=double": "precision",
+		// the preset's engine has no plugin and no GPUs, and is not meant
+		"--topology=h100 --plugin=nowhere/plugin.so":              "nowhere/plugin.so",
+		"--topology=v3-8 --plugin=nowhere/libtpu.so":              "nowhere/libtpu.so",
+		"--topology=h100 --gpu-memory-fraction=2":                 "--gpu-memory-fraction",
+		"--topology=v3-8 --gpu-memory-fraction=0.5":               "leave the options of GPUs out",
+		"--topology=h100 --backend=go --plugin=nowhere/plugin.so": "none for the go engine",
 	} {
 		if code, _, stderr := compileCall(t, t.TempDir(), args); code != 2 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, %q, want %q", args, code, stderr, want)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/peers"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/programs"
@@ -26,6 +27,7 @@ func newDoctor() *cobra.Command {
 			if err := setup.WriteTable(cmd.OutOrStdout(), rows); err != nil {
 				return err
 			}
+			machine.WriteProcessor(cmd.OutOrStdout())
 			peers.WriteStatus(cmd.OutOrStdout())
 			if err := programs.WriteStatus(cmd.OutOrStdout(), clear); err != nil {
 				return err

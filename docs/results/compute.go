@@ -24,12 +24,13 @@ var computations = map[string]struct {
 	rows   func(c *compiler, r *record) error
 }{"targets": {targets, targetRows}, "fit": {fits, fitRows}, "hosts": {hosts, hostRows}, "mnist": {mnist, mnistRows}}
 
-// compute makes a record anew, or of its rows those that have a word in the command that computes them; the others stay. What was
-// compiled before is not compiled again, so that it can be interrupted. The machine is what the file says, or the variable MACHINE.
+// compute makes a record anew, or of its rows those that have a word in the command that computes them; the others stay, and it is
+// said of when they are. Every row is written as it comes, and what was compiled before is not compiled again, so that it can be
+// interrupted. The machine is what the file says, or the variable MACHINE.
 func compute(ctx context.Context, root, name, word string) error {
 	what, known := computations[name]
 	if !known {
-		return fmt.Errorf("results: compute %q, want targets, fit or hosts", name)
+		return fmt.Errorf("results: compute %q, want targets, fit, hosts or mnist", name)
 	}
 	file := filepath.Join(root, "docs/results", name+".json")
 	r, old := what.record(), &record{}
@@ -40,7 +41,6 @@ func compute(ctx context.Context, root, name, word string) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	r.Rows = old.Rows
 	if r.Machine = os.Getenv("MACHINE"); r.Machine == "" {
 		r.Machine = old.Machine
 	}
@@ -49,6 +49,7 @@ func compute(ctx context.Context, root, name, word string) error {
 		return err
 	}
 	r.Date, r.Revision = time.Now().Format(time.DateOnly), strings.TrimSpace(string(revision))
+	r.keep(old)
 	save := func() error { // after every row: a compilation may take long
 		text, err := r.encode()
 		if err == nil {
@@ -85,6 +86,21 @@ func (c *compiler) compile(command string) (*plan.Plan, error) {
 	return p, json.Unmarshal(out, p)
 }
 
+// keep takes over the rows of an older record of this name until they are put anew.
+func (r *record) keep(old *record) {
+	r.Rows, r.Older = old.Rows, map[string]string{}
+	for _, row := range old.Rows {
+		of, known := old.Older[rowKey(row)]
+		if !known {
+			of = fmt.Sprintf("%s, revision %s", old.Date, old.Revision)
+		}
+		r.Older[rowKey(row)] = of
+	}
+}
+
+// rowKey tells the rows of a computed record apart: no two begin with the same two cells.
+func rowKey(row []cell) string { return row[0].text + " on " + row[1].text }
+
 // put sets the row that begins as this one does, or adds it.
 func (r *record) put(key int, row ...string) {
 	cells := make([]cell, len(row))
@@ -93,6 +109,7 @@ func (r *record) put(key int, row ...string) {
 	}
 	same := func(other []cell) bool { return slices.Equal(other[:key], cells[:key]) }
 	if at := slices.IndexFunc(r.Rows, same); at >= 0 {
+		delete(r.Older, rowKey(r.Rows[at]))
 		r.Rows[at] = cells
 		return
 	}

@@ -65,48 +65,85 @@ func TestTargetRows(t *testing.T) {
 	if last := got.Notes[len(got.Notes)-1]; !strings.HasPrefix(last, "Not computed yet: `cifar10` on a100x8, ") || strings.Contains(last, "h100x8,") {
 		t.Errorf("the last note is %q, want what is missing", last)
 	}
-	c = fake(t, r, `echo '{"fits":false,"target":{"name":"t"}}'; exit 3`)
-	if p, err := c.compile("mocotpu compile"); err != nil || targetRow("moco-v2", p)[2] != "does not fit" {
-		t.Errorf("one that does not fit: %v", err)
+	for failure, want := range map[string]string{"": "does not fit", `,"failure":{"needed_bytes":2097152}`: "does not fit: 2"} {
+		c = fake(t, r, `echo '{"fits":false,"target":{"name":"t"}`+failure+`}'; exit 3`)
+		p, err := c.compile("mocotpu compile")
+		if err != nil || targetRow("moco-v2", p)[2] != want {
+			t.Errorf("one that does not fit: %v, want %s", err, want)
+		}
 	}
 	if _, err := fake(t, r, "echo no such GPU >&2; exit 2").compile("mocotpu compile"); err == nil || !strings.Contains(err.Error(), "no such GPU") {
 		t.Errorf("got %v, want what the compiler says", err)
 	}
 }
 
-// Of a step that takes 1 GiB and 16 MiB an image, and on the card itself so much more that 64 images less fit, the batch is found.
+// Rows of an earlier day stay until they are computed again, and the page says which those are.
+func TestOlderRows(t *testing.T) {
+	row := func(a, b string) []cell { return []cell{{text: a}, {text: b}} }
+	first := &record{Date: "2026-11-01", Revision: "1111111", Rows: [][]cell{row("a", "x"), row("a", "y"), row("b", "x")}}
+	second := &record{Date: "2026-11-02", Revision: "2222222", Columns: []string{"", ""}}
+	second.keep(first)
+	second.put(2, "a", "y")
+	third := &record{Title: "T", Machine: "M", Date: "2026-11-03", Revision: "3333333"}
+	third.keep(second)
+	third.put(2, "b", "x")
+	third.put(2, "c", "z")
+	var page strings.Builder
+	third.writeWhole(&page)
+	want := "Of 2026-11-01, revision 1111111: a on x.\n\nOf 2026-11-02, revision 2222222: a on y.\n\nMeasured on M; 2026-11-03; revision 3333333."
+	if !strings.Contains(page.String(), want) || len(third.Rows) != 4 {
+		t.Errorf("%d rows, and the page is\n%s\nwant in it\n%s", len(third.Rows), page.String(), want)
+	}
+}
+
+// Of a step that takes 1 GiB and 16 MiB an image the batches are read off for all cards, and tried on one for each setting: there a
+// larger one does not fit, or fits because something is computed again.
 func TestFitRows(t *testing.T) {
 	r := fits()
-	c := fake(t, r, `mib=$((1024 + 16 * batch)); fits=true
-case "$*" in *=rtx4090*) mib=$((mib + 200)); [ $mib -le 18124 ] || fits=false;; esac
-echo '{"fits":'$fits',"memory":{"Peak":'$((mib << 20))'}}'`)
-	c.word = "rtx4090"
+	script := `again=0; fits=true; mib=$((1024 + 16 * batch))
+case "$*" in
+*=a100' '*|*=l40s*) ;;
+*=a100-40*) if [ $mib -gt 30277 ]; then mib=30000; again=7; fi;;
+*) [ $mib -le $LIMIT ] || fits=false;;
+esac
+echo '{"fits":'$fits',"recomputed":'$again',"memory":{"Peak":'$((mib << 20))'}}'`
+	c := fake(t, r, "case \"$*\" in *=rtx3070*) LIMIT=5990;; *=rtx4080*) LIMIT=11980;; *) LIMIT=18124;; esac\n"+script)
 	if err := fitRows(c, r); err != nil {
 		t.Fatal(err)
 	}
-	row := c.read(t).Rows[0]
-	if usable := row[1].text; usable != "18124" {
-		t.Fatalf("may use %s MiB, want 18124", usable)
-	}
-	// (18124 - 1024) / 16 is 1068, so 1024: 17408 and 200 fit.
-	if row[2].text != "**1024**" || row[7].text != "**1024**" || len(row) != len(r.Columns) {
-		t.Errorf("row %v", row)
-	}
-	for _, test := range []struct {
-		peaks  [2]int64
-		usable int64
-		want   int
-	}{{[2]int64{300, 556}, 300, 256}, {[2]int64{300, 556}, 299, 192}, {[2]int64{300, 556}, 44, 0}, {[2]int64{300, 556}, 1068, 1024}} {
-		if got := meets(test.peaks, test.usable); got != test.want {
-			t.Errorf("%v within %d: batch %d, want %d", test.peaks, test.usable, got, test.want)
+	got := c.read(t)
+	// (5990 - 1024) / 16 is 310, so 256; of an A100 with 30277 MiB 1828, so 1792.
+	for i, want := range map[int]string{0: "5990 **256**", 2: "18124 **1024**", 3: "30277 **1792**"} {
+		if row := got.Rows[i]; row[1].text+" "+row[2].text != want || len(row) != len(r.Columns) {
+			t.Errorf("row %v, want %s", row, want)
 		}
 	}
-	if text, err := c.fitOn("rtx4090", "float32", "none", 1152); err != nil || text != "**1024**" {
-		t.Errorf("from above: %q, %v, want 1024", text, err)
+	last := got.Notes[len(got.Notes)-1]
+	for _, part := range []string{
+		"float32 on rtx4090, batch 1024 takes 17408 MiB (the line: +0 %), batch 1088 takes 18432 MiB (the line: +0 %);",
+		"bfloat16 on a100-40, batch 1792 takes 29696 MiB (the line: +0 %), batch 1856 takes 30000 MiB with 7 operations that XLA runs again;",
+	} {
+		if !strings.Contains(last, part) {
+			t.Errorf("no %q in %q", part, last)
+		}
 	}
-	c = fake(t, r, `echo '{"fits":false}'; exit 3`)
-	if text, err := c.fitOn("rtx4090", "float32", "none", 128); err != nil || text != "none of 64 or more" {
-		t.Errorf("none: %q, %v", text, err)
+	// A card on which the line is wrong, and a ruler that is too short.
+	c = fake(t, r, "LIMIT=16000\n"+script)
+	if err := fitRows(c, r); err == nil || !strings.Contains(err.Error(), "batch 1024 fits is false, with 17408 MiB of 18124") {
+		t.Errorf("got %v, want that the line is wrong", err)
+	}
+	c = fake(t, r, `echo '{"fits":true,"recomputed":3,"memory":{"Peak":1}}'`)
+	if err := fitRows(c, r); err == nil || !strings.Contains(err.Error(), "is tight on a100") {
+		t.Errorf("got %v, want that the ruler is too short", err)
+	}
+	l := line{100, 2}
+	for usable, want := range map[int64]int{99: 0, 227: 0, 228: 64, 355: 64, 356: 128} {
+		if got := l.batch(usable); got != want {
+			t.Errorf("within %d: batch %d, want %d", usable, got, want)
+		}
+	}
+	if got := batchCell(0) + " " + batchCell(192) + " " + batchCell(256); got != "none of 64 or more 192 **256**" {
+		t.Errorf("cells %q", got)
 	}
 }
 

@@ -2,27 +2,42 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 
 	"github.com/mocotpu/mocotpu/tpu/plan"
 )
 
-// A card is a GPU of a size of memory.
-type card struct{ name, says string }
+// A card is a GPU of a size of memory. Its ruler is the GPU that what a batch takes is measured on: one of its generation, for which
+// XLA makes much the same program, and so large that XLA computes nothing again there.
+type card struct{ name, says, ruler string }
 
 var cards = []card{
-	{"rtx3070", "8 GB (RTX 3070)"}, {"rtx4080", "16 GB (RTX 4080)"}, {"rtx4090", "24 GB (RTX 4090)"}, {"a100-40", "40 GB (A100)"}, {"h100", "80 GB (H100)"},
+	{"rtx3070", "8 GB (RTX 3070)", "a100"},
+	{"rtx4080", "16 GB (RTX 4080)", "l40s"},
+	{"rtx4090", "24 GB (RTX 4090)", "l40s"},
+	{"a100-40", "40 GB (A100)", "a100"},
+	{"a100", "80 GB (A100)", "a100"},
 }
 
 // fitGranule is what batches are multiples of: eight groups exchange with one another.
 const fitGranule = 64
 
-// fitSettings are the columns.
-var fitSettings = []struct{ precision, remat string }{
-	{"float32", "none"}, {"float32", "block"}, {"tf32", "none"}, {"tf32", "block"}, {"bfloat16", "none"}, {"bfloat16", "block"},
+// A fitSetting is a column. It is tried on one card, by its place among them, and on others it is read off.
+type fitSetting struct {
+	precision, remat string
+	card             int
 }
 
-func fitCommand(target, precision, remat string, batch int) string {
-	return fmt.Sprintf("mocotpu compile --preset=moco-v2 --topology=%s --precision=%s --remat=%s --batch=%d", target, precision, remat, batch)
+var fitSettings = []fitSetting{{"float32", "none", 2}, {"float32", "block", 1}, {"bfloat16", "none", 3}, {"bfloat16", "block", 0}}
+
+func (s fitSetting) command(target string, batch int) string {
+	return fmt.Sprintf("mocotpu compile --preset=moco-v2 --topology=%s --precision=%s --remat=%s --batch=%d", target, s.precision, s.remat, batch)
+}
+
+func (s fitSetting) String() string {
+	return s.precision + map[string]string{"none": "", "block": ", `--remat=block`"}[s.remat]
 }
 
 // fits says which batch fits a card.
@@ -34,12 +49,12 @@ func fits() *record {
 		Software: "jax-cuda13-pjrt 0.10.2",
 		Columns:  []string{"card", "may use, MiB"},
 		Notes: []string{
-			"Memory grows with the batch along a line, which two batches on an H200 give (nothing is tight there, so XLA computes nothing again). The batch at which the line meets what a card may use was then compiled for that card, and 64 less where it did not fit. A larger one may still fit, after XLA has computed again what it could.",
-			"These are upper bounds: cuDNN's scratch memory is not known without a GPU. `--gpu-memory-fraction=0.95` gives a quarter more.",
+			"What a step takes grows with the batch along a line, which two batches give on a larger card of the same generation (an A100 of 80 GB, an L40S), where XLA computes nothing again; batches are read off it. TF32 takes what float32 does. A larger batch than these may still fit, after XLA has computed again what it could.",
+			"cuDNN's scratch memory is not known without a GPU, and comes on top. `--gpu-memory-fraction=0.95` gives a quarter more.",
 		},
 	}
 	for _, s := range fitSettings {
-		r.Columns = append(r.Columns, s.precision+map[string]string{"none": "", "block": ", `--remat=block`"}[s.remat])
+		r.Columns = append(r.Columns, s.String())
 	}
 	r.Commands = []string{
 		"mocotpu compile --preset=moco-v2 --topology=CARD --precision=P --remat=R --batch=B",
@@ -49,64 +64,111 @@ func fits() *record {
 }
 
 func fitRows(c *compiler, r *record) error {
-	// peaks are at batches of one and two times the papers'.
-	peaks := map[string][2]int64{}
+	lines := map[string]line{} // by ruler and setting
+	of := func(card int, s fitSetting) line { return lines[cards[card].ruler+s.String()] }
 	for _, one := range cards {
-		if !c.wanted(one.name) {
-			continue
-		}
 		row := []string{one.says, ""}
 		for _, s := range fitSettings {
-			line, known := peaks[s.precision+s.remat]
-			for i := 0; i < len(line) && !known; i++ {
-				p, err := c.compile(fitCommand("h200", s.precision, s.remat, paper*(i+1)))
-				if err != nil {
+			l, known := lines[one.ruler+s.String()]
+			if !known {
+				var err error
+				if l, err = c.line(one.ruler, s); err != nil {
 					return err
 				}
-				line[i] = p.Memory.Peak
+				lines[one.ruler+s.String()] = l
 			}
-			peaks[s.precision+s.remat] = line
 			target, err := plan.Lookup(one.name, 0, s.precision, 0)
 			if err != nil {
 				return err
 			}
 			row[1] = fmt.Sprintf("%d", target.Usable/mib)
-			cell, err := c.fitOn(one.name, s.precision, s.remat, meets(line, target.Usable))
-			if err != nil {
-				return err
-			}
-			row = append(row, cell)
+			row = append(row, batchCell(l.batch(target.Usable)))
 		}
 		r.put(1, row...)
-		if err := c.save(); err != nil {
+	}
+	notes := r.Notes
+	r.Notes = append(slices.Clip(notes), "Nothing was compiled for the cards themselves yet.")
+	if err := c.save(); err != nil {
+		return err
+	}
+	var tried []string
+	for _, s := range fitSettings {
+		text, err := c.try(cards[s.card].name, s, of(s.card, s))
+		if err != nil {
 			return err
 		}
+		tried = append(tried, text)
 	}
-	return nil
+	r.Notes = append(slices.Clip(notes), "Compiled for the cards themselves: "+strings.Join(tried, "; ")+".")
+	return c.save()
 }
 
-// meets is the batch, a multiple of the granule, up to which a line through the peaks at one and two times the papers' batch stays
-// within so many bytes.
-func meets(peaks [2]int64, usable int64) int {
-	perImage := float64(peaks[1]-peaks[0]) / paper
-	batch := paper + float64(usable-peaks[0])/perImage
-	return int(batch) / fitGranule * fitGranule
+func batchCell(batch int) string {
+	switch {
+	case batch == 0:
+		return fmt.Sprintf("none of %d or more", fitGranule)
+	case batch >= paper:
+		return fmt.Sprintf("**%d**", batch)
+	}
+	return fmt.Sprint(batch)
 }
 
-// fitOn says which batch fits, from one on downwards.
-func (c *compiler) fitOn(target, precision, remat string, batch int) (string, error) {
-	for ; batch > 0; batch -= fitGranule {
-		p, err := c.compile(fitCommand(target, precision, remat, batch))
+// A line is what a step takes of a device, in bytes: of no image, and of each.
+type line struct{ fixed, image float64 }
+
+// line measures a setting at one and two times the papers' batch.
+func (c *compiler) line(ruler string, s fitSetting) (line, error) {
+	var peaks [2]float64
+	for i := range peaks {
+		p, err := c.compile(s.command(ruler, paper*(i+1)))
+		if err != nil {
+			return line{}, err
+		}
+		if !p.Fits || p.Recomputed > 0 {
+			return line{}, fmt.Errorf("results: batch %d in %s is tight on %s: it fits is %t, %d operations run again", paper*(i+1), s, ruler, p.Fits, p.Recomputed)
+		}
+		peaks[i] = float64(p.Memory.Peak)
+	}
+	image := (peaks[1] - peaks[0]) / paper
+	return line{peaks[0] - paper*image, image}, nil
+}
+
+// batch is the largest multiple of the granule that takes so many bytes.
+func (l line) batch(usable int64) int {
+	return max(0, int((float64(usable)-l.fixed)/l.image)/fitGranule*fitGranule)
+}
+
+func (l line) at(batch int) float64 { return l.fixed + float64(batch)*l.image }
+
+// try compiles a setting for a card with the batch of the line, which fits, and with one granule more, which does not unless XLA
+// computes something again; it says what they take. The line that is wrong on the card is an error.
+func (c *compiler) try(card string, s fitSetting, l line) (string, error) {
+	target, err := plan.Lookup(card, 0, s.precision, 0)
+	if err != nil {
+		return "", err
+	}
+	batch := l.batch(target.Usable)
+	var says []string
+	for _, b := range []int{batch, batch + fitGranule} {
+		if b == 0 {
+			continue
+		}
+		p, err := c.compile(s.command(card, b))
 		if err != nil {
 			return "", err
 		}
-		if p.Fits {
-			text := fmt.Sprint(batch)
-			if batch >= paper {
-				text = "**" + text + "**"
-			}
-			return text, nil
+		if p.Fits != (b == batch) && !(p.Fits && p.Recomputed > 0) {
+			return "", fmt.Errorf("results: %s on %s: batch %d fits is %t, with %.0f MiB of %d, and the line says %.0f",
+				s, card, b, p.Fits, float64(p.Memory.Peak)/mib, target.Usable/mib, l.at(b)/mib)
 		}
+		text := fmt.Sprintf("batch %d takes %.0f MiB", b, float64(p.Memory.Peak)/mib)
+		if p.Recomputed > 0 {
+			text += fmt.Sprintf(" with %d operations that XLA runs again", p.Recomputed)
+		}
+		if off := 100 * (float64(p.Memory.Peak)/l.at(b) - 1); p.Recomputed == 0 {
+			text += fmt.Sprintf(" (the line: %+.0f %%)", math.Round(-off)+0)
+		}
+		says = append(says, text)
 	}
-	return "none of 64 or more", nil
+	return fmt.Sprintf("%s on %s, %s", s, card, strings.Join(says, ", ")), nil
 }

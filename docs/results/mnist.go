@@ -48,7 +48,7 @@ func mnist() *record {
 		Text: []string{"Top-1 accuracy in percent on MNIST's 10 000 test images, after five epochs of its 60 000 training images with a ResNet-10 of width 8: a " +
 			"sixty-fourth of the multiplications of the presets' ResNet-18. kNN and the linear classifier are of the trunk's features, and in the last column kNN is of the projections. " +
 			"Loss and top-1 of the contrastive task are those of the last ten steps. One run each, seed 0, one device."},
-		Commands: append(commands, judgeCommand(trained[0].name, true), judgeCommand("RUN", false), "make computed"),
+		Commands: append(commands, judgeCommand(trained[0].name, true), judgeCommand("RUN", false), "make mnist"),
 		Columns:  []string{"features", "contrastive loss (chance)", "its top-1", "kNN, k=5", "k=20", "k=200", "linear-fast", "projections, k=20"},
 	}
 }

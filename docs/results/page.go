@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -93,6 +95,13 @@ func (r *record) writeWhole(out *strings.Builder) {
 	r.writeTable(out)
 	for _, p := range r.Notes {
 		fmt.Fprintf(out, "%s\n\n", p)
+	}
+	of := map[string][]string{}
+	for row, when := range r.Older {
+		of[when] = append(of[when], row)
+	}
+	for _, when := range slices.Sorted(maps.Keys(of)) {
+		fmt.Fprintf(out, "Of %s: %s.\n\n", when, strings.Join(slices.Sorted(slices.Values(of[when])), ", "))
 	}
 	fmt.Fprintf(out, "Measured on %s; %s; revision %s.", r.Machine, r.Date, r.Revision)
 	if r.Software != "" {

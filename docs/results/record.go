@@ -29,6 +29,8 @@ type record struct {
 	Columns []string `json:"columns"`
 	Rows    [][]cell `json:"rows"`
 	Notes   []string `json:"notes"` // paragraphs after the table
+	// Older are the rows that are not of Date and Revision, by what they begin with, with theirs.
+	Older map[string]string `json:"older,omitempty"`
 
 	name string
 }

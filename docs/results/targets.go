@@ -94,7 +94,11 @@ func notComputed(rows [][]cell) []string {
 func targetRow(preset string, p *plan.Plan) []string {
 	row := []string{"`" + preset + "`", p.Target.Name}
 	if !p.Fits {
-		return append(row, "does not fit", "", "", "", "", "", "", "", "", "")
+		says := "does not fit"
+		if p.Failure != nil && p.Failure.Needed > 0 {
+			says += fmt.Sprintf(": %.0f", float64(p.Failure.Needed)/mib)
+		}
+		return append(row, says, "", "", "", "", "", "", "", "", "")
 	}
 	exchanges, exchanged := 0, int64(0)
 	for _, e := range p.Collective {

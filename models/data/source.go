@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 )
 
 // Source gives images by their number, all on canvases of one size. A [Set] is one in memory; the packages below this one have those on the disk.
@@ -28,7 +29,7 @@ type rowFiller interface {
 // HasRows tells whether FillRows reads no images of the source.
 func HasRows(s Source) bool {
 	_, has := s.(rowFiller)
-	if sp, ok := s.(*spread); ok {
+	if sp, ok := s.(*part); ok {
 		has = HasRows(sp.Source)
 	}
 	return has
@@ -101,58 +102,75 @@ func Spread(s Source, n int) Source {
 	if n <= 0 || n >= info.N {
 		return s
 	}
-	all := info
-	info.N = n
-	sp := &spread{Source: s, of: all.N}
-	if all.Labels != nil {
-		info.Labels = make([]int32, n)
-		for i := range info.Labels {
-			info.Labels[i] = all.Labels[sp.at(i, n)]
-		}
+	rows := make([]int, n)
+	for i := range rows {
+		rows[i] = int(int64(i) * int64(info.N) / int64(n))
 	}
-	sp.info = info
-	return sp
+	return newPart(s, rows, fmt.Sprint(n))
 }
 
-// spread is image i*of/N of another source for image i.
-type spread struct {
+// Sample returns n images of the source that the seed chooses, in their order; or s itself where n is 0 or no less than its
+// images. Closing it closes s.
+func Sample(s Source, n int, seed uint64) Source {
+	of := s.Info().N
+	if n <= 0 || n >= of {
+		return s
+	}
+	rows := Order(seed, -1, of)[:n]
+	slices.Sort(rows)
+	return newPart(s, rows, fmt.Sprintf("%d by seed %d", n, seed))
+}
+
+// part is some images of another source.
+type part struct {
 	Source
 	info Info
-	of   int
+	rows []int  // of the other source
+	name string // of the choice
 }
 
-func (s *spread) at(i, n int) int { return int(int64(i) * int64(s.of) / int64(n)) }
+func newPart(s Source, rows []int, name string) *part {
+	p := &part{Source: s, info: s.Info(), rows: rows, name: name}
+	p.info.N = len(rows)
+	if all := p.info.Labels; all != nil {
+		p.info.Labels = make([]int32, len(rows))
+		for i, row := range rows {
+			p.info.Labels[i] = all[row]
+		}
+	}
+	return p
+}
 
 // Plain is that of a source of image files, of all of them.
-func (s *spread) Plain() bool {
+func (s *part) Plain() bool {
 	of, ok := s.Source.(interface{ Plain() bool })
 	return ok && of.Plain()
 }
 
-func (s *spread) Info() Info { return s.info }
+func (s *part) Info() Info { return s.info }
 
-func (s *spread) Fill(dst []uint8, rows []Row, indices []int) error {
+func (s *part) Fill(dst []uint8, rows []Row, indices []int) error {
 	return s.Source.Fill(dst, rows, s.translate(indices))
 }
 
 // FillRows is [FillRows] of the source that has them.
-func (s *spread) FillRows(rows []Row, indices []int) error {
+func (s *part) FillRows(rows []Row, indices []int) error {
 	return FillRows(s.Source, rows, s.translate(indices))
 }
 
-// Fingerprint is the whole source's and the number of images taken of it.
-func (s *spread) Fingerprint() (string, error) {
+// Fingerprint is the whole source's and the images taken of it.
+func (s *part) Fingerprint() (string, error) {
 	whole, err := s.Source.Fingerprint()
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d of %s", s.info.N, whole))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s of %s", s.name, whole))
 	return hex.EncodeToString(sum[:]), err
 }
 
-func (s *spread) Prefetch(indices []int) { s.Source.Prefetch(s.translate(indices)) }
+func (s *part) Prefetch(indices []int) { s.Source.Prefetch(s.translate(indices)) }
 
-func (s *spread) translate(indices []int) []int {
+func (s *part) translate(indices []int) []int {
 	translated := make([]int, len(indices))
 	for i, index := range indices {
-		translated[i] = s.at(index, s.info.N)
+		translated[i] = s.rows[index]
 	}
 	return translated
 }

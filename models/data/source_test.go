@@ -43,6 +43,49 @@ func TestSpread(t *testing.T) {
 	}
 }
 
+// Sample takes images by the seed, each once and in their order, another choice for another seed.
+func TestSample(t *testing.T) {
+	set := numbered(40)
+	chosen := func(seed uint64) (first []uint8, fingerprint string) {
+		s := Sample(set, 10, seed)
+		info := s.Info()
+		if info.N != 10 || len(info.Labels) != 10 {
+			t.Fatalf("got %+v, want 10 images", info)
+		}
+		dst, rows := make([]uint8, 10*12), make([]Row, 10)
+		if err := s.Fill(dst, rows, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range rows {
+			first = append(first, dst[12*i])
+			if rows[i].Label != info.Labels[i] {
+				t.Errorf("image %d: label %d, and %d in the list", i, rows[i].Label, info.Labels[i])
+			}
+		}
+		fingerprint, err := s.Fingerprint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return first, fingerprint
+	}
+	one, is := chosen(1)
+	again, same := chosen(1)
+	two, other := chosen(2)
+	if !slices.Equal(one, again) || is != same || slices.Equal(one, two) || is == other {
+		t.Errorf("seed 1 chooses %v and %v, seed 2 %v; fingerprints %s, %s, %s", one, again, two, is, same, other)
+	}
+	for i := 1; i < len(one); i++ {
+		if one[i] <= one[i-1] {
+			t.Errorf("chosen %v, want ascending images", one)
+		}
+	}
+	for _, n := range []int{0, 40, 41} {
+		if Sample(set, n, 1) != Source(set) {
+			t.Errorf("%d of 40 images: got another source, want the set itself", n)
+		}
+	}
+}
+
 // What belongs to images is the same without the images, whether the source has it at hand or must read them.
 func TestFillRows(t *testing.T) {
 	set := numbered(10)

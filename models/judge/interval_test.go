@@ -17,9 +17,9 @@ func TestInterval(t *testing.T) {
 		{1, 10, 0.722467, 1},
 	}
 	for _, tt := range tests {
-		low, high := interval(tt.p, tt.n)
+		low, high := Interval(tt.p, tt.n)
 		if math.Abs(low-tt.low) > 1e-6 || math.Abs(high-tt.high) > 1e-6 {
-			t.Errorf("interval(%g, %d) = %.6f, %.6f, want %.6f, %.6f", tt.p, tt.n, low, high, tt.low, tt.high)
+			t.Errorf("Interval(%g, %d) = %.6f, %.6f, want %.6f, %.6f", tt.p, tt.n, low, high, tt.low, tt.high)
 		}
 	}
 }
@@ -29,15 +29,15 @@ func TestInterval(t *testing.T) {
 func TestIntervalDefinition(t *testing.T) {
 	for _, n := range []int{1, 7, 2000} {
 		for _, p := range []float64{0.001, 0.1, 0.54, 0.99} {
-			low, high := interval(p, n)
+			low, high := Interval(p, n)
 			for _, x := range []float64{low, high} {
 				got := math.Abs(p-x) / math.Sqrt(x*(1-x)/float64(n))
 				if math.Abs(got-1.959964) > 1e-5 {
-					t.Errorf("interval(%g, %d): bound %g is %.6f deviations away", p, n, x, got)
+					t.Errorf("Interval(%g, %d): bound %g is %.6f deviations away", p, n, x, got)
 				}
 			}
 			if !(low < p && p < high) {
-				t.Errorf("interval(%g, %d) = %g, %g: does not hold p", p, n, low, high)
+				t.Errorf("Interval(%g, %d) = %g, %g: does not hold p", p, n, low, high)
 			}
 		}
 	}

@@ -59,7 +59,7 @@ func (t *Tally) Top5() float64 { return percent(t.Correct5, t.N) }
 // Interval is Wilson's 95 % interval of Top1 in percent: how far chance in the choice of the test images reaches. What
 // another seed would change is not in it.
 func (t *Tally) Interval() (low, high float64) {
-	low, high = interval(float64(t.Correct)/float64(t.N), t.N)
+	low, high = Interval(float64(t.Correct)/float64(t.N), t.N)
 	return 100 * low, 100 * high
 }
 

@@ -116,6 +116,9 @@ type KNNRow struct {
 	// Queries and Bank are the numbers of images judged and searched.
 	Queries int `json:"queries"`
 	Bank    int `json:"bank"`
+	// Sample says that these are samples of the images of later rows: before training, of large sets. Pixels are then
+	// those of the queries in all images that later rows search.
+	Sample bool `json:"sample,omitempty"`
 	// LabelFree is nil where there were no two images to judge by.
 	LabelFree *LabelFree `json:"label_free,omitempty"`
 	Seconds   Float      `json:"seconds"`

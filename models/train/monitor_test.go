@@ -14,6 +14,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/internal/engines"
 	"github.com/mocotpu/mocotpu/models/moco"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/step"
 )
 
@@ -122,6 +123,30 @@ func TestMonitorSearchesPartOfTheBank(t *testing.T) {
 	row, err := judged(t, 20).monitor.current(t.Context())
 	if err != nil || row.Bank != 20 || row.Queries != 10 {
 		t.Errorf("%d queries in a bank of %d, error %v, want 10 in the 20 asked for", row.Queries, row.Bank, err)
+	}
+}
+
+// The untrained encoder of a large set is judged by a sample, and pixels by its queries in the whole bank.
+func TestMonitorSamplesForTheUntrained(t *testing.T) {
+	m := judged(t, 0).monitor
+	whole, err := m.untrained(t.Context())
+	if err != nil || whole.Sample || whole.Queries != 10 || whole.Bank != 70 {
+		t.Errorf("of a small set: %+v, error %v, want all 10 images judged by 70", whole, err)
+	}
+	m.sample = sides{data.Sample(m.all.queries, 4, 1), data.Sample(m.all.bank, 30, 1)}
+	row, err := m.untrained(t.Context())
+	if err != nil || !row.Sample || row.Queries != 4 || row.Bank != 30 {
+		t.Errorf("%+v, error %v, want a sample of 4 images judged by 30", row, err)
+	}
+	right := 0
+	for _, i := range data.Order(1, -1, 10)[:4] {
+		right += (i + 1) % 2 // these have their copy's label
+	}
+	if want := run.Float(100 * float64(right) / 4); row.Pixels[0] != want {
+		t.Errorf("pixels %v, want %v: every copy is in the whole bank", row.Pixels, want)
+	}
+	if row, err = m.current(t.Context()); err != nil || row.Sample || row.Queries != 10 || row.Bank != 70 {
+		t.Errorf("a later evaluation: %+v, error %v, want all images", row, err)
 	}
 }
 

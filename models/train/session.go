@@ -218,7 +218,11 @@ func (s *session) build(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	s.report.Stage("compiling the step")
+	stage := "compiling the step"
+	if s.machine.Loads {
+		stage = "loading the step"
+	}
+	s.report.Stage(stage)
 	info := s.train.Info()
 	if err := s.step.Compile(info.Size, info.Channels); err != nil || ctx.Err() != nil {
 		return err

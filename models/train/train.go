@@ -33,6 +33,8 @@ type Machine struct {
 	Peers Peers
 	// Versions of the program and its libraries, by name, are saved with every checkpoint.
 	Versions map[string]string
+	// Loads says that Backend has the compiled step from a file: nothing else depends on it than what the Reporter is told.
+	Loads bool
 }
 
 // Reporter receives what a run does, from the goroutine that called [Train].

@@ -25,7 +25,7 @@ func tiny(dir string) run.Config {
 	c.Preset = ""
 	c.Data.TrainImages, c.Data.TestImages = 70, 62
 	c.Encoder.Width, c.Encoder.Dim = 2, 8
-	c.Views.ImageSize = 16
+	c.Views.ImageSize = 8
 	c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Queue = 16, 2, 40
 	c.KNN.Ks = []int{1, 5}
 	c.Run.Epochs, c.Run.LogEvery, c.Run.CheckpointEvery = 2, 2, 2

@@ -15,7 +15,10 @@
 // float32 alone, and transposes both operands of a kernel's gradient for them. To that end functions of XLA's are
 // defined again in the plugin, where the dynamic linker finds them first (src/convolution). The work is shared by XLA's
 // own threads. Results depend on the number of threads, by rounding, in the gradients of kernels only.
-// MOCOTPU_CPU_CONVOLUTIONS=xla in the environment leaves all of them to XLA; onednn is the default.
+//
+// On processors with AVX2 and without AVX-512, float32 gradients of kernels whose channels in are a multiple of 16 are the
+// plugin's own (src/convolution/gradient.h), where oneDNN's take up to three times as long.
+// MOCOTPU_CPU_CONVOLUTIONS=onednn in the environment leaves these to oneDNN, and xla all convolutions to XLA.
 //
 // # Memory
 //

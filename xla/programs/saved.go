@@ -191,12 +191,29 @@ func (s *Saved) Load(now Text) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	program := make([]byte, s.size)
-	if _, err := f.ReadAt(program, s.offset); err != nil {
+	program, err := s.program(f)
+	if err != nil {
 		return nil, settings.Invalid(fmt.Errorf("programs: %s is %w: %w", s.Path, ErrDamaged, err))
 	}
+	return program, nil
+}
+
+// program reads the program, whose checksum it asks before it takes memory for it: the file that a copy has not filled yet has
+// its length, and nothing on the disk.
+func (s *Saved) program(f *os.File) ([]byte, error) {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(f, s.offset, s.size)); err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(sum.Sum(nil), s.sum) {
+		return nil, errors.New("the checksum of its program does not match; compile it again, or copy it again")
+	}
+	program := make([]byte, s.size)
+	if _, err := f.ReadAt(program, s.offset); err != nil {
+		return nil, err
+	}
 	if sum := sha256.Sum256(program); !bytes.Equal(sum[:], s.sum) {
-		return nil, settings.Invalid(fmt.Errorf("programs: %s is %w: the checksum of its program does not match; compile it again, or copy it again", s.Path, ErrDamaged))
+		return nil, errors.New("it was changed while it was read")
 	}
 	return program, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -124,6 +125,26 @@ func TestSavedLies(t *testing.T) {
 	s := must.M1(save(t, described(`{"bytes":0,`+rest+`}`)))
 	if program, err := s.Load(programs.Text{}); program != nil || !errors.Is(err, programs.ErrDamaged) {
 		t.Errorf("no checksum: got %v, want ErrDamaged", err)
+	}
+}
+
+// A copy that has its length and nothing in it takes no memory.
+func TestSavedSparse(t *testing.T) {
+	const size = 1 << 28
+	file := filepath.Join(t.TempDir(), "step.mocotpu")
+	header := described(fmt.Sprintf(`{"bytes":%d,"origin":{},"text":{},"source":null,"sha256":""}`, size))
+	must.M(os.WriteFile(file, header, 0o600))
+	must.M(os.Truncate(file, int64(len(header))+size))
+	s := must.M1(programs.OpenSaved(file))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	program, err := s.Load(programs.Text{})
+	runtime.ReadMemStats(&after)
+	if program != nil || !errors.Is(err, programs.ErrDamaged) || !strings.Contains(err.Error(), "checksum") {
+		t.Errorf("got %d bytes, %v, want ErrDamaged and the checksum", len(program), err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+		t.Errorf("it took %d bytes of memory, want less than a mebibyte", took)
 	}
 }
 

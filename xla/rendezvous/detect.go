@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Found is what the environment says of a run of several processes.
@@ -52,7 +53,7 @@ func Detect(getenv func(string) string) (found Found, ok bool, err error) {
 			return found, false, err
 		}
 		if l.count == sliceHosts {
-			found.Count = strings.Count(getenv(l.count), ",") + 1
+			found.Count = len(namesOf(getenv(l.count)))
 		} else if found.Count, err = number(getenv, l.count); err != nil {
 			return found, false, err
 		}
@@ -101,8 +102,12 @@ func sliceCoordinator(getenv func(string) string) (string, error) {
 	if n := getenv("MEGASCALE_NUM_SLICES"); n != "" && n != "1" {
 		return "", fmt.Errorf("MEGASCALE_NUM_SLICES=%q, want one slice: several are not supported", n)
 	}
-	first, _, _ := strings.Cut(getenv(sliceHosts), ",")
-	return net.JoinHostPort(first, slicePort), nil
+	return net.JoinHostPort(namesOf(getenv(sliceHosts))[0], slicePort), nil
+}
+
+// namesOf are the names of a list with commas, of which one may stand at the end, too.
+func namesOf(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
 // jobPort is a port that the processes of a job agree in, and others of the same machine hardly: as JAX has it.

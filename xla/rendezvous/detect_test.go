@@ -47,6 +47,9 @@ func TestDetect(t *testing.T) {
 			want: Found{"torchrun", "a:2", 1, 2},
 		},
 		{name: "a TPU slice", env: "TPU_WORKER_ID=2 TPU_WORKER_HOSTNAMES=w-0.s,w-1.s,w-2.s,w-3.s", want: Found{"a TPU slice", "w-0.s:8482", 2, 4}},
+		{name: "a list with a comma at its end", env: "TPU_WORKER_ID=1 TPU_WORKER_HOSTNAMES=a,b,", want: Found{"a TPU slice", "a:8482", 1, 2}},
+		{name: "one host and a comma", env: "TPU_WORKER_ID=0 TPU_WORKER_HOSTNAMES=localhost,"},
+		{name: "no host at all", env: "TPU_WORKER_ID=0 TPU_WORKER_HOSTNAMES=,"},
 		{name: "a TPU of one host", env: "TPU_WORKER_ID=0 TPU_WORKER_HOSTNAMES=localhost"},
 		{name: "TPU slices", env: "TPU_WORKER_ID=0 TPU_WORKER_HOSTNAMES=a,b MEGASCALE_NUM_SLICES=2", says: "MEGASCALE_NUM_SLICES"},
 	} {

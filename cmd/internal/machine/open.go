@@ -52,11 +52,19 @@ func stepOptions(c run.Config) xla.Options {
 	return o
 }
 
-// PrecisionNote tells who comes from PyTorch, whose convolutions are TF32 unless told otherwise, what float32 means on the
-// engine that opened; "" where there is nothing to tell.
+// PrecisionNote tells who trains in a precision that does not suit the engine that opened which one does: in float32 on a GPU, of
+// which PyTorch makes TF32 unless told otherwise, and in bfloat16 on a processor that does not multiply it. "" is nothing to
+// tell.
 func PrecisionNote(c run.Config, engine string) string {
-	if engine != "cuda" || c.Encoder.Precision != "float32" {
-		return ""
+	return precisionNote(c.Encoder.Precision, engine, multipliesBFloat16())
+}
+
+func precisionNote(precision, engine string, bfloat16 bool) string {
+	switch {
+	case engine == "cuda" && precision == "float32":
+		return "float32 leaves the GPU's tensor cores idle: --precision=tf32 convolves as PyTorch does by default, --precision=bfloat16 also halves the activations' memory"
+	case engine == "cpu" && precision == "bfloat16" && !bfloat16:
+		return bfloat16Note
 	}
-	return "float32 leaves the GPU's tensor cores idle: --precision=tf32 convolves as PyTorch does by default, --precision=bfloat16 also halves the activations' memory"
+	return ""
 }

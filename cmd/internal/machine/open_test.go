@@ -26,16 +26,33 @@ func TestStepOptions(t *testing.T) {
 	}
 }
 
-// Who trains in float32 on a GPU is told what else there is, and nobody else.
+// Who trains in a precision that is slow there is told of a faster one, and nobody else.
 func TestPrecisionNote(t *testing.T) {
 	for _, test := range []struct {
 		engine, precision string
-		told              bool
-	}{{"cuda", "float32", true}, {"cuda", "tf32", false}, {"cuda", "bfloat16", false}, {"cpu", "float32", false}} {
-		c := run.Glyphs()
-		c.Encoder.Precision = test.precision
-		if note := PrecisionNote(c, test.engine); (note != "") != test.told || test.told && !strings.Contains(note, "--precision=tf32") {
-			t.Errorf("%s on %s: note %q, want one: %t", test.precision, test.engine, note, test.told)
+		bfloat16          bool // the processor's instructions
+		want              string
+	}{
+		{"cuda", "float32", false, "--precision=tf32"},
+		{"cuda", "tf32", false, ""},
+		{"cuda", "bfloat16", false, ""},
+		{"cpu", "float32", false, ""},
+		{"cpu", "bfloat16", false, "--precision=float32"},
+		{"cpu", "bfloat16", true, ""},
+		{"go", "bfloat16", false, ""},
+	} {
+		note := precisionNote(test.precision, test.engine, test.bfloat16)
+		if (note != "") != (test.want != "") || !strings.Contains(note, test.want) {
+			t.Errorf("%s on %s, bfloat16 multiplied: %t: note %q, want one with %q", test.precision, test.engine, test.bfloat16, note, test.want)
+		}
+	}
+}
+
+func TestWriteProcessor(t *testing.T) {
+	for bfloat16, want := range map[bool]string{true: "faster in it", false: "no bfloat16 instructions"} {
+		var out strings.Builder
+		if writeProcessor(&out, bfloat16); !strings.Contains(out.String(), want) || strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("bfloat16 multiplied: %t: %q, want a line with %q", bfloat16, out.String(), want)
 		}
 	}
 }

@@ -25,6 +25,8 @@ type Config struct {
 	dir    string
 	data   string
 	config run.Config // bound to the flags; holds the default preset's values until they are parsed
+	// Backend is the engine that the command is for where --backend is not given, "" for that of the preset or the run.
+	Backend string
 	// Chosen are the settings that --preset=auto chose for the images, without those that other flags set.
 	Chosen []run.Choice
 }
@@ -48,8 +50,12 @@ func (f *Config) Resolve(flags *pflag.FlagSet) (run.Config, error) {
 	if err != nil {
 		return c, err
 	}
-	if backend := flags.Lookup("backend"); backend.Changed && backend.Value.String() != c.Engine.Backend {
-		c.Engine.Devices, c.Engine.GPU = 0, engine.GPU{} // so many, and those, were meant for the other engine
+	backend := f.Backend
+	if flags.Changed("backend") {
+		backend = flags.Lookup("backend").Value.String()
+	}
+	if backend != "" && backend != c.Engine.Backend {
+		c.Engine.Backend, c.Engine.Devices, c.Engine.GPU = backend, 0, engine.GPU{} // so many, and those, were meant for the other engine
 	}
 	auto := flags.Changed("preset") && f.preset == run.AutoPreset
 	if f.data != "" {

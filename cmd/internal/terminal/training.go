@@ -11,6 +11,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/train"
 )
@@ -137,9 +138,9 @@ func (r *Training) KNN(row run.KNNRow) {
 	found := judgement(row)
 	if row.Step == 0 {
 		if len(row.Pixels) > 0 {
-			fmt.Fprintf(r.out, "raw pixels  kNN %s\n", accuracies(row.K, row.Pixels))
+			fmt.Fprintf(r.out, "raw pixels  kNN %s%s\n", accuracies(row.K, row.Pixels), sampled(row, row.Pixels, ""))
 		}
-		fmt.Fprintf(r.out, "untrained   %s\n", found)
+		fmt.Fprintf(r.out, "untrained   %s%s\n", found, sampled(row, row.Backbone, fmt.Sprintf(", searched in %d", row.Bank)))
 		return
 	}
 	figures := ""
@@ -196,6 +197,9 @@ func improvement(first, last run.KNNRow) string {
 	if len(first.Pixels) > 0 {
 		text += fmt.Sprintf("; raw pixels at their best k %.1f%%", slices.Max(first.Pixels))
 	}
+	if first.Sample {
+		text += fmt.Sprintf("; what is not trained, on %d of the images", first.Queries)
+	}
 	return text
 }
 
@@ -231,6 +235,16 @@ func figuresOf(l run.Row) string {
 }
 
 // accuracies prints percentages by k: "k=1 40.1%  k=200 52.3%".
+// sampled says what a figure is worth that is not of all images: the 95 % interval of the last, which chance in the choice of the
+// images leaves.
+func sampled(row run.KNNRow, values []run.Float, more string) string {
+	if !row.Sample || len(values) == 0 {
+		return ""
+	}
+	low, high := judge.Interval(float64(values[len(values)-1])/100, row.Queries)
+	return fmt.Sprintf(" (95 %% interval %.1f to %.1f: of %d held-out images%s)", 100*low, 100*high, row.Queries, more)
+}
+
 func accuracies(ks []int, values []run.Float) string {
 	parts := make([]string, len(ks))
 	for i, k := range ks {

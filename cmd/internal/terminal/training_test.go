@@ -38,6 +38,31 @@ func TestTrainingInTheMiddle(t *testing.T) {
 	}
 }
 
+// What is judged by a sample is told with its interval, which is Wilson's.
+func TestTrainingSampled(t *testing.T) {
+	var out bytes.Buffer
+	r := NewTraining(&out, io.Discard, false, new(atomic.Bool))
+	first := run.KNNRow{K: []int{1, 5}, Backbone: []run.Float{20, 50}, Pixels: []run.Float{30, 90}, Queries: 2048, Bank: 12288}
+	r.KNN(first)
+	if text := out.String(); strings.Contains(text, "interval") {
+		t.Errorf("of all images it prints\n%s", text)
+	}
+	out.Reset()
+	first.Sample = true
+	r.KNN(first)
+	const want = "raw pixels  kNN k=1 30.0%  k=5 90.0% (95 % interval 88.6 to 91.2: of 2048 held-out images)\n" +
+		"untrained   kNN k=1 20.0%  k=5 50.0% (95 % interval 47.8 to 52.2: of 2048 held-out images, searched in 12288)\n"
+	if out.String() != want {
+		t.Errorf("it prints\n%swant\n%s", out.String(), want)
+	}
+	out.Reset()
+	last := run.KNNRow{Step: 8, Epoch: 2, K: first.K, Backbone: []run.Float{60, 70}, Queries: 10000, Bank: 60000}
+	r.End(run.Config{}, train.Result{KNN: []run.KNNRow{first, last}})
+	if text := out.String(); !strings.Contains(text, "on 10000 held-out images") || !strings.Contains(text, "what is not trained, on 2048 of the images") {
+		t.Errorf("it sums up %q, want what is of a sample", text)
+	}
+}
+
 // A run that nearest neighbours did not judge ends with its last loss and its directory.
 func TestTrainingUnjudged(t *testing.T) {
 	var out bytes.Buffer

@@ -79,7 +79,7 @@ func Train(ctx context.Context, c run.Config, others *peers.Peers, o Options) er
 		watcher = events
 	}
 	result, err := train.Train(ctx, c, train.Machine{
-		Backend: engine, Devices: engine.NumDevices(), Versions: o.Versions(engine), Peers: others.Trainer(),
+		Backend: engine, Devices: engine.NumDevices(), Versions: o.Versions(engine), Peers: others.Trainer(), Loads: saved != nil,
 	}, watcher)
 	report.End(c, result)
 	guard.Unsaved.Store(others != nil) // the others are waited for

@@ -3,7 +3,8 @@
 // Functions of XLA's that its library looks up by name are defined here a second time: the dynamic linker searches the
 // plugin before the libraries it brings along, so that these are the ones that run. A test tells whether they do.
 //
-// Read in this order: sizes.h which convolution it is, plan.h oneDNN's side, job.h the work, and the functions below.
+// Read in this order: sizes.h which convolution it is, plan.h oneDNN's side, gradient.h what is not left to it, job.h the
+// work, and the functions below.
 // This is a translation unit of its own because it needs headers of XLA's that the rest of the plugin has stubs for.
 
 #define EIGEN_USE_THREADS
@@ -27,7 +28,7 @@
 namespace xla::cpu {
 namespace {
 
-// For comparisons: MOCOTPU_CPU_CONVOLUTIONS=xla leaves everything to XLA.
+// For comparisons: MOCOTPU_CPU_CONVOLUTIONS=xla leaves everything to XLA; gradient.h knows another value.
 bool LeftToXla() {
   static const bool left = [] {
     const char* wish = std::getenv("MOCOTPU_CPU_CONVOLUTIONS");

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "floats.h"
+#include "gradient.h"
 #include "plan.h"
 
 namespace {
@@ -31,10 +32,15 @@ class Job {
     for (int64_t i = 0; i < pieces_; ++i) {
       Sizes piece = sizes;
       piece.n = End(i) - End(i - 1);
+      if (IsTiled(sizes)) {
+        gradients_.push_back(Allocate(TiledGradient::Elements(sizes) * sizeof(float)));
+        continue;
+      }
       const auto plan = FindPlan(piece);
       if (plan == nullptr) throw dnnl::error(dnnl_unimplemented, "no program for a piece of the batch");
       plans_.push_back(plan);
     }
+    if (IsTiled(sizes)) return;
     if (sizes.pass == Pass::kKernelGradient) {
       for (const auto& plan : plans_) gradients_.push_back(Allocate(plan->kernel.get_size()));
     } else {
@@ -92,6 +98,10 @@ class Job {
   }
 
   void Run(int64_t i) {
+    if (IsTiled(sizes_)) {
+      RunTiled(i);
+      return;
+    }
     const Plan& plan = *plans_[i];
     const int64_t images = End(i - 1) * sizes_.ImageBytes(), results = End(i - 1) * sizes_.ResultBytes();
     const Floats scratch = Allocate(plan.scratch.get_size());
@@ -118,8 +128,22 @@ class Job {
     stream.wait();
   }
 
+  void RunTiled(int64_t i) {
+    Sizes piece = sizes_;
+    piece.n = End(i) - End(i - 1);
+    const char* images = input_ + End(i - 1) * sizes_.ImageBytes();
+    const char* results = kernel_ + End(i - 1) * sizes_.ResultBytes();
+    TiledGradient(piece, reinterpret_cast<const float*>(images), reinterpret_cast<const float*>(results)).Run(gradients_[i].get());
+  }
+
   // Adds in the order of the pieces, whichever ended first: the same numbers every time.
   void AddUp() {
+    if (IsTiled(sizes_)) {
+      std::vector<const float*> pieces;
+      for (const auto& g : gradients_) pieces.push_back(g.get());
+      TiledGradient::AddUp(sizes_, pieces, reinterpret_cast<float*>(output_));
+      return;
+    }
     const memory::desc& blocked = plans_[0]->kernel;
     float* sum = gradients_[0].get();
     const size_t elements = blocked.get_size() / sizeof(float);

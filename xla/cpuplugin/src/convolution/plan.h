@@ -1,6 +1,7 @@
 // oneDNN's programs for the passes of convolutions.
 #pragma once
 
+#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -52,6 +53,12 @@ std::unique_ptr<Plan> PlanOf(const Description& d, memory::desc kernel) {
   return plan;
 }
 
+// oneDNN 3.2's gradient of 1x1 kernels for AVX2 first copies the pixels that a stride leaves, in whole registers of 8 channels, to
+// room for the channels alone: where they do not fill registers it writes over what lies behind.
+bool WritesPastItsEnd(const Sizes& s, const char* implementation) {
+  return s.stride != Pair{1, 1} && s.in % 8 != 0 && std::strcmp(implementation, "jit_1x1:avx2") == 0;
+}
+
 std::unique_ptr<Plan> MakePlan(const Sizes& s) {
   UseThisThreadOnly();
   const auto type = TypeOf(s);
@@ -81,8 +88,11 @@ std::unique_ptr<Plan> MakePlan(const Sizes& s) {
     case Pass::kKernelGradient: {
       // In float32 even where it is bfloat16 in the end: the pieces of a batch are added up.
       const memory::desc exact(kernel, memory::data_type::f32, memory::format_tag::any);
-      const dnnl::convolution_backward_weights::primitive_desc d(Engine(), direct, image, exact, result, strides,
-                                                                 dilations, before, after, forward, own_scratch);
+      dnnl::convolution_backward_weights::primitive_desc d(Engine(), direct, image, exact, result, strides, dilations,
+                                                           before, after, forward, own_scratch);
+      while (WritesPastItsEnd(s, d.impl_info_str())) {
+        if (!d.next_impl()) throw dnnl::error(dnnl_unimplemented, "no other program");
+      }
       plan = PlanOf(d, d.diff_weights_desc());
       break;
     }
