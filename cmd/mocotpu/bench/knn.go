@@ -16,6 +16,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/host/limits"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
@@ -230,11 +231,11 @@ func (b *searching) faiss(ctx context.Context, temp string) error {
 
 // readFound reads the neighbours that the script wrote.
 func readFound(path string, size judge.Size) ([][]judge.Neighbour, error) {
-	text, err := os.ReadFile(path)
+	n := size.Queries * size.K
+	text, err := regular.ReadFile(path, int64(8*n))
 	if err != nil {
 		return nil, err
 	}
-	n := size.Queries * size.K
 	if len(text) != 8*n {
 		return nil, fmt.Errorf("bench: %s has %d bytes, want %d", path, len(text), 8*n)
 	}
