@@ -14,6 +14,7 @@ import (
 	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/mocotpu/bench"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla"
 )
@@ -27,7 +28,7 @@ func newBench() *cobra.Command {
 			"  go run golang.org/x/perf/cmd/benchstat@latest -col revision steps.txt",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchPeers(), newBenchStep(), newBenchData(), newBenchTrain())
+	cmd.AddCommand(newBenchPeers(), newBenchStep(), newBenchData(), newBenchTrain(), newBenchRoofline(), newBenchKNN())
 	return cmd
 }
 
@@ -162,6 +163,54 @@ func newBenchData() *cobra.Command {
 	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
 		o.Built, o.Talk = run.Built(), talk
 		return bench.Data(cmd.Context(), o)
+	})
+}
+
+func newBenchRoofline() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "roofline",
+		Short: "Say how far the training step is from the peaks of this machine, and which work takes how much at them",
+		Long: "Measures what the engine reaches at best on one device, in products of matrices, a convolution and a sum of long\n" +
+			"arrays; times the step; and counts in the compiled program what each class of work computes and moves. The ideal\n" +
+			"time of an instruction is that of its operations or that of its bytes at these peaks, whichever is longer. The\n" +
+			"classes' times are counted, not measured: what is far from its peak, this does not say.",
+		Example: "  mocotpu bench roofline\n" +
+			"  mocotpu bench roofline --preset=cifar10 --batch=128 --precision=bfloat16 --format=json",
+	}
+	return benchesConfig(cmd, &bench.Options{Repeat: 5}, func(c run.Config, o bench.Options) (*bench.Report, error) {
+		return bench.Roofline(cmd.Context(), c, o)
+	})
+}
+
+func newBenchKNN() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "knn",
+		Short: "Time the search for nearest neighbours in a large bank, beside faiss, and say before what it takes",
+		Long: "Draws a bank of features and queries of 1000 classes, and times the search that kNN evaluation makes, from the features\n" +
+			"to each query's neighbours; then the flat index of faiss (pip install faiss-cpu) on the same rows, in a process of\n" +
+			"its own. The neighbours of both are compared. What the search takes of memory and time is said first; what does not\n" +
+			"fit this process is refused. --plan only says it. An operation is a query; cpu is the time of all cores together.",
+		Example: "  mocotpu bench knn --bank=1280000 --queries=1000 --dim=2048 --python=/opt/faiss/bin/python\n" +
+			"  mocotpu bench knn --bank=1280000 --queries=50000 --dim=2048 --plan",
+	}
+	o := bench.KNNOptions{Size: judge.Size{Bank: 100_000, Queries: 1000, Dim: 128, K: 200}, Repeat: 1, Limit: time.Hour}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.IntVar(&o.Size.Bank, "bank", o.Size.Bank, "rows to search")
+	flags.IntVar(&o.Size.Queries, "queries", o.Size.Queries, "rows to look for")
+	flags.IntVar(&o.Size.Dim, "dim", o.Size.Dim, "features of a row")
+	flags.IntVar(&o.Size.K, "neighbours", o.Size.K, "neighbours to find for each")
+	flags.IntVar(&o.Repeat, "repeat", o.Repeat, "timed searches")
+	flags.BoolVar(&o.Plan, "plan", false, "only say what memory and time it takes")
+	flags.StringVar(&o.Python, "python", "python3", "Python to look for faiss in; empty leaves it out")
+	flags.DurationVar(&o.Limit, "limit", o.Limit, "how long faiss may take, its index included; then it is killed")
+	e := addEngineFlags(flags)
+	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
+		if err := checkBackend(e.Backend); err != nil {
+			return nil, usageError{err}
+		}
+		o.Engines, o.Engine, o.Built, o.Talk = benchEngines, *e, run.Built(), talk
+		return bench.KNN(cmd.Context(), o)
 	})
 }
 

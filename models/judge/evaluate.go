@@ -17,6 +17,9 @@ import (
 // pixelBytes is how much memory the pixels of the training images may take as features.
 const pixelBytes = 4 << 30
 
+// longSearch is how many operations of a search take minutes on a CPU, so that it is said before.
+const longSearch = 1e13
+
 // evaluation is one call of Evaluate at work.
 type evaluation struct {
 	ctx         context.Context
@@ -79,6 +82,9 @@ func (e *evaluation) open() (err error) {
 		clipped, note := e.knn.Clip(train.N)
 		if e.knn = clipped; note != "" {
 			e.progress.Note(note)
+		}
+		if err := e.checkMemory(train.N, test.N); err != nil {
+			return err
 		}
 	}
 	if e.views, err = pretrainingViews(e.weights, e.train); err != nil {
@@ -157,8 +163,16 @@ func (e *evaluation) add(s subject, protocol, features string, t *Tally, start t
 	return &e.report.Rows[len(e.report.Rows)-1]
 }
 
+// checkMemory refuses sets whose features, of the trunk and the head, do not fit beside the search among them.
+func (e *evaluation) checkMemory(train, test int) error {
+	n := e.weights.Manifest.Network
+	if err := (Size{train, test, n.Features + n.Projection, e.knn.Ks[len(e.knn.Ks)-1]}).Check(); err != nil {
+		return fmt.Errorf("%w: --train-images and --test-images take fewer", err)
+	}
+	return nil
+}
+
 func (e *evaluation) neighbours(s subject, train, test encoder.Embedding) error {
-	e.progress.Stage(s.name + ": nearest neighbours")
 	for _, of := range []struct {
 		name        string
 		train, test encoder.Features
@@ -166,7 +180,16 @@ func (e *evaluation) neighbours(s subject, train, test encoder.Embedding) error 
 		if of.train.Dim == 0 {
 			continue
 		}
+		size := Size{of.train.Len(), of.test.Len(), of.train.Dim, e.knn.Ks[len(e.knn.Ks)-1]}
+		if size.Flops() > longSearch {
+			expected, err := e.search.Estimate(e.ctx, size)
+			if err != nil {
+				return err
+			}
+			e.progress.Note(fmt.Sprintf("%s: the %s will take about %s", of.name, size, expected.Round(time.Minute)))
+		}
 		start := time.Now()
+		e.knn.Progress = e.progress.Stage(fmt.Sprintf("%s: nearest neighbours, %s", s.name, of.name))
 		results, err := e.search.KNN(e.ctx, of.train, train.Labels, of.test, test.Labels, len(e.report.Classes), e.knn)
 		if err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/mocotpu/mocotpu/models/data"
@@ -40,32 +39,4 @@ func Pixels(ctx context.Context, images data.Source) (Labelled, error) {
 		}
 	}
 	return l, nil
-}
-
-// normalized returns a copy whose rows have the L2 norm 1. A row of zeros stays
-// as it is: it is equally far from everything. It gives up with the context: a
-// million rows take seconds.
-func normalized(ctx context.Context, f encoder.Features) (encoder.Features, error) {
-	out := make([]float32, len(f.Data))
-	for start := 0; start < len(f.Data); start += f.Dim {
-		if start/f.Dim%bankBlock == 0 && ctx.Err() != nil {
-			return encoder.Features{}, ctx.Err()
-		}
-		row := f.Data[start : start+f.Dim]
-		var squares float64 // in float64 no float32 overflows
-		for _, v := range row {
-			squares += float64(v) * float64(v)
-		}
-		if math.IsNaN(squares) || math.IsInf(squares, 0) {
-			return encoder.Features{}, fmt.Errorf("row %d: %w", start/f.Dim, ErrNotFinite)
-		}
-		if squares == 0 {
-			continue
-		}
-		scale := 1 / math.Sqrt(squares)
-		for i, v := range row {
-			out[start+i] = float32(float64(v) * scale)
-		}
-	}
-	return encoder.Features{Data: out, Dim: f.Dim}, nil
 }

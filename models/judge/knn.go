@@ -21,6 +21,8 @@ type KNNOptions struct {
 	Ks []int
 	// Temperature is T in a neighbour's weight exp(similarity/T); above 0.
 	Temperature float64
+	// Progress, where it is not nil, is told how many rows of the bank were searched, from the caller's goroutine.
+	Progress encoder.Progress
 }
 
 // KNNResult is the outcome for one number of neighbours.
@@ -33,18 +35,19 @@ type KNNResult struct {
 // closed last. It compiles one program for each length of rows and size of sets:
 // keep it for as long as there is something to judge. Its methods may be called from several
 // goroutines.
-type Search struct{ exec *graph.Exec }
+type Search struct {
+	exec *graph.Exec
+	// Rows of the queries and of the bank whose similarities are computed at a time.
+	queryBlock, bankBlock int
+}
 
 // NewSearch compiles nothing yet.
 func NewSearch(backend compute.Backend) (*Search, error) {
-	exec, err := graph.NewExec(backend, func(q, b *graph.Node) *graph.Node {
-		// [queries, dim] x [bank, dim] -> [queries, bank]
-		return graph.DotGeneral(q, []int{1}, nil, b, []int{1}, nil)
-	})
+	exec, err := graph.NewExec(backend, products)
 	if err != nil {
 		return nil, fmt.Errorf("judge: %w", err)
 	}
-	return &Search{exec: exec.WithName("knn").SetMaxCache(-1)}, nil
+	return &Search{exec.WithName("knn").SetMaxCache(-1), queryBlock, bankBlock}, nil
 }
 
 // Close frees the programs. The search must not be used after.
@@ -83,18 +86,23 @@ func (s *Search) knn(ctx context.Context, bank encoder.Features, bankLabels []in
 	if err := options.check(bank.Len()); err != nil {
 		return nil, err
 	}
-	bank, err := normalized(ctx, bank)
-	if err != nil {
-		return nil, fmt.Errorf("bank: %w", err)
-	}
-	if queries, err = normalized(ctx, queries); err != nil {
-		return nil, fmt.Errorf("queries: %w", err)
-	}
-	found, err := s.nearest(ctx, bank, queries, options.Ks[len(options.Ks)-1])
+	found, err := s.search(ctx, bank, queries, options.Ks[len(options.Ks)-1], options.Progress)
 	if err != nil {
 		return nil, err
 	}
 	return elect(found, bankLabels, queryLabels, classes, options), nil
+}
+
+// Vote lets neighbours that [Search.Neighbours] found vote, all of them, as KNN does, and counts.
+func Vote(found [][]Neighbour, bankLabels, queryLabels []int32, classes int, temperature float64) *Tally {
+	all, most := make([][]neighbour, len(found)), 0
+	for q, rows := range found {
+		for _, n := range rows {
+			all[q] = append(all[q], neighbour{n.Similarity, int32(n.Row)})
+		}
+		most = len(rows)
+	}
+	return elect(all, bankLabels, queryLabels, classes, KNNOptions{Ks: []int{most}, Temperature: temperature})[0].Tally
 }
 
 // elect lets every query's neighbours vote, and counts.
@@ -121,6 +129,14 @@ func elect(found [][]neighbour, bankLabels, queryLabels []int32, classes int, op
 	return results
 }
 
+// votes adds the neighbours' weights to scores, one per class. The weight is
+// relative to the nearest neighbour's, best, so that no temperature overflows.
+func votes(scores []float64, neighbours []neighbour, labels []int32, best float32, temperature float64) {
+	for _, n := range neighbours {
+		scores[labels[n.row]] += math.Exp((float64(n.similarity) - float64(best)) / temperature)
+	}
+}
+
 // Clip is the options for a bank of so many rows: a number of neighbours that is more is the bank, once. The note is a
 // sentence for the user, "" where nothing changed.
 func (o KNNOptions) Clip(bankRows int) (clipped KNNOptions, note string) {
@@ -132,7 +148,8 @@ func (o KNNOptions) Clip(bankRows int) (clipped KNNOptions, note string) {
 		fits = append(fits, bankRows)
 	}
 	note = fmt.Sprintf("--knn-ks: %v, of which the numbers above the %d training images searched are lowered to that: %v", o.Ks, bankRows, fits)
-	return KNNOptions{Ks: fits, Temperature: o.Temperature}, note
+	o.Ks = fits
+	return o, note
 }
 
 func (o KNNOptions) check(bankRows int) error {

@@ -53,12 +53,7 @@ func TestPublishedRankings(t *testing.T) {
 	b := engines.Go(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bank, errBank := normalized(t.Context(), lightlyBank())
-			queries, errQueries := normalized(t.Context(), lightlyQueries())
-			if err := errors.Join(errBank, errQueries); err != nil {
-				t.Fatal(err)
-			}
-			found, err := search(t, b).nearest(t.Context(), bank, queries, tt.k)
+			found, err := search(t, b).search(t.Context(), lightlyBank(), lightlyQueries(), tt.k, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -275,12 +270,12 @@ func TestKNNErrors(t *testing.T) {
 		want           string
 		wantsNotFinite bool
 	}{
-		{"k beyond the bank", bank, queries, bankLabels, labels, 2, KNNOptions{[]int{1, 5}, 0.1}, "k 5, want at most the 4 rows of the bank", false},
-		{"k zero", bank, queries, bankLabels, labels, 2, KNNOptions{[]int{0, 1}, 0.1}, "ks [0 1]", false},
-		{"ks not ascending", bank, queries, bankLabels, labels, 2, KNNOptions{[]int{2, 2}, 0.1}, "ascending", false},
-		{"no ks", bank, queries, bankLabels, labels, 2, KNNOptions{nil, 0.1}, "no k", false},
-		{"temperature", bank, queries, bankLabels, labels, 2, KNNOptions{[]int{1}, 0}, "temperature 0", false},
-		{"temperature NaN", bank, queries, bankLabels, labels, 2, KNNOptions{[]int{1}, math.NaN()}, "temperature NaN", false},
+		{"k beyond the bank", bank, queries, bankLabels, labels, 2, KNNOptions{Ks: []int{1, 5}, Temperature: 0.1}, "k 5, want at most the 4 rows of the bank", false},
+		{"k zero", bank, queries, bankLabels, labels, 2, KNNOptions{Ks: []int{0, 1}, Temperature: 0.1}, "ks [0 1]", false},
+		{"ks not ascending", bank, queries, bankLabels, labels, 2, KNNOptions{Ks: []int{2, 2}, Temperature: 0.1}, "ascending", false},
+		{"no ks", bank, queries, bankLabels, labels, 2, KNNOptions{Ks: nil, Temperature: 0.1}, "no k", false},
+		{"temperature", bank, queries, bankLabels, labels, 2, KNNOptions{Ks: []int{1}, Temperature: 0}, "temperature 0", false},
+		{"temperature NaN", bank, queries, bankLabels, labels, 2, KNNOptions{Ks: []int{1}, Temperature: math.NaN()}, "temperature NaN", false},
 		{"label too large", bank, queries, bankLabels, labels, 1, good, "bank: label 1 of row 1, want 0 to 0", false},
 		{"label negative", bank, queries, bankLabels, []int32{0, -1}, 2, good, "queries: label -1", false},
 		{"labels missing", bank, queries, bankLabels, labels[:1], 2, good, "2 rows and 1 labels", false},

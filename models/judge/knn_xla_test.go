@@ -5,6 +5,8 @@ package judge
 import (
 	"testing"
 
+	"github.com/janpfeifer/must"
+
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
@@ -28,4 +30,22 @@ func TestSearchCompilesOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkNeighbours is the search among rows of 128 features, a query an operation.
+func BenchmarkNeighbours(b *testing.B) {
+	e := must.M1(xla.Open("cpu", xla.Options{}))
+	defer e.Close()
+	s := search(b, e)
+	bank, _ := cloud(1, 64<<10, 128, 100, 2)
+	queries, _ := cloud(2, 512, 128, 100, 2)
+	must.M1(s.Neighbours(b.Context(), bank, queries, 200)) // compiles
+	rounds := 0
+	for b.Loop() {
+		must.M1(s.Neighbours(b.Context(), bank, queries, 200))
+		rounds++
+	}
+	perQuery := float64(b.Elapsed().Nanoseconds()) / float64(rounds*queries.Len())
+	b.ReportMetric(perQuery, "ns/query")
+	b.ReportMetric(2*float64(bank.Len()*bank.Dim)/perQuery, "Gflop/s")
 }

@@ -63,7 +63,7 @@ func (s *Search) geometry(ctx context.Context, plain, first, second encoder.Feat
 		}
 		g.Uniformity += u / 2
 	}
-	found, err := s.nearest(ctx, second, first, 1)
+	found, err := s.nearest(ctx, unit{Features: second}, unit{Features: first}, 1, nil)
 	if err != nil {
 		return g, err
 	}
@@ -123,22 +123,29 @@ func (s *Search) uniformity(ctx context.Context, f encoder.Features) (run.Float,
 	for i, v := range f.Data {
 		squares[i/f.Dim] += float64(v) * float64(v)
 	}
-	queryBlocks := blocks(f, queryBlock)
+	all := unit{Features: f}
+	queryBlocks, err := all.blocks(queryBlock)
+	if err != nil {
+		return 0, err
+	}
 	defer finalize(queryBlocks)
 	sums := make([]float64, n) // by row, so that the order of the additions is always the same
-	width := min(bankBlock, n)
+	width := heightOf(all, bankBlock)
 	for start := 0; start < n; start += width {
-		others := block(f, start, width)
+		others, err := all.block(start, width)
+		if err != nil {
+			return 0, err
+		}
 		for b, rows := range queryBlocks {
 			err := ctx.Err()
 			if err == nil {
 				height := rows.Shape().Dimensions[0]
-				err = similarities(s.exec, rows, others, func(flat []float32) {
+				err = similarities(s.exec, others, rows, func(flat []float32) {
 					eachInParallel(min(height, n-b*height), func(q int) {
 						row := b*height + q
 						for at := start; at < min(start+width, n); at++ {
 							if at != row {
-								d := squares[row] + squares[at] - 2*float64(flat[q*width+at-start])
+								d := squares[row] + squares[at] - 2*float64(flat[(at-start)*height+q])
 								sums[row] += math.Exp(-uniformityT * max(0, d))
 							}
 						}

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/mocotpu/mocotpu/models/encoder"
@@ -16,7 +15,7 @@ import (
 
 // The similarities are computed in blocks of one shape, the last ones padded, so
 // that one program does and 4 MiB of similarities are held at a time, however
-// long the bank.
+// long the bank. XLA's do not depend on the blocks: see TestBlocks.
 const (
 	queryBlock = 256
 	bankBlock  = 4096
@@ -35,14 +34,7 @@ func (s *Search) Neighbours(ctx context.Context, bank, queries encoder.Features,
 		return nil, fmt.Errorf("judge: neighbours: %d of %d rows of %d for queries of %d, want as long rows and so many",
 			k, bank.Len(), bank.Dim, queries.Dim)
 	}
-	bank, err := normalized(ctx, bank)
-	if err != nil {
-		return nil, fmt.Errorf("judge: neighbours: bank: %w", err)
-	}
-	if queries, err = normalized(ctx, queries); err != nil {
-		return nil, fmt.Errorf("judge: neighbours: queries: %w", err)
-	}
-	found, err := s.nearest(ctx, bank, queries, k)
+	found, err := s.search(ctx, bank, queries, k, nil)
 	if err != nil {
 		return nil, fmt.Errorf("judge: neighbours: %w", err)
 	}
@@ -55,144 +47,83 @@ func (s *Search) Neighbours(ctx context.Context, bank, queries encoder.Features,
 	return all, nil
 }
 
-// neighbour is a row of the bank and its similarity to the query.
-type neighbour struct {
-	similarity float32
-	row        int32
-}
-
-// nearer tells whether a is before b: the more similar first, the earlier row on a tie. Similarities are finite.
-func (a neighbour) nearer(b neighbour) bool {
-	return a.similarity > b.similarity || a.similarity == b.similarity && a.row < b.row
-}
-
-// byNearness orders neighbours, the nearest first.
-func byNearness(a, b neighbour) int {
-	switch {
-	case a.nearer(b):
-		return -1
-	case b.nearer(a):
-		return 1
+// search is nearest for rows of any length.
+func (s *Search) search(ctx context.Context, bank, queries encoder.Features, k int, progress encoder.Progress) ([][]neighbour, error) {
+	bankRows, err := unitOf(ctx, bank)
+	if err != nil {
+		return nil, fmt.Errorf("bank: %w", err)
 	}
-	return 0
+	queryRows, err := unitOf(ctx, queries)
+	if err != nil {
+		return nil, fmt.Errorf("queries: %w", err)
+	}
+	return s.nearest(ctx, bankRows, queryRows, k, progress)
 }
 
 // nearest returns, for each query, its k most similar rows of the bank, the
-// nearest first. Both have unit rows of one length, and k is at most the bank's.
-// It looks at the context before every pair of blocks, which takes milliseconds.
-func (s *Search) nearest(ctx context.Context, bank, queries encoder.Features, k int) ([][]neighbour, error) {
-	queryBlocks := blocks(queries, queryBlock)
+// nearest first. Both have rows of one length, and k is at most the bank's.
+// It looks at the context before every pair of blocks, which takes milliseconds, and says how many rows of the bank were
+// searched after each block of it, if anybody listens.
+func (s *Search) nearest(ctx context.Context, bank, queries unit, k int, progress encoder.Progress) ([][]neighbour, error) {
+	queryBlocks, err := queries.blocks(s.queryBlock)
+	if err != nil {
+		return nil, err
+	}
 	defer finalize(queryBlocks)
 	heaps := make([][]neighbour, queries.Len())
-	width := min(bankBlock, bank.Len())
+	limits := make([]float32, queries.Len())
+	for q := range limits {
+		limits[q] = float32(math.Inf(-1))
+	}
+	width := heightOf(bank, s.bankBlock)
 	for start := 0; start < bank.Len(); start += width {
-		count := min(width, bank.Len()-start)
-		bankRows := block(bank, start, width)
-		for i, queryRows := range queryBlocks {
-			if err := ctx.Err(); err != nil {
-				finalize([]*tensors.Tensor{bankRows})
-				return nil, err
-			}
-			height := queryRows.Shape().Dimensions[0]
-			first := i * height
-			mine := heaps[first:min(first+height, len(heaps))]
-			if err := similarities(s.exec, queryRows, bankRows, func(flat []float32) {
-				eachInParallel(len(mine), func(q int) {
-					mine[q] = keepNearest(mine[q], k, flat[q*width:q*width+count], start)
-				})
-			}); err != nil {
-				return nil, err
-			}
+		if err := s.searchBlock(ctx, bank, start, width, queryBlocks, heaps, limits, k); err != nil {
+			return nil, err
 		}
-		finalize([]*tensors.Tensor{bankRows})
+		if progress != nil {
+			progress(min(start+width, bank.Len()), bank.Len())
+		}
 	}
 	eachInParallel(len(heaps), func(q int) { slices.SortFunc(heaps[q], byNearness) })
 	return heaps, nil
 }
 
-// similarities runs one pair of blocks and lends the result to use.
-func similarities(exec *graph.Exec, queries, bank *tensors.Tensor, use func(flat []float32)) error {
-	out, err := exec.Call(queries, bank)
+// heightOf is how many rows of a bank are searched at a time: most, or fewer in a shorter one.
+func heightOf(bank unit, most int) int {
+	return min(most, (bank.Len()+rowsTogether-1)/rowsTogether*rowsTogether)
+}
+
+// searchBlock offers the rows of the bank from start on, at most width, to the heaps of all queries. Limits are the
+// similarities that a row must be above.
+func (s *Search) searchBlock(ctx context.Context, bank unit, start, width int, queryBlocks []*tensors.Tensor, heaps [][]neighbour, limits []float32, k int) error {
+	count := min(width, bank.Len()-start)
+	bankRows, err := bank.block(start, width)
 	if err != nil {
-		return fmt.Errorf("similarities: %w", err)
+		return err
 	}
-	defer finalize(out)
-	return tensors.ConstFlatData(out[0], use)
-}
-
-// blocks cuts f into blocks of one height.
-func blocks(f encoder.Features, height int) []*tensors.Tensor {
-	height = min(height, f.Len())
-	var cut []*tensors.Tensor
-	for start := 0; start < f.Len(); start += height {
-		cut = append(cut, block(f, start, height))
-	}
-	return cut
-}
-
-// block copies height rows from start; rows beyond the end are zeros, whose
-// similarities nobody reads.
-func block(f encoder.Features, start, height int) *tensors.Tensor {
-	from, to := start*f.Dim, (start+height)*f.Dim
-	data := f.Data[from:min(to, len(f.Data))]
-	if to > len(f.Data) {
-		data = append(slices.Clone(data), make([]float32, to-len(f.Data))...)
-	}
-	return tensors.FromFlatDataAndDimensions(data, height, f.Dim)
-}
-
-func finalize(all []*tensors.Tensor) {
-	for _, t := range all {
-		t.FinalizeAll()
-	}
-}
-
-// keepNearest offers the rows from first on, with their similarities, to a heap
-// of the k nearest, whose root is the farthest of them, and returns the heap.
-func keepNearest(heap []neighbour, k int, similarities []float32, first int) []neighbour {
-	for i, s := range similarities {
-		switch {
-		case len(heap) < k:
-			heap = append(heap, neighbour{s, int32(first + i)})
-			up(heap)
-		case s > heap[0].similarity: // a later row loses a tie
-			heap[0] = neighbour{s, int32(first + i)}
-			down(heap)
+	defer bankRows.FinalizeAll()
+	first := 0
+	for _, queryRows := range queryBlocks {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
+		height := queryRows.Shape().Dimensions[0]
+		asked := min(height, len(heaps)-first)
+		heaps, limits := heaps[first:first+asked], limits[first:first+asked]
+		if err := similarities(s.exec, bankRows, queryRows, func(flat []float32) {
+			parts := min(asked, runtime.GOMAXPROCS(0))
+			eachInParallel(parts, func(part int) {
+				from, to := part*asked/parts, (part+1)*asked/parts
+				for row := range count {
+					offer(heaps[from:to], limits[from:to], k, flat[row*height+from:row*height+to], int32(start+row))
+				}
+			})
+		}); err != nil {
+			return err
+		}
+		first += asked
 	}
-	return heap
-}
-
-// up moves the last element to its place.
-func up(heap []neighbour) {
-	i := len(heap) - 1
-	for i > 0 {
-		parent := (i - 1) / 2
-		if heap[i].nearer(heap[parent]) {
-			return
-		}
-		heap[i], heap[parent] = heap[parent], heap[i]
-		i = parent
-	}
-}
-
-// down moves the root to its place.
-func down(heap []neighbour) {
-	i := 0
-	for {
-		child := 2*i + 1
-		if child >= len(heap) {
-			return
-		}
-		if child+1 < len(heap) && heap[child].nearer(heap[child+1]) {
-			child++
-		}
-		if heap[child].nearer(heap[i]) {
-			return
-		}
-		heap[i], heap[child] = heap[child], heap[i]
-		i = child
-	}
+	return nil
 }
 
 // eachInParallel calls do for 0 to n-1 in any order and waits for all.
@@ -207,12 +138,4 @@ func eachInParallel(n int, do func(i int)) {
 		})
 	}
 	wait.Wait()
-}
-
-// votes adds the neighbours' weights to scores, one per class. The weight is
-// relative to the nearest neighbour's, best, so that no temperature overflows.
-func votes(scores []float64, neighbours []neighbour, labels []int32, best float32, temperature float64) {
-	for _, n := range neighbours {
-		scores[labels[n.row]] += math.Exp((float64(n.similarity) - float64(best)) / temperature)
-	}
 }

@@ -39,7 +39,10 @@ func (r *Report) writeBench(w io.Writer) error {
 			fmt.Fprintf(out, "# %s: %s\n", name, strings.Join(strings.Fields(row.Missing), " "))
 		}
 		for i, ns := range row.Samples {
-			fmt.Fprintf(out, "%s %d %.0f ns/op %.6g images/s", name, row.Iterations, ns, 1e9*float64(row.Images)/ns)
+			fmt.Fprintf(out, "%s %d %.0f ns/op", name, row.Iterations, ns)
+			if row.Images > 0 {
+				fmt.Fprintf(out, " %.6g images/s", 1e9*float64(row.Images)/ns)
+			}
 			for _, unit := range slices.Sorted(maps.Keys(row.Values)) {
 				if i == 0 && unit != overheadUnit && unit != ratioUnit { // those two follow from other lines
 					fmt.Fprintf(out, " %s %s", strconv.FormatFloat(row.Values[unit], 'f', -1, 64), unit)

@@ -19,6 +19,8 @@ type answer struct {
 	// program's compiler or allocator reports it. 0 is unknown.
 	PeakBytes   int64 `json:"peak_bytes"`
 	DeviceBytes int64 `json:"device_bytes"`
+	// Values are what else was measured, by unit.
+	Values map[string]float64 `json:"values"`
 	// Missing says why there are no times.
 	Missing string `json:"missing"`
 }

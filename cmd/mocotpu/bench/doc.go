@@ -5,6 +5,8 @@
 //	Train   the feed alone, the step alone, and both as training runs them
 //	Data    the ways to read images, PyTorch's loader among them
 //	Peers   the step and an epoch's steps in mocotpu, PyTorch and JAX
+//	Roofline   the step's work, by class, at the peaks that the engine reaches
+//	KNN     the search for nearest neighbours, and faiss's
 //
 // All return a [*Report]: rows, each with the benchmark's name, the times of its operations, and what else was measured.
 //

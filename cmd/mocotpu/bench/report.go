@@ -44,7 +44,7 @@ type Row struct {
 	// Name is what was timed: Step, Epoch, Feed, ...
 	Name   string  `json:"name"`
 	Labels []Label `json:"labels"`
-	// Images are those of one operation.
+	// Images are those of one operation; 0 where it is not of images.
 	Images int `json:"images"`
 	// Samples are times of an operation, in nanoseconds. Each is the mean of so many Iterations.
 	Samples    []float64 `json:"samples_ns,omitempty"`
@@ -73,6 +73,12 @@ const (
 	cgoUnit       = "cgo-calls"  // of an operation, over all devices; those of the feed included
 	buffersUnit   = "buffers"    // of an operation, over all devices: arguments of the program
 	inputUnit     = "input-B"    // of an operation: written for its inputs
+	cpuUnit       = "cpu-ns"     // of an operation: processor time, of all cores together
+	gigaflopsUnit = "Gflop/s"    // of floating-point operations
+	bandwidthUnit = "GB/s"       // of memory traffic
+	idealUnit     = "ideal-ns"   // the least time that the peaks allow
+	shareUnit     = "share-%"    // of the step's least time
+	top1Unit      = "top-1-%"    // accuracy of the neighbours' vote
 )
 
 // set notes a value; one that is 0 is unknown.

@@ -42,7 +42,7 @@ func readMatrix(f *os.File) ([]float32, int, error) {
 	switch {
 	case size != info.Size()-h.Offset:
 		return nil, 0, fmt.Errorf("npy: %d bytes of elements, want %d for %v", info.Size()-h.Offset, size, h.Shape)
-	case size > limits.Memory()/2: // who compares rows keeps a second copy, of unit length
+	case size > limits.Memory():
 		return nil, 0, fmt.Errorf("npy: a matrix %v of %s, and this process may use %s", h.Shape, limits.Text(size), limits.Text(limits.Memory()))
 	}
 	elements := make([]float32, size/4)

@@ -1,0 +1,181 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/hlo"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
+)
+
+// Roofline says how far the training step of a configuration is from what its engine reaches at best: it measures the
+// engine's peaks, times the step, and counts in the compiled program what each class of work computes and moves. The least
+// time of an instruction is that of its operations at the peak of operations, or of its bytes at that of memory, whichever
+// is longer; all on one device.
+func Roofline(ctx context.Context, c run.Config, o Options) (*Report, error) {
+	var check settings.Check
+	check.That(c.Engine.Devices <= 1, "bench.devices", "is %d, want 1: several share the cores that the peaks are of", c.Engine.Devices)
+	check.That(c.Engine.Backend != "go", "bench.backend", "is go, which has no compiled program to count in: want cpu, cuda or tpu")
+	if err := check.Err(); err != nil {
+		return nil, err
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if _, err := stepOf(c); err != nil {
+		return nil, err
+	}
+	c.Engine.Devices = 1
+	e, err := o.Engines.Open(c)
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close()
+	check.That(e.EngineName() != "go", "bench.backend", "opened go, which has no compiled program to count in: want cpu, cuda or tpu")
+	if err := check.Err(); err != nil {
+		return nil, err
+	}
+	r := newReport(o.Built)
+	r.describe(c)
+	r.noteEngine(infoOf(e))
+	dtype := dtypes.Float32
+	if c.Encoder.Precision == resnet.BFloat16 {
+		dtype = dtypes.BFloat16
+	}
+	fmt.Fprintf(o.Talk, "%s: peaks in %s ...\n", e.EngineName(), c.Encoder.Precision)
+	best, err := measurePeaks(ctx, e, r, c.Encoder.Precision, dtype)
+	if err != nil {
+		return nil, err
+	}
+	views := presetViews(c)
+	fmt.Fprintf(o.Talk, "%s: compiling the step, then %d steps ...\n", e.EngineName(), o.Repeat)
+	clock := clock{pace: pace{Warmup: 1, Repeat: o.Repeat, Seconds: math.Inf(1)}, began: time.Now()}
+	if err := timeSteps(ctx, e, c, views, 1, nil, &clock); err != nil {
+		return nil, o.Engines.Explain(o.Talk, e, c, err)
+	}
+	programs := e.Programs()
+	module, err := programs[len(programs)-1].Optimized()
+	if err != nil {
+		return nil, err
+	}
+	step := Row{Name: "Step", Labels: []Label{label("what", "step, views "+views.name), label("precision", c.Encoder.Precision)}, Images: c.MoCo.Batch}
+	step.take(clock.answer)
+	r.roofline(step, classesOf(module), best)
+	return r, nil
+}
+
+// roofline adds the step's row and one for each class of its work, whose ideal times add up to the step's.
+func (r *Report) roofline(step Row, classes []class, best peaks) {
+	var flops, total float64
+	var rows []Row
+	for _, c := range classes {
+		row := Row{Name: "Work", Labels: []Label{label("what", c.name), label("precision", step.label("precision"))}}
+		ideal := 0.0
+		for _, w := range c.work {
+			flops += w.Times * w.Flops
+			ideal += 1e9 * w.Times * max(w.Flops/best.flops, w.Bytes/best.bytes)
+		}
+		total += ideal
+		row.set(idealUnit, ideal)
+		row.set(shareUnit, ideal) // divided below
+		rows = append(rows, row)
+	}
+	for i := range rows {
+		rows[i].Values[shareUnit] *= 100 / total
+	}
+	step.set(gigaflopsUnit, flops/step.ns())
+	step.set(idealUnit, total)
+	r.Rows = append(append(r.Rows, step), rows...)
+	r.Notes = append(r.Notes,
+		fmt.Sprintf("the step reaches %.0f%% of what its work takes at the peaks: %.1f of %.1f ms", 100*total/step.ns(), total/1e6, step.ns()/1e6),
+		"ideal is counted in the compiled program, not timed: the longer of operations at the peak of operations and of bytes at that of memory; caches may beat the latter")
+}
+
+// A class is work of one kind in a compiled program.
+type class struct {
+	name string
+	work []hlo.Work
+}
+
+// classesOf sorts a program's work: convolutions by their shape, then the others in a fixed order; empty ones are left out.
+func classesOf(m *hlo.Module) []class {
+	var classes []class
+	for _, w := range m.Work() {
+		if w.Flops == 0 && w.Bytes == 0 {
+			continue
+		}
+		name := classOf(m, w)
+		at := slices.IndexFunc(classes, func(c class) bool { return c.name == name })
+		if at < 0 {
+			at, classes = len(classes), append(classes, class{name: name})
+		}
+		classes[at].work = append(classes[at].work, w)
+	}
+	slices.SortStableFunc(classes, func(a, b class) int { return strings.Compare(a.name, b.name) })
+	return classes
+}
+
+// movers are operations that only move data.
+var movers = map[string]bool{
+	"copy": true, "transpose": true, "reshape": true, "broadcast": true, "slice": true, "dynamic-slice": true, "dynamic-update-slice": true,
+	"concatenate": true, "pad": true, "gather": true, "reverse": true, "bitcast": true, "parameter": true, "constant": true, "tuple": true,
+	"get-tuple-element": true, "iota": true, "copy-start": true,
+}
+
+// classOf names an instruction's class: by what is in it, where it calls a computation.
+func classOf(m *hlo.Module, w hlo.Work) string {
+	if w.Exchange {
+		return "exchanges"
+	}
+	if c := w.Conv; c != nil && len(w.Operands) > 1 {
+		kernel, input := w.Values[w.Operands[1]].Shape, w.Values[w.Operands[0]].Shape
+		dims := func(s hlo.Shape, axes []int64) (all []string) {
+			for _, a := range axes {
+				all = append(all, fmt.Sprint(s.Dims[a]))
+			}
+			return all
+		}
+		return fmt.Sprintf("convolution %s of %s, %d to %d", strings.Join(dims(kernel, c.KernelSpatial), "x"), strings.Join(dims(input, c.InputSpatial), "x"),
+			kernel.Dims[c.KernelInput], kernel.Dims[c.KernelOutput])
+	}
+	within := map[string]bool{}
+	opcodesOf(m, w.Instruction, within, 4)
+	switch {
+	case within["convolution"]:
+		return "convolution, others"
+	case within["dot"]:
+		return "products of matrices"
+	case within["reduce"] || within["reduce-window"] || within["select-and-scatter"]:
+		return "sums and maxima"
+	}
+	for opcode := range within {
+		if !movers[opcode] {
+			return "element by element"
+		}
+	}
+	return "copies"
+}
+
+// opcodesOf collects those of an instruction or, where it calls computations, of theirs, so many calls deep.
+func opcodesOf(m *hlo.Module, i *hlo.Instruction, into map[string]bool, depth int) {
+	calls := i.Opcode == "fusion" || i.Opcode == "call" || i.Opcode == "conditional"
+	if !calls || depth == 0 {
+		into[i.Opcode] = true
+		return
+	}
+	for _, c := range m.Computations {
+		if slices.Contains(i.Called, c.ID) {
+			for _, j := range c.Instructions {
+				opcodesOf(m, j, into, depth-1)
+			}
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package bench
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/xla/hlo"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
+)
+
+// Classes' least times add up to the step's: each instruction's is that of its operations or of its bytes, as often as it runs.
+func TestRoofline(t *testing.T) {
+	image, kernel := hlo.Shape{Dims: []int64{2, 8, 4, 3}}, hlo.Shape{Dims: []int64{3, 1, 3, 5}}
+	values := map[int64]*hlo.Instruction{1: {Shape: image}, 2: {Shape: kernel}}
+	conv := &hlo.Instruction{Opcode: "convolution", Operands: []int64{1, 2}, Conv: &hlo.ConvDims{
+		InputSpatial: []int64{1, 2}, KernelSpatial: []int64{0, 1}, KernelInput: 2, KernelOutput: 3,
+	}}
+	m := &hlo.Module{Computations: []*hlo.Computation{
+		{ID: 7, Instructions: []*hlo.Instruction{{Opcode: "parameter"}, {Opcode: "transpose"}}},
+		{ID: 8, Instructions: []*hlo.Instruction{{Opcode: "parameter"}, {Opcode: "multiply"}}},
+		{ID: 9, Instructions: []*hlo.Instruction{{Opcode: "fusion", Called: []int64{8}}, {Opcode: "reduce"}}},
+	}}
+	for want, w := range map[string]hlo.Work{
+		"convolution 3x1 of 8x4, 3 to 5": {Instruction: conv, Values: values},
+		"copies":                         {Instruction: &hlo.Instruction{Opcode: "fusion", Called: []int64{7}}},
+		"element by element":             {Instruction: &hlo.Instruction{Opcode: "fusion", Called: []int64{8}}},
+		"sums and maxima":                {Instruction: &hlo.Instruction{Opcode: "call", Called: []int64{9}}},
+		"products of matrices":           {Instruction: &hlo.Instruction{Opcode: "dot"}},
+		"exchanges":                      {Instruction: &hlo.Instruction{Opcode: "all-reduce"}, Exchange: true},
+	} {
+		if got := classOf(m, w); got != want {
+			t.Errorf("class %q, want %q", got, want)
+		}
+	}
+	r := newReport(nil)
+	step := Row{Name: "Step", Labels: []Label{label("precision", "float32")}, Samples: []float64{8e9}, Images: 4}
+	work := func(flops, bytes, times float64) hlo.Work {
+		return hlo.Work{Cost: hlo.Cost{Flops: flops, Bytes: bytes}, Times: times}
+	}
+	r.roofline(step, []class{
+		{"a", []hlo.Work{work(100, 1, 1), work(10, 100, 2)}}, // 1 s, and twice 2 s
+		{"b", []hlo.Work{work(0, 50, 1)}},                    // 1 s
+	}, peaks{flops: 100, bytes: 50})
+	share, ideal := 0.0, 0.0
+	for _, row := range r.Rows[1:] {
+		share += row.Values[shareUnit]
+		ideal += row.Values[idealUnit]
+	}
+	if math.Abs(share-100) > 1e-9 || ideal != 6e9 || r.Rows[0].Values[idealUnit] != ideal || r.Rows[1].Values[idealUnit] != 5e9 {
+		t.Errorf("rows %+v, want shares of 100 %% and 5 and 1 of 6 seconds", r.Rows)
+	}
+	if want := "the step reaches 75% of what its work takes at the peaks: 6000.0 of 8000.0 ms"; r.Notes[0] != want {
+		t.Errorf("note %q, want %q", r.Notes[0], want)
+	}
+}
+
+// The convolution's operations are those that its program does: a window at the border sees less.
+func TestPeaks(t *testing.T) {
+	for _, p := range peakPrograms(dtypes.Float32) {
+		if want := map[string]float64{
+			"product of matrices": 2 * 1024 * 1024 * 1024, "convolution": 2 * 16 * 128 * 128 * 94 * 94, "sum of arrays": 0,
+		}[p.name]; p.flops != want || (p.bytes > 0) != (p.flops == 0) {
+			t.Errorf("%s: %g operations and %g bytes, want %g operations", p.name, p.flops, p.bytes, want)
+		}
+	}
+	sum := peakPrograms(dtypes.Float32)[2]
+	sum.shapes = [2][]int{{64}, {64}}
+	e := must.M1(testEngines.Open(tiny("go")))
+	defer e.Close()
+	if took := must.M1(sum.fastest(t.Context(), e, dtypes.Float32)); took <= 0 {
+		t.Errorf("a sum took %v", took)
+	}
+}
+
+func TestRooflineRefuses(t *testing.T) {
+	several, uncompiled := tiny("cpu"), tiny("go")
+	several.Engine.Devices = 2
+	for want, c := range map[string]func() error{
+		"bench.devices is 2":  func() error { _, err := Roofline(t.Context(), several, testOptions(t)); return err },
+		"bench.backend is go": func() error { _, err := Roofline(t.Context(), uncompiled, testOptions(t)); return err },
+	} {
+		if err := c(); !errors.Is(err, settings.ErrInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
