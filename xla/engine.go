@@ -68,8 +68,7 @@ func (e *Engine) EngineName() string { return e.name }
 // it on the way: XLA's CPU engine hands such sums to a library.
 func (e *Engine) LongSumsReadMemory() bool { return e.name == "cpu" }
 
-// ConvolvesFaster says that its convolutions are faster than its products of matrices: oneDNN's kernels against Eigen's,
-// which the wheel has for processors without FMA.
+// ConvolvesFaster says that its convolutions are faster than its products of matrices: oneDNN's kernels against Eigen's.
 func (e *Engine) ConvolvesFaster() bool { return e.name == "cpu" }
 
 // KernelsOutputFirst reports whether convolutions read kernels as [out, height, width, in], as cuDNN's do with images that

@@ -57,8 +57,8 @@ func (s Size) checkIn(memory int64) error {
 }
 
 // Estimate says how long a search takes here: it times the products of one pair of blocks, after a first that compiles the
-// program. Looking for the nearest among them is not in it, nor are other programs that run then; it is right within a
-// third on a quiet machine.
+// program. Looking for the nearest among them is not in it, nor is what else the machine does: on a busy one a search took
+// two to four times as long.
 func (s *Search) Estimate(ctx context.Context, size Size) (time.Duration, error) {
 	const most = 8 // pairs of blocks that are timed
 	rows := func(n int) encoder.Features {
