@@ -200,6 +200,9 @@ esac`)
 	if got := strings.Join(first, "; "); got != "raw pixels; untrained encoder; `mnist`: MoCo v1; supervised, the same epochs and recipe; `mnist` without Shuffling BN" {
 		t.Errorf("rows of %s", got)
 	}
+	if notes := c.read(t).Notes; !strings.HasPrefix(notes[len(notes)-1], "Not trained yet: `student`: batch 128") || strings.Contains(notes[len(notes)-1], "`mnist` without") {
+		t.Errorf("notes %q, want what is missing", notes)
+	}
 	if got := fmt.Sprint(rows[2]); got != "[{`mnist`: MoCo v1 <nil>} {2.50 (8.32) <nil>} {61.2 <nil>} {91.0 <nil>} { <nil>} {93.0 <nil>} {97.0 <nil>} {94.0 <nil>}]" {
 		t.Errorf("row %s", got)
 	}
