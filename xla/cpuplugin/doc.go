@@ -17,7 +17,7 @@
 // own threads. Results depend on the number of threads, by rounding, in the gradients of kernels only.
 //
 // On processors with AVX2 and without AVX-512, float32 gradients of kernels whose channels in are a multiple of 16 are the
-// plugin's own (src/convolution/gradient.h), where oneDNN's take up to three times as long.
+// plugin's own (src/convolution/gradient.h), where oneDNN's take longer.
 // MOCOTPU_CPU_CONVOLUTIONS=onednn in the environment leaves these to oneDNN, and xla all convolutions to XLA.
 //
 // # Memory
