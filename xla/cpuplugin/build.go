@@ -63,7 +63,7 @@ func Compiler() (string, error) {
 // Libraries are used. The plugin looks for Libraries in its own folder, so that they have to be moved or copied to
 // outDir, which must exist. With gloo, which HasGloo tells, it runs programs over several processes. progress, where not nil, is told what happens in words.
 //
-// It takes about half a minute on two cores and 2 GB of memory. An interrupted Build leaves no file in outDir. The words of
+// It takes one to three minutes on two cores and 2 GB of memory. An interrupted Build leaves no file in outDir. The words of
 // CXXFLAGS in the environment are given to g++ after its own.
 // It fails with ErrNoCompiler where g++ is missing.
 func Build(ctx context.Context, wheelDir, outDir string, gloo bool, progress func(string)) (string, error) {
@@ -86,7 +86,7 @@ func Build(ctx context.Context, wheelDir, outDir string, gloo bool, progress fun
 		return "", fmt.Errorf("cpuplugin: unpack the sources: %w", err)
 	}
 	if progress != nil {
-		progress("compiling the CPU plugin (half a minute)")
+		progress("compiling the CPU plugin (one to three minutes)")
 	}
 	built := filepath.Join(work, FileName)
 	if err := compile(ctx, compiler, filepath.Join(work, "src"), wheelDir, built, gloo); err != nil {

@@ -58,7 +58,7 @@ func TestBuild(t *testing.T) {
 	if text, err := os.ReadFile(path); err != nil || string(text) != "built\n" {
 		t.Errorf("the plugin: got %q, %v", text, err)
 	}
-	if !strings.Contains(said, "half a minute") {
+	if !strings.Contains(said, "one to three minutes") {
 		t.Errorf("progress: got %q, want how long it takes", said)
 	}
 	leaves(t, out, FileName)
