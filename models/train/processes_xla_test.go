@@ -47,10 +47,11 @@ func small(dir string) run.Config {
 	return c
 }
 
-// exchanges are the collectives of the step that an engine has compiled, each with the devices that exchange.
+// exchanges are the collectives of the step that an engine has compiled last, each with the devices that exchange.
 func exchanges(t *testing.T, e *xla.Engine) string {
 	t.Helper()
-	programs := e.Programs()
+	programs := slices.Clone(e.Programs())
+	slices.Reverse(programs)
 	at := slices.IndexFunc(programs, func(p *xla.Program) bool { return strings.HasPrefix(p.Name, "step") })
 	if at < 0 {
 		t.Fatal("no step was compiled")
@@ -64,20 +65,19 @@ func exchanges(t *testing.T, e *xla.Engine) string {
 }
 
 // testTrainOver holds a run of several processes to that of one, bit for bit, and its program's collectives to the same four.
-func testTrainOver(t *testing.T, processes, devices, knnEvery int) {
+func testTrainOver(t *testing.T, processes, devices, steps int, configuration func(dir string) run.Config) {
 	dir := filepath.Join(sharedDir(t), "run")
 	outputs, parent := xlatest.Processes(t, processes, devices, func(t *testing.T, e *xla.Engine, m *rendezvous.Meeting) {
-		c := small(dir)
-		c.KNN.Every = knnEvery
+		c := configuration(dir)
 		if m.Index() > 0 {
 			c.Run.Dir = "nowhere" // process 0's is the run's
 		}
 		var r recorder
 		result, err := Train(t.Context(), c, member(e, m), &r)
-		if err != nil || result.Steps != 3 {
+		if err != nil || result.Steps != steps {
 			t.Fatalf("%d steps, %v", result.Steps, err)
 		}
-		if m.Index() > 0 && len(r.rows)+len(r.knn)+len(r.notes) > 0 || len(r.steps) != 3 {
+		if m.Index() > 0 && len(r.rows)+len(r.knn)+len(r.notes) > 0 || len(r.steps) != steps {
 			t.Errorf("process %d tells of %d rows, %d evaluations, %q and %v", m.Index(), len(r.rows), len(r.knn), r.notes, r.steps)
 		}
 		fmt.Printf("exchanges: %s\n", exchanges(t, e))
@@ -85,8 +85,7 @@ func testTrainOver(t *testing.T, processes, devices, knnEvery int) {
 	if !parent {
 		return
 	}
-	one := small(filepath.Join(t.TempDir(), "one"))
-	one.KNN.Every = knnEvery
+	one := configuration(filepath.Join(t.TempDir(), "one"))
 	must.M1(Train(t.Context(), one, machineOf(xlatest.CPU(t, processes*devices)), nil))
 	wantSameRun(t, dir, one.Run.Dir)
 	alone := exchanges(t, xlatest.CPU(t, processes*devices))
@@ -104,8 +103,17 @@ func testTrainOver(t *testing.T, processes, devices, knnEvery int) {
 	}
 }
 
-func TestTrainOverTwoProcessesOfTwoDevices(t *testing.T) { testTrainOver(t, 2, 2, 1) }
-func TestTrainOverFourProcesses(t *testing.T)            { testTrainOver(t, 4, 1, 0) }
+// evaluated is small with evaluations every so many epochs, 0 for none.
+func evaluated(every int) func(dir string) run.Config {
+	return func(dir string) run.Config {
+		c := small(dir)
+		c.KNN.Every = every
+		return c
+	}
+}
+
+func TestTrainOverTwoProcessesOfTwoDevices(t *testing.T) { testTrainOver(t, 2, 2, 3, evaluated(1)) }
+func TestTrainOverFourProcesses(t *testing.T)            { testTrainOver(t, 4, 1, 3, evaluated(0)) }
 
 // TestStopOverProcesses has process 1 wish to stop: both stop after the same step, with a checkpoint.
 func TestStopOverProcesses(t *testing.T) {
