@@ -40,11 +40,7 @@ func newSetup() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ready := "engine ready"
-			if p.CompileOnly {
-				ready = "compiler ready"
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s %s: %s (%s)\n", engine, ready, p.Path, p.Version)
+			fmt.Fprintln(cmd.OutOrStdout(), p.Ready())
 			return nil
 		},
 	}

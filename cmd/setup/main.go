@@ -36,6 +36,6 @@ func run(ctx context.Context, args []string) (code int) {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Printf("%s ready: %s (%s)\n", args[0], p.Path, p.Version)
+	fmt.Println(p.Ready())
 	return 0
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Wrong use is told before anything is downloaded; what cannot be installed is a failure. An engine that is there stays.
+// Wrong use is told before anything is downloaded; what cannot be installed is a failure, and leaves nothing.
 func TestRun(t *testing.T) {
 	t.Setenv("MOCOTPU_HOME", t.TempDir())
 	for _, test := range []struct {

@@ -323,3 +323,15 @@ func TestInstallCompileOnly(t *testing.T) {
 		}
 	}
 }
+
+// What is said of a plugin does not promise an engine where only the compiler is there.
+func TestReady(t *testing.T) {
+	p := Plugin{Engine: "cuda", Path: "/p/cuda.so", Version: "1", CompileOnly: true}
+	if got, want := p.Ready(), "cuda compiler ready: /p/cuda.so (1)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	p.CompileOnly = false
+	if got, want := p.Ready(), "cuda engine ready: /p/cuda.so (1)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -27,6 +28,15 @@ type Plugin struct {
 	Dir     string // the folder of Path
 	// CompileOnly says that it compiles for devices that need not be there and runs nothing, see Options.CompileOnly.
 	CompileOnly bool
+}
+
+// Ready is what is said of a plugin once it is installed: its engine runs, or only compiles.
+func (p Plugin) Ready() string {
+	what := "engine"
+	if p.CompileOnly {
+		what = "compiler"
+	}
+	return fmt.Sprintf("%s %s ready: %s (%s)", p.Engine, what, p.Path, p.Version)
 }
 
 // SeveralProcesses reports whether the CPU plugin was built to run programs over several processes.

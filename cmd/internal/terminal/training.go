@@ -234,7 +234,6 @@ func figuresOf(l run.Row) string {
 		l.Loss, l.Chance, l.Top1, l.Positive, l.Negative, l.Spread, l.LR, l.Time.ImagesPerSecond, 100*l.Time.DataWait)
 }
 
-// accuracies prints percentages by k: "k=1 40.1%  k=200 52.3%".
 // sampled says what a figure is worth that is not of all images: the 95 % interval of the last, which chance in the choice of the
 // images leaves.
 func sampled(row run.KNNRow, values []run.Float, more string) string {
@@ -245,6 +244,7 @@ func sampled(row run.KNNRow, values []run.Float, more string) string {
 	return fmt.Sprintf(" (95 %% interval %.1f to %.1f: of %d held-out images%s)", 100*low, 100*high, row.Queries, more)
 }
 
+// accuracies prints percentages by k: "k=1 40.1%  k=200 52.3%".
 func accuracies(ks []int, values []run.Float) string {
 	parts := make([]string, len(ks))
 	for i, k := range ks {
