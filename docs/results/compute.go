@@ -90,26 +90,36 @@ func (c *compiler) compile(command string) (*plan.Plan, error) {
 func (r *record) keep(old *record) {
 	r.Rows, r.Older = old.Rows, map[string]string{}
 	for _, row := range old.Rows {
-		of, known := old.Older[rowKey(row)]
+		of, known := old.Older[r.begins(row)]
 		if !known {
-			of = fmt.Sprintf("%s, revision %s", old.Date, old.Revision)
+			of = old.of()
 		}
-		r.Older[rowKey(row)] = of
+		if of != r.of() {
+			r.Older[r.begins(row)] = of
+		}
 	}
 }
 
-// rowKey tells the rows of a computed record apart: no two begin with the same two cells.
-func rowKey(row []cell) string { return row[0].text + " on " + row[1].text }
+func (r *record) of() string { return fmt.Sprintf("%s, revision %s", r.Date, r.Revision) }
 
-// put sets the row that begins as this one does, or adds it.
-func (r *record) put(key int, row ...string) {
+// begins is what tells the rows of a computed record apart.
+func (r *record) begins(row []cell) string {
+	names := make([]string, r.key)
+	for i := range names {
+		names[i] = row[i].text
+	}
+	return strings.Join(names, " on ")
+}
+
+// put sets the row of this name, or adds it.
+func (r *record) put(row ...string) {
 	cells := make([]cell, len(row))
 	for i, text := range row {
 		cells[i].text = text
 	}
-	same := func(other []cell) bool { return slices.Equal(other[:key], cells[:key]) }
+	same := func(other []cell) bool { return r.begins(other) == r.begins(cells) }
 	if at := slices.IndexFunc(r.Rows, same); at >= 0 {
-		delete(r.Older, rowKey(r.Rows[at]))
+		delete(r.Older, r.begins(cells))
 		r.Rows[at] = cells
 		return
 	}

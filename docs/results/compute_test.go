@@ -52,8 +52,8 @@ func TestTargetRows(t *testing.T) {
 	r := targets()
 	c := fake(t, r, "echo '"+string(text)+"'")
 	c.word = "cifar10 --precision=bfloat16 --topology=h100x8"
-	r.put(2, append([]string{"`moco-v2`", "h100x8"}, make([]string, 10)...)...)
-	r.put(2, "`cifar10`", "h100x8", "old")
+	r.put(append([]string{"`moco-v2`", "h100x8"}, make([]string, 10)...)...)
+	r.put("`cifar10`", "h100x8", "old")
 	if err := targetRows(c, r); err != nil {
 		t.Fatal(err)
 	}
@@ -81,13 +81,13 @@ func TestTargetRows(t *testing.T) {
 func TestOlderRows(t *testing.T) {
 	row := func(a, b string) []cell { return []cell{{text: a}, {text: b}} }
 	first := &record{Date: "2026-11-01", Revision: "1111111", Rows: [][]cell{row("a", "x"), row("a", "y"), row("b", "x")}}
-	second := &record{Date: "2026-11-02", Revision: "2222222", Columns: []string{"", ""}}
+	second := &record{Date: "2026-11-02", Revision: "2222222", Columns: []string{"", ""}, key: 2}
 	second.keep(first)
-	second.put(2, "a", "y")
-	third := &record{Title: "T", Machine: "M", Date: "2026-11-03", Revision: "3333333"}
+	second.put("a", "y")
+	third := &record{Title: "T", Machine: "M", Date: "2026-11-03", Revision: "3333333", key: 2}
 	third.keep(second)
-	third.put(2, "b", "x")
-	third.put(2, "c", "z")
+	third.put("b", "x")
+	third.put("c", "z")
 	var page strings.Builder
 	third.writeWhole(&page)
 	want := "Of 2026-11-01, revision 1111111: a on x.\n\nOf 2026-11-02, revision 2222222: a on y.\n\nMeasured on M; 2026-11-03; revision 3333333."

@@ -43,6 +43,7 @@ func (s fitSetting) String() string {
 // fits says which batch fits a card.
 func fits() *record {
 	r := &record{
+		key:   1,
 		Title: "Which batch fits which card, computed",
 		Text: []string{"The largest batch of `moco-v2` (ResNet-50, 224 pixels, eight BatchNorm groups) that one card takes with three quarters of its memory, which is XLA's default: multiples of 64. " +
 			"The papers' batch is 256. `--micro=8` takes an eighth of the activations, and no batch of this table is its limit."},
@@ -84,7 +85,7 @@ func fitRows(c *compiler, r *record) error {
 			row[1] = fmt.Sprintf("%d", target.Usable/mib)
 			row = append(row, batchCell(l.batch(target.Usable)))
 		}
-		r.put(1, row...)
+		r.put(row...)
 	}
 	notes := r.Notes
 	r.Notes = append(slices.Clip(notes), "Nothing was compiled for the cards themselves yet.")

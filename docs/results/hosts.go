@@ -15,6 +15,7 @@ func hostCommand(target string) string {
 // hosts says what several hosts exchange, and what each of them reads.
 func hosts() *record {
 	return &record{
+		key:   1,
 		Title: "Several hosts, computed",
 		Text: []string{"MoCo v2 (ResNet-50, 224 pixels) in bfloat16 with 32 images and one BatchNorm group a device: what one host sends in a step, and reads for ideal ones. " +
 			"Nothing here ran."},
@@ -49,7 +50,7 @@ func hostRows(c *compiler, r *record) error {
 			}
 		}
 		mb := func(bytes int64) string { return fmt.Sprintf("%.1f", float64(bytes)/1e6) }
-		r.put(1, name, fmt.Sprint(p.Target.Hosts), fmt.Sprint(p.Program.Batch), mb(within), mb(between), mb(gradients), fmt.Sprintf("%.1f", 1e3*p.Time.Step),
+		r.put(name, fmt.Sprint(p.Target.Hosts), fmt.Sprint(p.Program.Batch), mb(within), mb(between), mb(gradients), fmt.Sprintf("%.1f", 1e3*p.Time.Step),
 			fmt.Sprintf("%.0f", p.Reading.Images), fmt.Sprintf("%.0f", p.Reading.Bytes/1e6), fmt.Sprintf("%.0f", math.Ceil(p.Reading.Cores)))
 		if err := c.save(); err != nil {
 			return err

@@ -45,6 +45,7 @@ func mnist() *record {
 		commands = append(commands, mnistCommand(t.flags, t.name))
 	}
 	return &record{
+		key:   1,
 		Title: "What real digits teach",
 		Text: []string{"Top-1 accuracy in percent on MNIST's 10 000 test images, after five epochs of its 60 000 training images; the encoder is a ResNet-10 of width 8, " +
 			"where the presets have a ResNet-18 of width 64. kNN and the linear classifier are of the trunk's features, and in the last column kNN is of the projections. " +
@@ -86,14 +87,14 @@ func mnistRows(c *compiler, r *record) error {
 		}
 		last := steps[len(steps)-1]
 		if i == 0 {
-			r.put(1, mnistRow("raw pixels", "pixels", &report)...)
-			r.put(1, mnistRow("untrained encoder", "untrained", &report)...)
+			r.put(mnistRow("raw pixels", "pixels", &report)...)
+			r.put(mnistRow("untrained encoder", "untrained", &report)...)
 		}
 		row := mnistRow(t.what, "encoder", &report)
 		row[1], row[2] = fmt.Sprintf("%.2f (%.2f)", last.Loss, last.Chance), fmt.Sprintf("%.1f", last.Top1)
-		r.put(1, row...)
+		r.put(row...)
 		if i == 0 {
-			r.put(1, mnistRow("supervised, the same epochs and recipe", "supervised", &report)...)
+			r.put(mnistRow("supervised, the same epochs and recipe", "supervised", &report)...)
 		}
 		r.Notes = append(slices.Clip(notes), untrained(r)...)
 		if err := c.save(); err != nil {

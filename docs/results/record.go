@@ -31,6 +31,8 @@ type record struct {
 	Notes   []string `json:"notes"` // paragraphs after the table
 	// Older are the rows that are not of Date and Revision, by what they begin with, with theirs.
 	Older map[string]string `json:"older,omitempty"`
+	// key is how many cells a row of a computed record begins with that no other row has.
+	key int
 
 	name string
 }

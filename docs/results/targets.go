@@ -26,6 +26,7 @@ func targetCommand(preset, target string) string {
 // targets compares two steps on GPUs and TPUs.
 func targets() *record {
 	r := &record{
+		key:   2,
 		Title: "Two steps on GPUs and TPUs, computed",
 		Text: []string{"The steps of `cifar10` (ResNet-18, 32 pixels, batch 512) and `moco-v2` (ResNet-50, 224 pixels, batch 256) in bfloat16, the batch divided among the devices. " +
 			"What the compilers say of one device, and ideal times from published peaks. Nothing here ran on a GPU or a TPU."},
@@ -58,7 +59,7 @@ func targetRows(c *compiler, r *record) error {
 			if err != nil {
 				return err
 			}
-			r.put(2, targetRow(preset, p)...)
+			r.put(targetRow(preset, p)...)
 			slices.SortStableFunc(r.Rows, func(a, b []cell) int { return targetPlace(a) - targetPlace(b) })
 			r.Notes = append(slices.Clip(notes), notComputed(r.Rows)...)
 			if err := c.save(); err != nil {
