@@ -12,6 +12,10 @@ type plugin interface {
 	allDevices(client uintptr) (all []known, own int, err error)
 	// stragglers is how many devices of a client still run a program whose execution has failed.
 	stragglers(client uintptr) int
+	// startTrace begins to record the operations that programs run in this process.
+	startTrace() error
+	// stopTrace returns what was recorded since, a line for each mark.
+	stopTrace() (string, error)
 	// executing is what was executed so far by all clients.
 	executing() Executing
 	// deviceMemory is what the allocator of an addressable device of a client says.

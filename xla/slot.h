@@ -14,6 +14,8 @@ typedef struct {
   uintptr_t shared;    // names the store that the next client shares with other processes, 0 for none
   _Atomic int64_t executions, arguments, nanoseconds;  // see mt_executing
   int (*stragglers)(void* client);                     // the plugin's own answer to mt_stragglers, or NULL
+  bool (*trace_start)(void);                           // see mt_trace_start; NULL where the plugin cannot trace
+  char* (*trace_stop)(void);
   _Atomic int64_t abandoned;                           // else ours
 } slot;
 

@@ -205,6 +205,8 @@ char* mt_open(int index, const char* path, int* major, int* minor) {
   s->stragglers = (int (*)(void*))dlsym(library, "mocotpu_stragglers");
   void (*set_notice)(void (*)(const char*)) = (void (*)(void (*)(const char*)))dlsym(library, "mocotpu_set_notice");
   if (set_notice) set_notice(notice);
+  s->trace_start = (bool (*)(void))dlsym(library, "mocotpu_trace_start");
+  s->trace_stop = (char* (*)(void))dlsym(library, "mocotpu_trace_stop");
   return NULL;
 }
 
@@ -227,6 +229,14 @@ int64_t mt_stragglers(int index, void* client) {
   const slot* s = &slots[index];
   return s->stragglers ? s->stragglers(client) : s->abandoned;
 }
+
+int mt_trace_start(int index) {
+  const slot* s = &slots[index];
+  if (!s->trace_start || !s->trace_stop) return 0;
+  return s->trace_start() ? 1 : -1;
+}
+
+char* mt_trace_stop(int index) { return slots[index].trace_stop(); }
 
 // ---- Which words are strings of the plugin or of a library it brought with it.
 typedef struct { const char* const* words; bool* found; int count, left; } search;

@@ -283,6 +283,25 @@ func (p *table) stragglers(client uintptr) int {
 	return int(C.mt_stragglers(C.int(p.slot), handle(client)))
 }
 
+func (p *table) startTrace() error {
+	switch C.mt_trace_start(C.int(p.slot)) {
+	case 1:
+		return nil
+	case 0:
+		return &Error{Op: "trace", Code: Unimplemented, Msg: "only this project's own CPU plugin tells what it runs: mocotpu setup cpu, and --backend=cpu"}
+	}
+	return &Error{Op: "trace", Code: failedPrecondition, Msg: "something else in this process records a trace"}
+}
+
+func (p *table) stopTrace() (string, error) {
+	text := C.mt_trace_stop(C.int(p.slot))
+	if text == nil {
+		return "", &Error{Op: "trace", Code: ResourceExhausted, Msg: "no memory for what was recorded: trace fewer steps"}
+	}
+	defer C.free(unsafe.Pointer(text))
+	return C.GoString(text), nil
+}
+
 func (p *table) executing() Executing {
 	var programs, arguments, nanoseconds C.int64_t
 	C.mt_executing(C.int(p.slot), &programs, &arguments, &nanoseconds)

@@ -35,6 +35,10 @@ void* mt_last_client(int slot);  // the client that the last Client_Create retur
 void mt_executing(int slot, int64_t* executions, int64_t* arguments, int64_t* nanoseconds);
 // How many devices still run a program whose execution has failed, of a client; they may read its arguments.
 int64_t mt_stragglers(int slot, void* client);
+// Starts and ends a trace of the operations that programs run in this process. A start returns 1, 0 where the plugin cannot trace,
+// or -1 where something else does already; the end returns malloc'ed text, a line for each mark, or NULL without memory.
+int mt_trace_start(int slot);
+char* mt_trace_stop(int slot);
 // The first word that no library of the process has as a string that ends there, malloc'ed; NULL if all are known.
 char* mt_unknown_word(const char* const* words, int count);
 

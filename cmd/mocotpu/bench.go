@@ -169,11 +169,12 @@ func newBenchData() *cobra.Command {
 func newBenchRoofline() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "roofline",
-		Short: "Say how far the training step is from the peaks of this machine, and which work takes how much at them",
+		Short: "Say how far the training step is from the peaks of this machine, and which work takes how much",
 		Long: "Measures what the engine reaches at best on one device, in products of matrices, a convolution and a sum of long\n" +
-			"arrays; times the step; and counts in the compiled program what each class of work computes and moves. The ideal\n" +
-			"time of an instruction is that of its operations or that of its bytes at these peaks, whichever is longer. The\n" +
-			"classes' times are counted, not measured: what is far from its peak, this does not say.",
+			"arrays; times the step, and traces how much of it each class of work takes; and counts in the compiled program what\n" +
+			"each class computes and moves. The ideal time of an instruction is that of its operations or that of its bytes at\n" +
+			"these peaks, whichever is longer; reached is how much of a class's time that is. Only the CPU plugin that mocotpu\n" +
+			"setup cpu makes tells the times of classes.",
 		Example: "  mocotpu bench roofline\n" +
 			"  mocotpu bench roofline --preset=cifar10 --batch=128 --precision=bfloat16 --format=json",
 	}

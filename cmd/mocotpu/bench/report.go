@@ -77,7 +77,8 @@ const (
 	gigaflopsUnit = "Gflop/s"    // of floating-point operations
 	bandwidthUnit = "GB/s"       // of memory traffic
 	idealUnit     = "ideal-ns"   // the least time that the peaks allow
-	shareUnit     = "share-%"    // of the step's least time
+	shareUnit     = "share-%"    // of the step's time or, where that of a class is not known, of its least time
+	reachedUnit   = "reached-%"  // the least time that the peaks allow, of the time
 	top1Unit      = "top-1-%"    // accuracy of the neighbours' vote
 )
 

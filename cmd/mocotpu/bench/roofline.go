@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -12,14 +13,15 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/hlo"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // Roofline says how far the training step of a configuration is from what its engine reaches at best: it measures the
-// engine's peaks, times the step, and counts in the compiled program what each class of work computes and moves. The least
-// time of an instruction is that of its operations at the peak of operations, or of its bytes at that of memory, whichever
-// is longer; all on one device.
+// engine's peaks, times the step and, by a trace of what runs, each class of its work, and counts in the compiled program what
+// each class computes and moves. The least time of an instruction is that of its operations at the peak of operations, or of
+// its bytes at that of memory, whichever is longer; all on one device. An engine that cannot be traced has no times of classes.
 func Roofline(ctx context.Context, c run.Config, o Options) (*Report, error) {
 	var check settings.Check
 	check.That(c.Engine.Devices <= 1, "bench.devices", "is %d, want 1: several share the cores that the peaks are of", c.Engine.Devices)
@@ -58,7 +60,14 @@ func Roofline(ctx context.Context, c run.Config, o Options) (*Report, error) {
 	views := presetViews(c)
 	fmt.Fprintf(o.Talk, "%s: compiling the step, then %d steps ...\n", e.EngineName(), o.Repeat)
 	clock := clock{pace: pace{Warmup: 1, Repeat: o.Repeat, Seconds: math.Inf(1)}, began: time.Now()}
-	if err := timeSteps(ctx, e, c, views, 1, nil, &clock); err != nil {
+	run := func() error { return timeSteps(ctx, e, c, views, 1, nil, &clock) }
+	spans, err := e.Trace(run)
+	var untold *xla.Error
+	if errors.As(err, &untold) && untold.Op == "trace" && untold.Code == xla.Unimplemented {
+		r.Notes = append(r.Notes, "no times of classes: "+untold.Msg)
+		err = run()
+	}
+	if err != nil {
 		return nil, o.Engines.Explain(o.Talk, e, c, err)
 	}
 	programs := e.Programs()
@@ -68,16 +77,31 @@ func Roofline(ctx context.Context, c run.Config, o Options) (*Report, error) {
 	}
 	step := Row{Name: "Step", Labels: []Label{label("what", "step, views "+views.name), label("precision", c.Encoder.Precision)}, Images: c.MoCo.Batch}
 	step.take(clock.answer)
-	r.roofline(step, classesOf(module), best)
+	classes := classesOf(module)
+	of := map[string]string{}
+	for _, c := range classes {
+		for _, w := range c.work {
+			of[w.Name] = c.name
+		}
+	}
+	r.roofline(step, classes, best, timesOf(spans, module.Name, of))
 	return r, nil
 }
 
-// roofline adds the step's row and one for each class of its work, whose ideal times add up to the step's.
-func (r *Report) roofline(step Row, classes []class, best peaks) {
+// roofline adds the step's row and one for each class of its work, whose ideal times add up to the step's. So do their times, if
+// there are any, with those of two rows more: of what is no operation, and of what is outside the program.
+func (r *Report) roofline(step Row, classes []class, best peaks, times map[string]time.Duration) {
 	var flops, total float64
 	var rows []Row
+	work := func(name string) Row {
+		row := Row{Name: "Work", Labels: []Label{label("what", name), label("precision", step.label("precision"))}}
+		if took := times[name]; took > 0 {
+			row.Samples, row.Iterations = []float64{float64(took)}, 1
+		}
+		return row
+	}
 	for _, c := range classes {
-		row := Row{Name: "Work", Labels: []Label{label("what", c.name), label("precision", step.label("precision"))}}
+		row := work(c.name)
 		ideal := 0.0
 		for _, w := range c.work {
 			flops += w.Times * w.Flops
@@ -85,13 +109,29 @@ func (r *Report) roofline(step Row, classes []class, best peaks) {
 		}
 		total += ideal
 		row.set(idealUnit, ideal)
-		row.set(shareUnit, ideal) // divided below
 		rows = append(rows, row)
 	}
+	if len(times) > 0 {
+		left := step.ns()
+		for _, took := range times {
+			left -= float64(took)
+		}
+		times[outside] = time.Duration(max(0, left))
+		rows = append(rows, work(nothing), work(outside))
+	}
 	for i := range rows {
-		rows[i].Values[shareUnit] *= 100 / total
+		row := &rows[i]
+		if len(times) == 0 {
+			row.set(shareUnit, 100*row.Values[idealUnit]/total)
+			continue
+		}
+		row.set(shareUnit, 100*row.ns()/step.ns())
+		if row.ns() > 0 {
+			row.set(reachedUnit, 100*row.Values[idealUnit]/row.ns())
+		}
 	}
 	step.set(gigaflopsUnit, flops/step.ns())
+	step.set(reachedUnit, 100*total/step.ns())
 	step.set(idealUnit, total)
 	r.Rows = append(append(r.Rows, step), rows...)
 	r.Notes = append(r.Notes,

@@ -2,13 +2,17 @@ package bench
 
 import (
 	"errors"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/janpfeifer/must"
 
+	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/hlo"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
@@ -45,7 +49,7 @@ func TestRoofline(t *testing.T) {
 	r.roofline(step, []class{
 		{"a", []hlo.Work{work(100, 1, 1), work(10, 100, 2)}}, // 1 s, and twice 2 s
 		{"b", []hlo.Work{work(0, 50, 1)}},                    // 1 s
-	}, peaks{flops: 100, bytes: 50})
+	}, peaks{flops: 100, bytes: 50}, nil)
 	share, ideal := 0.0, 0.0
 	for _, row := range r.Rows[1:] {
 		share += row.Values[shareUnit]
@@ -56,6 +60,46 @@ func TestRoofline(t *testing.T) {
 	}
 	if want := "the step reaches 75% of what its work takes at the peaks: 6000.0 of 8000.0 ms"; r.Notes[0] != want {
 		t.Errorf("note %q, want %q", r.Notes[0], want)
+	}
+}
+
+// With the times of a trace, the classes' shares are of the step's time, and what is left is said to be outside the program.
+func TestRooflineTimes(t *testing.T) {
+	r := newReport(nil)
+	step := Row{Name: "Step", Samples: []float64{10e9}, Images: 4}
+	r.roofline(step, []class{{"a", []hlo.Work{{Cost: hlo.Cost{Flops: 300}, Times: 1}}}, {"b", []hlo.Work{{Cost: hlo.Cost{Bytes: 50}, Times: 1}}}},
+		peaks{flops: 100, bytes: 50}, map[string]time.Duration{"a": 6 * time.Second, nothing: time.Second})
+	for what, want := range map[string][3]float64{"a": {6e9, 50, 60}, "b": {0, 0, 0}, nothing: {1e9, 0, 10}, outside: {3e9, 0, 30}} {
+		at := slices.IndexFunc(r.Rows, func(row Row) bool { return row.label("what") == what })
+		if at < 0 {
+			t.Fatalf("no row of %q in %+v", what, r.Rows)
+		}
+		if got := [3]float64{r.Rows[at].ns(), r.Rows[at].Values[reachedUnit], r.Rows[at].Values[shareUnit]}; got != want {
+			t.Errorf("%s: time, reached and share %v, want %v", what, got, want)
+		}
+	}
+}
+
+// Operations side by side share the time, and one that holds others only says how long the run is. The times add up to a run's.
+func TestTimesOf(t *testing.T) {
+	span := func(run, op string, start, end time.Duration) xla.Span {
+		return xla.Span{Module: "step", Op: op, Run: run, Start: start, End: end}
+	}
+	spans := []xla.Span{
+		span("1", "conv", 0, 1000), // warms up
+		span("2", "conv", 2000, 2600), span("2", "add.1", 2200, 2400), span("2", "add.2", 2200, 2400), span("2", "while", 2700, 2900), span("2", "add.1", 2750, 2850),
+		{Module: "another", Op: "conv", Run: "3", Start: 2600, End: 2700},
+		span("4", "conv", 3000, 3100),
+	}
+	class := map[string]string{"conv": "convolution", "add.1": "sums", "add.2": "sums"}
+	got := timesOf(spans, "step", class)
+	// conv alone 400, a third of 200, in the last run 100; sums two thirds of 200, and 100 in the loop; 200 between; by two runs.
+	want := map[string]time.Duration{"convolution": (400 + 66 + 100) / 2, "sums": (133 + 100) / 2, nothing: (100 + 50 + 50) / 2}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := timesOf(spans[:1], "step", class); got != nil {
+		t.Errorf("of the run that warms up: %v, want nothing", got)
 	}
 }
 

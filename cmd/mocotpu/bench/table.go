@@ -24,6 +24,7 @@ var columns = []column{
 	{gigaflopsUnit, "Gflop/s", 1, "%.1f"},
 	{bandwidthUnit, "GB/s", 1, "%.1f"},
 	{idealUnit, "ideal ms", 1e6, "%.4g"},
+	{reachedUnit, "reached %", 1, "%.0f"},
 	{shareUnit, "share %", 1, "%.1f"},
 	{top1Unit, "top-1 %", 1, "%.2f"},
 	{pixelsUnit, "MB/s", 1, "%.0f"},

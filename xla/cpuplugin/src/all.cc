@@ -6,6 +6,7 @@
 //   launch.h    programs on several devices   handles.h   what the C handles are        convert.cc types, dimensions and layouts between C and C++
 //   processes.cc a client of one of several processes
 //   client.cc device.cc event.cc compile.cc executable.cc serialize.cc execute.cc buffer.cc   the functions
+//   trace.cc    what programs run, for a profiler
 //   table.cc    the function table and GetPjrtApi
 // stub/ stands in for headers that the wheel lacks (MLIR) or that cost a minute and give us nothing.
 
@@ -29,5 +30,7 @@
 
 #include "buffer.cc"
 #include "execute.cc"
+
+#include "trace.cc"
 
 #include "table.cc"
