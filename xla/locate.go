@@ -11,8 +11,8 @@ import (
 // the text. The compiler keeps that as the operation's name: in the optimized program, in profiles, and in its complaint
 // about memory.
 
-// inputLayer stands for the layers before the first parameter.
-const inputLayer = "input"
+// InputLayer stands for the layers before the first parameter, in the names of a program's operations.
+const InputLayer = "input"
 
 // origin is where a value comes from: constants only (the zero value), parameters only, or, computed, inputs as well.
 type origin struct {
@@ -77,7 +77,7 @@ func newLocator(args []stablehlo.Value) *locator {
 	l := &locator{values: map[string]origin{}, left: map[string]bool{}}
 	for i, a := range args {
 		if number, unnamed := strings.CutPrefix(a.Name, "%arg"); unnamed && strings.Trim(number, "0123456789") == "" {
-			l.values[a.Name] = origin{layer: inputLayer, computed: true}
+			l.values[a.Name] = origin{layer: InputLayer, computed: true}
 		} else {
 			l.values[a.Name] = origin{layer: layerOf(a.Name), order: i}
 		}

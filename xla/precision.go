@@ -25,7 +25,7 @@ func precisionOf(o stablehlo.Operation, name string, exact bool) string {
 			return ""
 		}
 	}
-	if exact || matrix && !strings.HasPrefix(name, inputLayer+"/") {
+	if exact || matrix && !strings.HasPrefix(name, InputLayer+"/") {
 		return "HIGHEST"
 	}
 	return "DEFAULT"

@@ -148,11 +148,12 @@ type class struct {
 // classesOf sorts a program's work: convolutions by their shape, then the others in a fixed order; empty ones are left out.
 func classesOf(m *hlo.Module) []class {
 	var classes []class
+	held := heldBy(m)
 	for _, w := range m.Work() {
 		if w.Flops == 0 && w.Bytes == 0 {
 			continue
 		}
-		name := classOf(m, w)
+		name := classOf(m, w, held)
 		at := slices.IndexFunc(classes, func(c class) bool { return c.name == name })
 		if at < 0 {
 			at, classes = len(classes), append(classes, class{name: name})
@@ -170,8 +171,28 @@ var movers = map[string]bool{
 	"get-tuple-element": true, "iota": true, "copy-start": true,
 }
 
-// classOf names an instruction's class: by what is in it, where it calls a computation.
-func classOf(m *hlo.Module, w hlo.Work) string {
+// heldBy are the shapes that a program takes, as [hlo.Shape.Dims] in words: of a step those of its state and of its inputs.
+func heldBy(m *hlo.Module) map[string]bool {
+	held := map[string]bool{}
+	for _, c := range m.Computations {
+		for _, i := range c.Instructions {
+			if c.ID == m.Entry && i.Opcode == "parameter" {
+				held[fmt.Sprint(i.Shape.Dims)] = true
+			}
+		}
+	}
+	return held
+}
+
+// gives tells whether all that an instruction gives has shapes that are held. A number is none.
+func gives(s hlo.Shape, held map[string]bool) bool {
+	leaves := s.Leaves()
+	return len(leaves) > 0 && !slices.ContainsFunc(leaves, func(leaf hlo.Shape) bool { return len(leaf.Dims) == 0 || !held[fmt.Sprint(leaf.Dims)] })
+}
+
+// classOf names an instruction's class: by what is in it, where it calls a computation, and else by where it stands in the step. What
+// has the shapes of the step's state updates it: activations have others, which begin with the batch.
+func classOf(m *hlo.Module, w hlo.Work, held map[string]bool) string {
 	if w.Exchange {
 		return "exchanges"
 	}
@@ -193,15 +214,26 @@ func classOf(m *hlo.Module, w hlo.Work) string {
 		return "convolution, others"
 	case within["dot"]:
 		return "products of matrices"
+	case strings.HasPrefix(w.OpName, xla.InputLayer+"/"):
+		return "views"
+	case !movesOnly(within) && gives(w.Shape, held):
+		return "state: SGD, key encoder, statistics"
 	case within["reduce"] || within["reduce-window"] || within["select-and-scatter"]:
 		return "sums and maxima"
 	}
-	for opcode := range within {
+	if movesOnly(within) {
+		return "copies"
+	}
+	return "element by element"
+}
+
+func movesOnly(opcodes map[string]bool) bool {
+	for opcode := range opcodes {
 		if !movers[opcode] {
-			return "element by element"
+			return false
 		}
 	}
-	return "copies"
+	return true
 }
 
 // opcodesOf collects those of an instruction or, where it calls computations, of theirs, so many calls deep.

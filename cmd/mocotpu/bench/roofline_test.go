@@ -30,14 +30,16 @@ func TestRoofline(t *testing.T) {
 		{ID: 9, Instructions: []*hlo.Instruction{{Opcode: "fusion", Called: []int64{8}}, {Opcode: "reduce"}}},
 	}}
 	for want, w := range map[string]hlo.Work{
-		"convolution 3x1 of 8x4, 3 to 5": {Instruction: conv, Values: values},
-		"copies":                         {Instruction: &hlo.Instruction{Opcode: "fusion", Called: []int64{7}}},
-		"element by element":             {Instruction: &hlo.Instruction{Opcode: "fusion", Called: []int64{8}}},
-		"sums and maxima":                {Instruction: &hlo.Instruction{Opcode: "call", Called: []int64{9}}},
-		"products of matrices":           {Instruction: &hlo.Instruction{Opcode: "dot"}},
-		"exchanges":                      {Instruction: &hlo.Instruction{Opcode: "all-reduce"}, Exchange: true},
+		"convolution 3x1 of 8x4, 3 to 5":      {Instruction: conv, Values: values},
+		"copies":                              {Instruction: &hlo.Instruction{Opcode: "fusion", Called: []int64{7}}},
+		"element by element":                  {Instruction: &hlo.Instruction{Opcode: "fusion", Called: []int64{8}}},
+		"sums and maxima":                     {Instruction: &hlo.Instruction{Opcode: "call", Called: []int64{9}}},
+		"products of matrices":                {Instruction: &hlo.Instruction{Opcode: "dot"}},
+		"views":                               {Instruction: &hlo.Instruction{Opcode: "multiply", OpName: "input/multiply"}},
+		"state: SGD, key encoder, statistics": {Instruction: &hlo.Instruction{Opcode: "add", Shape: hlo.Shape{Tuple: []hlo.Shape{{DType: "f32", Dims: []int64{3, 3, 8, 8}}, {DType: "f32", Dims: []int64{8}}}}}},
+		"exchanges":                           {Instruction: &hlo.Instruction{Opcode: "all-reduce"}, Exchange: true},
 	} {
-		if got := classOf(m, w); got != want {
+		if got := classOf(m, w, map[string]bool{"[3 3 8 8]": true, "[8]": true, "[]": true}); got != want {
 			t.Errorf("class %q, want %q", got, want)
 		}
 	}
