@@ -172,7 +172,8 @@ func TestHostRows(t *testing.T) {
 	}
 }
 
-// What a training and its judgement say becomes a row of each subject; the baselines are the first training's.
+// What a training and its judgement say becomes a row of each subject; the baselines are the first training's. A setting of the small encoder
+// gives way to the training's own.
 func TestMNISTRows(t *testing.T) {
 	r := mnist()
 	c := fake(t, r, `case $1 in
@@ -197,13 +198,16 @@ esac`)
 		}
 		first = append(first, row[0].text)
 	}
-	if got := strings.Join(first, "; "); got != "raw pixels; untrained encoder; `mnist`: MoCo v1; supervised, the same epochs and recipe; `mnist` without Shuffling BN" {
+	if got := strings.Join(first, "; "); got != "raw pixels; untrained encoder; MoCo v1, batch 256, learning rate 0.03; supervised, the same epochs and recipe; the first without Shuffling BN" {
 		t.Errorf("rows of %s", got)
 	}
-	if notes := c.read(t).Notes; !strings.HasPrefix(notes[len(notes)-1], "Not trained yet: `student`: batch 128") || strings.Contains(notes[len(notes)-1], "`mnist` without") {
+	if notes := c.read(t).Notes; !strings.HasPrefix(notes[len(notes)-1], "Not trained yet: `student`: batch 128") || strings.Contains(notes[len(notes)-1], "the first without") {
 		t.Errorf("notes %q, want what is missing", notes)
 	}
-	if got := fmt.Sprint(rows[2]); got != "[{`mnist`: MoCo v1 <nil>} {2.50 (8.32) <nil>} {61.2 <nil>} {91.0 <nil>} { <nil>} {93.0 <nil>} {97.0 <nil>} {94.0 <nil>}]" {
+	if got := mnistCommand("--preset=mnist --width=16", "wide"); got != "mocotpu train --backend=cpu --preset=mnist --width=16 --arch=resnet10 --epochs=5 --knn-every=0 --dir=wide" {
+		t.Errorf("command %s", got)
+	}
+	if got := fmt.Sprint(rows[2]); got != "[{MoCo v1, batch 256, learning rate 0.03 <nil>} {2.50 (8.32) <nil>} {61.2 <nil>} {91.0 <nil>} { <nil>} {93.0 <nil>} {97.0 <nil>} {94.0 <nil>}]" {
 		t.Errorf("row %s", got)
 	}
 }

@@ -13,20 +13,29 @@ import (
 	"github.com/mocotpu/mocotpu/xla/host/child"
 )
 
+// slower has the rate and the batch that the preset mnist had when the first of these were trained.
+const slower = "--preset=mnist --batch=256 --lr=0.03"
+
 // trained are the trainings on MNIST that are compared: what the first cell says, the folder, and the flags.
 var trained = []struct{ what, name, flags string }{
-	{"`mnist`: MoCo v1", "v1", "--preset=mnist"},
+	{"MoCo v1, batch 256, learning rate 0.03", "v1", slower},
 	{"`student`: batch 128, key momentum 0.9, T 0.07", "student", "--preset=student"},
 	{"`student`, one BatchNorm over the batch, no shuffle: as on one GPU", "student-ungrouped", "--preset=student --shuffle=false --bn-groups=1"},
-	{"`mnist` without Shuffling BN", "v1-unshuffled", "--preset=mnist --shuffle=false"},
+	{"the first without Shuffling BN", "v1-unshuffled", slower + " --shuffle=false"},
 	{"`student` without Shuffling BN", "student-unshuffled", "--preset=student --shuffle=false"},
-	{"`mnist` with v2's MLP head", "v2", "--preset=mnist --head=mlp"},
+	{"the first with v2's MLP head", "v2", slower + " --head=mlp"},
+	{"`mnist`: MoCo v1, batch 128, learning rate 0.06", "mnist", "--preset=mnist"},
+	{"`mnist`, width 16, ten epochs", "mnist-wide", "--preset=mnist --width=16 --epochs=10"},
 }
 
-const mnistSmall = "--arch=resnet10 --width=8 --epochs=5"
-
 func mnistCommand(flags, dir string) string {
-	return strings.Join([]string{"mocotpu train --backend=cpu", flags, mnistSmall, "--knn-every=0 --dir=" + dir}, " ")
+	small := []string{"--arch=resnet10"}
+	for _, flag := range []string{"--width=8", "--epochs=5"} {
+		if name, _, _ := strings.Cut(flag, "="); !strings.Contains(flags, name) {
+			small = append(small, flag)
+		}
+	}
+	return strings.Join([]string{"mocotpu train --backend=cpu", flags, strings.Join(small, " "), "--knn-every=0 --dir=" + dir}, " ")
 }
 
 // judgeCommand judges a run. The first is beside the baselines.
@@ -38,7 +47,7 @@ func judgeCommand(dir string, first bool) string {
 	return "mocotpu eval " + dir + " --backend=cpu --protocols=knn,linear-fast --knn-ks=5,20,200 --baselines=" + baselines
 }
 
-// mnist says what six trainings on the digits come to.
+// mnist says what these trainings on the digits come to.
 func mnist() *record {
 	commands := []string{"mocotpu data get mnist"}
 	for _, t := range trained {

@@ -17,7 +17,7 @@ func TestFit(t *testing.T) {
 		want  string
 	}{
 		{dataset.Config{Kind: "cifar10"}, Facts{Images: 50000, Side: 32}, "preset=cifar10 batch=256 queue=8192 key-momentum=0.99 lr=0.03"},
-		{dataset.Config{Kind: "mnist"}, Facts{Images: 60000, Side: 28, Crop: 0.5, Sided: true}, "preset=mnist crop=0.5,1 batch=256 queue=8192 key-momentum=0.995 lr=0.03"},
+		{dataset.Config{Kind: "mnist"}, Facts{Images: 60000, Side: 28, Crop: 0.5, Sided: true}, "preset=mnist crop=0.5,1 batch=256 queue=8192 key-momentum=0.995 lr=0.12"},
 		{Glyphs().Data, Facts{Images: 12000, Side: 32, Crop: 0.08, Sided: true}, "preset=glyphs batch=128 queue=2048 key-momentum=0.99 lr=0.06"},
 		{folder(256), Facts{Images: 1281167, Side: 375}, "preset=moco-v2 batch=256 queue=65536 key-momentum=0.999 lr=0.03"},
 		{folder(256), Facts{Images: 34745, Side: 375, Sided: true}, "preset=moco-v2 flip=0 batch=256 queue=8192 key-momentum=0.99 lr=0.03"},
