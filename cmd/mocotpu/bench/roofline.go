@@ -190,11 +190,14 @@ func gives(s hlo.Shape, held map[string]bool) bool {
 	return len(leaves) > 0 && !slices.ContainsFunc(leaves, func(leaf hlo.Shape) bool { return len(leaf.Dims) == 0 || !held[fmt.Sprint(leaf.Dims)] })
 }
 
-// classOf names an instruction's class: by what is in it, where it calls a computation, and else by where it stands in the step. What
-// has the shapes of the step's state updates it: activations have others, which begin with the batch.
+// classOf names an instruction's class: by where it stands in the step, by what is in it, where it calls a computation, and by the
+// shapes that it gives. What has those of the step's state updates it: activations begin with the batch, or parts of it.
 func classOf(m *hlo.Module, w hlo.Work, held map[string]bool) string {
 	if w.Exchange {
 		return "exchanges"
+	}
+	if strings.HasPrefix(w.OpName, xla.InputLayer+"/") {
+		return "views"
 	}
 	if c := w.Conv; c != nil && len(w.Operands) > 1 {
 		kernel, input := w.Values[w.Operands[1]].Shape, w.Values[w.Operands[0]].Shape
@@ -214,8 +217,6 @@ func classOf(m *hlo.Module, w hlo.Work, held map[string]bool) string {
 		return "convolution, others"
 	case within["dot"]:
 		return "products of matrices"
-	case strings.HasPrefix(w.OpName, xla.InputLayer+"/"):
-		return "views"
 	case !movesOnly(within) && gives(w.Shape, held):
 		return "state: SGD, key encoder, statistics"
 	case within["reduce"] || within["reduce-window"] || within["select-and-scatter"]:

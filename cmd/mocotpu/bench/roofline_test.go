@@ -35,7 +35,7 @@ func TestRoofline(t *testing.T) {
 		"element by element":                  {Instruction: &hlo.Instruction{Opcode: "fusion", Called: []int64{8}}},
 		"sums and maxima":                     {Instruction: &hlo.Instruction{Opcode: "call", Called: []int64{9}}},
 		"products of matrices":                {Instruction: &hlo.Instruction{Opcode: "dot"}},
-		"views":                               {Instruction: &hlo.Instruction{Opcode: "multiply", OpName: "input/multiply"}},
+		"views":                               {Instruction: &hlo.Instruction{Opcode: "dot", OpName: "input/dot_general"}},
 		"state: SGD, key encoder, statistics": {Instruction: &hlo.Instruction{Opcode: "add", Shape: hlo.Shape{Tuple: []hlo.Shape{{DType: "f32", Dims: []int64{3, 3, 8, 8}}, {DType: "f32", Dims: []int64{8}}}}}},
 		"exchanges":                           {Instruction: &hlo.Instruction{Opcode: "all-reduce"}, Exchange: true},
 	} {
