@@ -21,6 +21,9 @@ var cards = []card{
 	{"a100", "80 GB (A100)", "a100"},
 }
 
+// rulerBatch is the smaller of the two batches that are measured on a ruler; the other is twice as large.
+var rulerBatch = map[string]int{"a100": paper, "l40s": paper / 2}
+
 // fitGranule is what batches are multiples of: eight groups exchange with one another.
 const fitGranule = 64
 
@@ -117,21 +120,23 @@ func batchCell(batch int) string {
 // A line is what a step takes of a device, in bytes: of no image, and of each.
 type line struct{ fixed, image float64 }
 
-// line measures a setting at one and two times the papers' batch.
+// line measures a setting on a ruler.
 func (c *compiler) line(ruler string, s fitSetting) (line, error) {
 	var peaks [2]float64
+	first := rulerBatch[ruler]
 	for i := range peaks {
-		p, err := c.compile(s.command(ruler, paper*(i+1)))
+		batch := first * (i + 1)
+		p, err := c.compile(s.command(ruler, batch))
 		if err != nil {
 			return line{}, err
 		}
 		if !p.Fits || p.Recomputed > 0 {
-			return line{}, fmt.Errorf("results: batch %d in %s is tight on %s: it fits is %t, %d operations run again", paper*(i+1), s, ruler, p.Fits, p.Recomputed)
+			return line{}, fmt.Errorf("results: batch %d in %s is tight on %s: it fits is %t, %d operations run again", batch, s, ruler, p.Fits, p.Recomputed)
 		}
 		peaks[i] = float64(p.Memory.Peak)
 	}
-	image := (peaks[1] - peaks[0]) / paper
-	return line{peaks[0] - paper*image, image}, nil
+	image := (peaks[1] - peaks[0]) / float64(first)
+	return line{peaks[0] - float64(first)*image, image}, nil
 }
 
 // batch is the largest multiple of the granule that takes so many bytes.

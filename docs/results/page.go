@@ -101,7 +101,7 @@ func (r *record) writeWhole(out *strings.Builder) {
 		of[when] = append(of[when], row)
 	}
 	for _, when := range slices.Sorted(maps.Keys(of)) {
-		fmt.Fprintf(out, "Of %s: %s.\n\n", when, strings.Join(slices.Sorted(slices.Values(of[when])), ", "))
+		fmt.Fprintf(out, "Of %s: %s.\n\n", when, strings.Join(slices.Sorted(slices.Values(of[when])), "; "))
 	}
 	fmt.Fprintf(out, "Measured on %s; %s; revision %s.", r.Machine, r.Date, r.Revision)
 	if r.Software != "" {
