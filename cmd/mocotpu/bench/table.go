@@ -49,21 +49,21 @@ func (r *Report) writeTable(w io.Writer) error {
 	}
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	cells := r.cells()
-	for i := range cells[0] {
-		line := make([]string, len(cells))
-		for j := range cells {
-			line[j] = cells[j][i]
+	if len(r.Rows) > 0 {
+		cells := r.cells()
+		for i := range cells[0] {
+			line := make([]string, len(cells))
+			for j := range cells {
+				line[j] = cells[j][i]
+			}
+			fmt.Fprintln(t, strings.Join(line, "\t"))
 		}
-		fmt.Fprintln(t, strings.Join(line, "\t"))
+		fmt.Fprintln(t)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for i, note := range r.Notes {
-		if i == 0 {
-			b.WriteString("\n")
-		}
+	for _, note := range r.Notes {
 		b.WriteString(note + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
