@@ -112,19 +112,34 @@ def run_detectron2(title, path, net):
     report(title, "NumPy, by detectron2's names", f"{len(model)} arrays, equal bit for bit", 0.0)
 
 
-def run_timm(title, mocotpu, folder, want, inputs):
+def run_timm(title, mocotpu, folder, want, inputs, mode="RGB"):
     """timm makes the model of the folder alone, and its transform makes of an image what mocotpu embed makes of it."""
     model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
     with torch.no_grad():
         report(title, f"timm {timm.__version__}", 'create_model("local-dir:...")', furthest([model(inputs)], want[:1]), CLOSE)
     picture = folder / ".." / "picture.png"
     pixels = np.repeat(gen.pixels("picture", 1, 24).numpy()[0], [1, 2] * 12, axis=0)  # 36 x 24
-    PIL.Image.fromarray(pixels).save(picture)
+    PIL.Image.fromarray(pixels).convert(mode).save(picture)
     subprocess.run([mocotpu, "embed", str(picture), f"--encoder={folder}", "--backend=go", "--out=picture.npy", "--force"], cwd=folder / "..", check=True)
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
     with torch.no_grad():
-        want = model.double()(transform(PIL.Image.open(picture).convert("RGB")).unsqueeze(0).double())
+        want = model.double()(transform(PIL.Image.open(picture).convert(mode)).unsqueeze(0).double())
     report(title, f"timm {timm.__version__}", "its transform of a picture, and mocotpu embed", furthest([np.load(folder / ".." / "picture.npy")], [want]))
+
+
+def gray(mocotpu, folder):
+    """A network that reads one channel is one of timm's with in_chans=1."""
+    net = network("resnet18", "linear", gen.DIM)
+    net.conv1 = torch.nn.Conv2d(1, 64, 7, 2, 3, bias=False)
+    net.load_state_dict({
+        name: value if name.endswith("num_batches_tracked") else gen.weights(gen.SCOPE, name, tuple(value.shape))
+        for name, value in net.state_dict().items()})
+    safetensors.torch.save_file(net.state_dict(), folder / "gray.in")
+    for args in (["import", "gray.in", "--image-size=64", "--views=v1", "--out=gray.safetensors"],
+                 ["export", "gray.safetensors", "--format=timm", "--out=gray-timm"]):
+        subprocess.run([mocotpu, *args, "--force"], cwd=folder, check=True)
+    want = gen.outputs(net.double().eval(), gen.images(torch.float64)[:, :1])
+    run_timm("resnet18, one channel", mocotpu, folder / "gray-timm", want, gen.images()[:, :1], "L")
 
 
 def small_stem(mocotpu, folder):
@@ -272,6 +287,7 @@ def main(mocotpu, folder):
     for arch, head in (("resnet18", "linear"), ("resnet50", "mlp")):
         formula(mocotpu, folder, arch, head)
     small_stem(mocotpu, folder)
+    gray(mocotpu, folder)
     scans(mocotpu, folder)
     for head in ("linear", "mlp"):
         trained(mocotpu, folder / head, "resnet18", head)
