@@ -121,11 +121,22 @@ echo '{"fits":'$fits',"recomputed":'$again',"memory":{"Peak":'$((mib << 20))'}}'
 	last := got.Notes[len(got.Notes)-1]
 	for _, part := range []string{
 		"float32 on rtx4090, batch 1024 takes 17408 MiB (the line: +0 %), batch 1088 takes 18432 MiB (the line: +0 %);",
-		"bfloat16 on a100-40, batch 1792 takes 29696 MiB (the line: +0 %), batch 1856 takes 30000 MiB with 7 operations that XLA runs again;",
+		"bfloat16 on a100-40, batch 1792 takes 29696 MiB (the line: +0 %), batch 1856 takes 30000 MiB with 7 operations that XLA runs again (the line: +2 %);",
 	} {
 		if !strings.Contains(last, part) {
 			t.Errorf("no %q in %q", part, last)
 		}
+	}
+	// A card on which XLA computes something again in vain takes the next batch.
+	c = fake(t, r, `case "$*" in *=rtx3070*=256*) echo '{"fits":false,"recomputed":9,"memory":{"Peak":6500000000}}'; exit 3;; *=rtx3070*) LIMIT=5990;; *=rtx4080*) LIMIT=11980;; *) LIMIT=18124;; esac
+`+script)
+	if err := fitRows(c, r); err != nil {
+		t.Fatal(err)
+	}
+	got = c.read(t)
+	last = got.Notes[len(got.Notes)-1]
+	if want := "batch 256 takes 6199 MiB with 9 operations that XLA runs again (the line: -17 %), batch 192 takes 4096 MiB (the line: +0 %)."; !strings.HasSuffix(last, want) || got.Rows[0][5].text != "192" {
+		t.Errorf("row %v and %q, want 192 and %q", got.Rows[0], last, want)
 	}
 	// A card on which the line is wrong, and a ruler that is too short.
 	c = fake(t, r, "LIMIT=16000\n"+script)

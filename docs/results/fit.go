@@ -53,7 +53,7 @@ func fits() *record {
 		Software: "jax-cuda13-pjrt 0.10.2",
 		Columns:  []string{"card", "may use, MiB"},
 		Notes: []string{
-			"What a step takes grows with the batch along a line, which two batches give on a larger card of the same generation (an A100 of 80 GB, an L40S), where XLA computes nothing again; batches are read off it. TF32 takes what float32 does. A larger batch than these may still fit, after XLA has computed again what it could.",
+			"What a step takes grows with the batch along a line, which two batches give on a larger card of the same generation (an A100 of 80 GB, an L40S), where XLA computes nothing again; batches are read off it. A larger batch than these may still fit, after XLA has computed again what it could; where XLA does so in vain, close to the limit, the next smaller one may be the largest.",
 			"cuDNN's scratch memory is not known without a GPU, and comes on top. `--gpu-memory-fraction=0.95` gives a quarter more.",
 		},
 	}
@@ -97,11 +97,13 @@ func fitRows(c *compiler, r *record) error {
 	}
 	var tried []string
 	for _, s := range fitSettings {
-		text, err := c.try(cards[s.card].name, s, of(s.card, s))
+		text, batch, err := c.try(cards[s.card].name, s, of(s.card, s))
 		if err != nil {
 			return err
 		}
 		tried = append(tried, text)
+		row := slices.IndexFunc(r.Rows, func(row []cell) bool { return row[0].text == cards[s.card].says })
+		r.Rows[row][slices.Index(r.Columns, s.String())].text = batchCell(batch)
 	}
 	r.Notes = append(slices.Clip(notes), "Compiled for the cards themselves: "+strings.Join(tried, "; ")+".")
 	return c.save()
@@ -146,35 +148,46 @@ func (l line) batch(usable int64) int {
 
 func (l line) at(batch int) float64 { return l.fixed + float64(batch)*l.image }
 
-// try compiles a setting for a card with the batch of the line, which fits, and with one granule more, which does not unless XLA
-// computes something again; it says what they take. The line that is wrong on the card is an error.
-func (c *compiler) try(card string, s fitSetting, l line) (string, error) {
+// try compiles a setting for a card with the batch of the line and one granule more, which does not fit unless XLA computes something
+// again. Where the line's batch does not fit, because XLA computed something again in vain, it goes down to one that does. It says
+// what they take. A line that is wrong otherwise is an error.
+func (c *compiler) try(card string, s fitSetting, l line) (says string, fits int, err error) {
 	target, err := plan.Lookup(card, 0, s.precision, 0)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	batch := l.batch(target.Usable)
-	var says []string
-	for _, b := range []int{batch, batch + fitGranule} {
-		if b == 0 {
-			continue
-		}
+	var all []string
+	compile := func(b int) (bool, error) {
 		p, err := c.compile(s.command(card, b))
 		if err != nil {
-			return "", err
+			return false, err
 		}
-		if p.Fits != (b == batch) && !(p.Fits && p.Recomputed > 0) {
-			return "", fmt.Errorf("results: %s on %s: batch %d fits is %t, with %.0f MiB of %d, and the line says %.0f",
+		if p.Fits != (b <= batch) && p.Recomputed == 0 {
+			return false, fmt.Errorf("results: %s on %s: batch %d fits is %t, with %.0f MiB of %d, and the line says %.0f",
 				s, card, b, p.Fits, float64(p.Memory.Peak)/mib, target.Usable/mib, l.at(b)/mib)
 		}
 		text := fmt.Sprintf("batch %d takes %.0f MiB", b, float64(p.Memory.Peak)/mib)
 		if p.Recomputed > 0 {
 			text += fmt.Sprintf(" with %d operations that XLA runs again", p.Recomputed)
 		}
-		if off := 100 * (float64(p.Memory.Peak)/l.at(b) - 1); p.Recomputed == 0 {
-			text += fmt.Sprintf(" (the line: %+.0f %%)", math.Round(-off)+0)
-		}
-		says = append(says, text)
+		text += fmt.Sprintf(" (the line: %+.0f %%)", math.Round(100*(l.at(b)/float64(p.Memory.Peak)-1))+0)
+		all = append(all, text)
+		return p.Fits, nil
 	}
-	return fmt.Sprintf("%s on %s, %s", s, card, strings.Join(says, ", ")), nil
+	for fits = batch; fits > 0; fits -= fitGranule {
+		fit, err := compile(fits)
+		if err != nil {
+			return "", 0, err
+		}
+		if fit {
+			break
+		}
+	}
+	if fits == batch {
+		if _, err := compile(batch + fitGranule); err != nil {
+			return "", 0, err
+		}
+	}
+	return fmt.Sprintf("%s on %s, %s", s, card, strings.Join(all, ", ")), fits, nil
 }
