@@ -149,7 +149,7 @@ func (l line) batch(usable int64) int {
 func (l line) at(batch int) float64 { return l.fixed + float64(batch)*l.image }
 
 // try compiles a setting for a card with the batch of the line and one granule more, which does not fit unless XLA computes something
-// again. Where the line's batch does not fit, because XLA computed something again in vain, it goes down to one that does. It says
+// again, and counts then. Where the line's batch does not fit, because XLA computed something again in vain, it goes down to one that does. It says
 // what they take. A line that is wrong otherwise is an error.
 func (c *compiler) try(card string, s fitSetting, l line) (says string, fits int, err error) {
 	target, err := plan.Lookup(card, 0, s.precision, 0)
@@ -185,8 +185,12 @@ func (c *compiler) try(card string, s fitSetting, l line) (says string, fits int
 		}
 	}
 	if fits == batch {
-		if _, err := compile(batch + fitGranule); err != nil {
+		more, err := compile(batch + fitGranule)
+		if err != nil {
 			return "", 0, err
+		}
+		if more {
+			fits += fitGranule
 		}
 	}
 	return fmt.Sprintf("%s on %s, %s", s, card, strings.Join(all, ", ")), fits, nil
