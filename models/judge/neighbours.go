@@ -76,8 +76,20 @@ func (s *Search) nearest(ctx context.Context, bank, queries unit, k int, progres
 		limits[q] = float32(math.Inf(-1))
 	}
 	width := heightOf(bank, s.bankBlock)
+	// One tensor serves all blocks: as many of them would be left to the garbage collector, which lets that grow to the size of
+	// the bank. The rows beyond the bank's last are those of the block before, whose similarities nobody reads.
+	rows, err := bank.block(0, width)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.FinalizeAll()
 	for start := 0; start < bank.Len(); start += width {
-		if err := s.searchBlock(ctx, bank, start, width, queryBlocks, heaps, limits, k); err != nil {
+		if start > 0 {
+			if err := tensors.MutableFlatData(rows, func(flat []float32) { bank.copyRows(flat, start) }); err != nil {
+				return nil, err
+			}
+		}
+		if err := s.searchBlock(ctx, rows, start, min(width, bank.Len()-start), queryBlocks, heaps, limits, k); err != nil {
 			return nil, err
 		}
 		if progress != nil {
@@ -93,15 +105,9 @@ func heightOf(bank unit, most int) int {
 	return min(most, (bank.Len()+rowsTogether-1)/rowsTogether*rowsTogether)
 }
 
-// searchBlock offers the rows of the bank from start on, at most width, to the heaps of all queries. Limits are the
-// similarities that a row must be above.
-func (s *Search) searchBlock(ctx context.Context, bank unit, start, width int, queryBlocks []*tensors.Tensor, heaps [][]neighbour, limits []float32, k int) error {
-	count := min(width, bank.Len()-start)
-	bankRows, err := bank.block(start, width)
-	if err != nil {
-		return err
-	}
-	defer bankRows.FinalizeAll()
+// searchBlock offers the first count of some rows, which are the bank's from start on, to the heaps of all queries. Limits are
+// the similarities that a row must be above.
+func (s *Search) searchBlock(ctx context.Context, bankRows *tensors.Tensor, start, count int, queryBlocks []*tensors.Tensor, heaps [][]neighbour, limits []float32, k int) error {
 	first := 0
 	for _, queryRows := range queryBlocks {
 		if err := ctx.Err(); err != nil {

@@ -98,11 +98,14 @@ func (u unit) blocks(height int) ([]*tensors.Tensor, error) {
 
 // block copies height rows from start; rows beyond the end are zeros, whose similarities nobody reads.
 func (u unit) block(start, height int) (*tensors.Tensor, error) {
-	return tensorOf(dtypes.Float32, func(flat []float32) {
-		eachInParallel(min(height, u.Len()-start), func(i int) {
-			u.copyRow(flat[i*u.Dim:(i+1)*u.Dim], start+i)
-		})
-	}, height, u.Dim)
+	return tensorOf(dtypes.Float32, func(flat []float32) { u.copyRows(flat, start) }, height, u.Dim)
+}
+
+// copyRows copies as many rows from start as dst has room for and u has.
+func (u unit) copyRows(dst []float32, start int) {
+	eachInParallel(min(len(dst)/u.Dim, u.Len()-start), func(i int) {
+		u.copyRow(dst[i*u.Dim:(i+1)*u.Dim], start+i)
+	})
 }
 
 func finalize(all []*tensors.Tensor) {
