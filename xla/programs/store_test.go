@@ -190,7 +190,7 @@ func TestUnsafeFolder(t *testing.T) {
 }
 
 // TestNoRoom: a disk that is full leaves what was there, and nothing half written. The limit of a file's size stands for
-// it.
+// it: one above what go test itself writes meanwhile, into a file that says what was opened.
 func TestNoRoom(t *testing.T) {
 	s := newStore(t)
 	must.M(s.Put("a", []byte("program")))
@@ -198,8 +198,8 @@ func TestNoRoom(t *testing.T) {
 	defer signal.Reset(syscall.SIGXFSZ)
 	var before syscall.Rlimit
 	must.M(syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
-	must.M(syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1000, Max: before.Max}))
-	err := s.Put("a", make([]byte, 100_000))
+	must.M(syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 20, Max: before.Max}))
+	err := s.Put("a", make([]byte, 2<<20))
 	must.M(syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before))
 	if !errors.Is(err, syscall.EFBIG) {
 		t.Errorf("got %v, want EFBIG", err)
