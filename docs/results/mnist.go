@@ -63,7 +63,7 @@ func mnist() *record {
 			"The team that this project began with trained on digits with the settings of `student`, one BatchNorm over the batch and no shuffle, and could not tell by the loss whether it learned. " +
 				"By these runs its settings cost ten points, and BatchNorm over the whole batch another ten; both encoders are far above the untrained one, which the loss alone does not tell. " +
 				"Without Shuffling BN the loss is lower and the contrastive task easier, and the features are no better.",
-			"More steps of fewer images at a higher rate are better: that is the preset `mnist` since revision b909c28. It was chosen among five settings by the same test images, after two epochs. " +
+			"More steps of fewer images at a higher rate are better: that is the preset `mnist` since revision b909c28. It was chosen among six settings by the same test images, after two epochs. " +
 				"By its nearest neighbours the encoder of width 16 alone is above raw pixels, which digits in the middle of their images make a strong baseline; by a linear classifier all of `mnist` are. " +
 				"One seed: differences of a point or less may be chance.",
 		},
