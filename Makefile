@@ -122,7 +122,7 @@ sanitize: build ## the CPU plugin's tests with AddressSanitizer and UndefinedBeh
 
 peers: setup bin/peers/ready ## hold the steps of PyTorch and JAX in bench peers to ours (6 GB of wheels, once)
 	MOCOTPU_TORCH_PYTHON=$(abspath bin/peers/bin/python) MOCOTPU_JAX_PYTHON=$(abspath bin/peers/bin/python) \
-		$(GO) test -timeout 25m -tags $(TAGS) -run "TestTorch|TestJAX" ./cmd/mocotpu
+		$(GO) test -timeout 25m -tags $(TAGS) -run "TestTorch|TestJAX" ./cmd/mocotpu/bench
 
 interop: setup bin/peers/ready ## run exported encoders in torchvision, timm, ONNX Runtime, JAX and NumPy (6 GB of wheels, once)
 	PYTHONDONTWRITEBYTECODE=1 bin/peers/bin/python models/convert/testdata/interop.py $(MOCOTPU)
