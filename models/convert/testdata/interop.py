@@ -127,19 +127,25 @@ def run_timm(title, mocotpu, folder, want, inputs, mode="RGB"):
     report(title, f"timm {timm.__version__}", "its transform of a picture, and mocotpu embed", furthest([np.load(folder / ".." / "picture.npy")], [want]))
 
 
+def through_timm(mocotpu, folder, name, net):
+    """A network with the weights of the formula is imported, and exported for timm into the folder that is returned."""
+    net.load_state_dict({
+        name: value if name.endswith("num_batches_tracked") else gen.weights(gen.SCOPE, name, tuple(value.shape))
+        for name, value in net.state_dict().items()})
+    safetensors.torch.save_file(net.state_dict(), folder / f"{name}.in")
+    for args in (["import", f"{name}.in", "--image-size=64", "--views=v1", f"--out={name}.safetensors"],
+                 ["export", f"{name}.safetensors", "--format=timm", f"--out={name}-timm"]):
+        subprocess.run([mocotpu, *args, "--force"], cwd=folder, check=True)
+    return folder / f"{name}-timm"
+
+
 def gray(mocotpu, folder):
     """A network that reads one channel is one of timm's with in_chans=1."""
     net = network("resnet18", "linear", gen.DIM)
     net.conv1 = torch.nn.Conv2d(1, 64, 7, 2, 3, bias=False)
-    net.load_state_dict({
-        name: value if name.endswith("num_batches_tracked") else gen.weights(gen.SCOPE, name, tuple(value.shape))
-        for name, value in net.state_dict().items()})
-    safetensors.torch.save_file(net.state_dict(), folder / "gray.in")
-    for args in (["import", "gray.in", "--image-size=64", "--views=v1", "--out=gray.safetensors"],
-                 ["export", "gray.safetensors", "--format=timm", "--out=gray-timm"]):
-        subprocess.run([mocotpu, *args, "--force"], cwd=folder, check=True)
+    exported = through_timm(mocotpu, folder, "gray", net)
     want = gen.outputs(net.double().eval(), gen.images(torch.float64)[:, :1])
-    run_timm("resnet18, one channel", mocotpu, folder / "gray-timm", want, gen.images()[:, :1], "L")
+    run_timm("resnet18, one channel", mocotpu, exported, want, gen.images()[:, :1], "L")
 
 
 def small_stem(mocotpu, folder):
@@ -147,16 +153,10 @@ def small_stem(mocotpu, folder):
     title = "resnet18, small stem"
     net = network("resnet18", "linear", gen.DIM)
     net.conv1, net.maxpool = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False), torch.nn.Identity()
-    net.load_state_dict({
-        name: value if name.endswith("num_batches_tracked") else gen.weights(gen.SCOPE, name, tuple(value.shape))
-        for name, value in net.state_dict().items()})
-    safetensors.torch.save_file(net.state_dict(), folder / "small.in")
-    for args in (["import", "small.in", "--image-size=64", "--views=v1", "--out=small.safetensors"],
-                 ["export", "small.safetensors", "--format=timm", "--out=small-timm"]):
-        subprocess.run([mocotpu, *args, "--force"], cwd=folder, check=True)
-    code = (folder / "small-timm" / "README.md").read_text().split("```python")[1].split("```")[0]
+    exported = through_timm(mocotpu, folder, "small", net)
+    code = (exported / "README.md").read_text().split("```python")[1].split("```")[0]
     names = {"images": gen.images()}
-    exec(code.replace('"model.safetensors"', f"{str(folder / 'small-timm' / 'model.safetensors')!r}"), names)
+    exec(code.replace('"model.safetensors"', f"{str(exported / 'model.safetensors')!r}"), names)
     want = gen.outputs(net.double().eval(), gen.images(torch.float64))
     report(title, f"timm {timm.__version__}", "by the lines of its model card", furthest([names["features"].detach()], want[:1]), CLOSE)
 
