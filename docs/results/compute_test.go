@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +92,10 @@ func TestOlderRows(t *testing.T) {
 	var page strings.Builder
 	third.writeWhole(&page)
 	want := "Of 2026-11-01, revision 1111111: a on x.\n\nOf 2026-11-02, revision 2222222: a on y.\n\nMeasured on M; 2026-11-03; revision 3333333."
+	again := &record{Date: third.Date, Revision: third.Revision, key: 2}
+	if again.keep(third); !maps.Equal(again.Older, third.Older) {
+		t.Errorf("later on that day %v are older, want %v", again.Older, third.Older)
+	}
 	if !strings.Contains(page.String(), want) || len(third.Rows) != 4 {
 		t.Errorf("%d rows, and the page is\n%s\nwant in it\n%s", len(third.Rows), page.String(), want)
 	}

@@ -148,9 +148,9 @@ func (l line) batch(usable int64) int {
 
 func (l line) at(batch int) float64 { return l.fixed + float64(batch)*l.image }
 
-// try compiles a setting for a card with the batch of the line and one granule more, which does not fit unless XLA computes something
-// again, and counts then. Where the line's batch does not fit, because XLA computed something again in vain, it goes down to one that does. It says
-// what they take. A line that is wrong otherwise is an error.
+// try compiles a setting for a card with the batch of the line and one granule more, which does not fit unless XLA computes
+// something again, and counts then. Where the line's batch does not fit, because XLA computed something again in vain, it goes
+// down to one that does. It says what they take. A line that is wrong otherwise is an error.
 func (c *compiler) try(card string, s fitSetting, l line) (says string, fits int, err error) {
 	target, err := plan.Lookup(card, 0, s.precision, 0)
 	if err != nil {

@@ -60,12 +60,12 @@ func Roofline(ctx context.Context, c run.Config, o Options) (*Report, error) {
 	views := presetViews(c)
 	fmt.Fprintf(o.Talk, "%s: compiling the step, then %d steps ...\n", e.EngineName(), o.Repeat)
 	clock := clock{pace: pace{Warmup: 1, Repeat: o.Repeat, Seconds: math.Inf(1)}, began: time.Now()}
-	run := func() error { return timeSteps(ctx, e, c, views, 1, nil, &clock) }
-	spans, err := e.Trace(run)
+	steps := func() error { return timeSteps(ctx, e, c, views, 1, nil, &clock) }
+	spans, err := e.Trace(steps)
 	var untold *xla.Error
 	if errors.As(err, &untold) && untold.Op == "trace" && untold.Code == xla.Unimplemented {
 		r.Notes = append(r.Notes, "no times of classes: "+untold.Msg)
-		err = run()
+		err = steps()
 	}
 	if err != nil {
 		return nil, o.Engines.Explain(o.Talk, e, c, err)
