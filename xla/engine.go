@@ -64,9 +64,10 @@ func newEngine(name string, b compute.Backend) *Engine {
 // EngineName returns which engine it is: "go", "cpu", "cuda" or "tpu".
 func (e *Engine) EngineName() string { return e.name }
 
-// LongSumsReadMemory reports whether a sum over a long axis reads its operand from memory, where XLA otherwise computes
-// it on the way: XLA's CPU engine hands such sums to a library.
-func (e *Engine) LongSumsReadMemory() bool { return e.name == "cpu" }
+// PlainLoops reports whether the engine is XLA's for CPUs, which hands convolutions, products and sums over long axes to
+// libraries, and compiles the rest into plain loops: a long sum reads its operand from memory, a loop computes the small arrays
+// that it reads again for each element, and windows are not vectorised.
+func (e *Engine) PlainLoops() bool { return e.name == "cpu" }
 
 // ConvolvesFaster says that its convolutions are faster than its products of matrices: oneDNN's kernels against Eigen's.
 func (e *Engine) ConvolvesFaster() bool { return e.name == "cpu" }

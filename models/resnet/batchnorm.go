@@ -34,8 +34,8 @@ func (n Norm) check(batch int) {
 	}
 }
 
-// batchNorm normalises x [N,H,W,C] over each group's images and positions, in float32 whatever x is, and
-// scales by weight and bias. Running statistics are the mean over the groups, the variance unbiased (n/(n-1))
+// batchNorm normalises x [N,H,W,C] over each group's images and positions, and scales by weight and bias. It computes in
+// float32, and gives float32, whatever x is. Running statistics are the mean over the groups, the variance unbiased (n/(n-1))
 // as in torch.
 //
 // Mean and variance come from one pass over the activations, which bound the step on TPUs: E[d^2]-E[d]^2 of
@@ -50,8 +50,7 @@ func (e *encoder) batchNorm(x *Node, name string) *Node {
 		scale := Div(weight, Sqrt(AddScalar(runningVar.NodeValue(e.g), normEpsilon)))
 		shift := Sub(bias, Mul(runningMean.NodeValue(e.g), scale))
 		wide := ConvertDType(x, dtypes.Float32)
-		y := Add(Mul(wide, Reshape(scale, 1, 1, 1, channels)), Reshape(shift, 1, 1, 1, channels))
-		return ConvertDType(y, x.DType())
+		return Add(Mul(wide, Reshape(scale, 1, 1, 1, channels)), Reshape(shift, 1, 1, 1, channels))
 	}
 	groups := e.norm.Groups
 	count := dims[0] / groups * dims[1] * dims[2]
@@ -63,17 +62,21 @@ func (e *encoder) batchNorm(x *Node, name string) *Node {
 	wide := ConvertDType(grouped, dtypes.Float32)
 	origin := runningMean.NodeValue(e.g) // [C]; no gradient reaches it
 	distance := Sub(wide, Reshape(origin, 1, 1, channels))
-	mean := e.meanOfPositions(distance) // [G,C]
-	variance := MaxScalar(Sub(e.meanOfPositions(Square(distance)), Square(mean)), 0)
+	var positive *Node // [G,C]
+	once := func(x *Node) *Node { return e.once(x, positive) }
+	mean := e.meanOfPositions(distance, once) // [G,C]
+	variance := MaxScalar(Sub(e.meanOfPositions(Square(distance), once), Square(mean)), 0)
+	added := AddScalar(variance, normEpsilon)
+	positive = StopGradient(added)
 
-	scale := Div(InsertAxes(weight, 0), Sqrt(AddScalar(variance, normEpsilon)))
-	shift := Sub(forGroups(bias, groups), Mul(mean, scale))
+	scale := once(Div(InsertAxes(weight, 0), Sqrt(added)))
+	shift := once(Sub(forGroups(bias, groups), Mul(mean, scale)))
 	y := Add(Mul(distance, InsertAxes(scale, 1)), InsertAxes(shift, 1))
 
 	unbiased := MulScalar(variance, float64(count)/float64(count-1))
 	e.take(runningMean, Add(mean, InsertAxes(origin, 0)))
 	e.take(runningVar, unbiased)
-	return Reshape(ConvertDType(y, x.DType()), dims...)
+	return Reshape(y, dims...)
 }
 
 // take hands on statistics [G,C]: to the norm's Take, to the running ones, or to updateTogether.
@@ -102,19 +105,38 @@ func (e *encoder) updateTogether() {
 	}
 }
 
-// meanOfPositions is the mean of x [G,count,C] over its middle axis: [G,C].
+// meanOfPositions is the mean of x [G,count,C] over its middle axis: [G,C]. The gradient of every value, [G,C], goes through
+// once.
 //
 // XLA's CPU engine hands a sum over many positions to a library, which reads x from memory: all of x is written out
 // first. A sum over 32 positions is XLA's own, which computes x on the way. So the mean is taken in two steps, of 32
 // positions and then of the runs. On a TPU, where both sums are XLA's own, the second step would move half as many bytes
 // again.
-func (e *encoder) meanOfPositions(x *Node) *Node {
+func (e *encoder) meanOfPositions(x *Node, once func(*Node) *Node) *Node {
 	const run = 32
 	dims := x.Shape().Dimensions
-	if !e.lowering.meansInTwoSteps || dims[1]%run != 0 {
+	if !e.lowering.plainLoops || dims[1]%run != 0 {
 		return ReduceMean(x, 1)
 	}
-	return ReduceMean(ReduceMean(Reshape(x, dims[0], dims[1]/run, run, dims[2]), 2), 1)
+	var gradient *Node // [G,C]
+	x = IdentityWithCustomGradient(x, func(_, v *Node) *Node {
+		return BroadcastToDims(InsertAxes(gradient, 1), v.Shape().Dimensions...)
+	})
+	mean := ReduceMean(ReduceMean(Reshape(x, dims[0], dims[1]/run, run, dims[2]), 2), 1)
+	return IdentityWithCustomGradient(mean, func(_, v *Node) *Node {
+		gradient = once(MulScalar(v, 1/float64(dims[1])))
+		return v
+	})
+}
+
+// once is x [G,C], which loops over activations read, computed before they begin. XLA's CPU engine would compute such a small
+// array again for each activation, unless it ends with an operation that XLA takes for an expensive one: a division, here of
+// what was multiplied by the same positive array [G,C].
+func (e *encoder) once(x, positive *Node) *Node {
+	if !e.lowering.plainLoops {
+		return x
+	}
+	return Div(Mul(x, positive), positive)
 }
 
 // forGroups gives each of the groups a [C] vector: [G,C]. It doubles the vector and halves the groups' copies. Both are

@@ -96,17 +96,33 @@ func (e *encoder) block(x *Node, b block) *Node {
 	if b.downsample() {
 		x = e.convNorm(x, b.name+".downsample.0", b.name+".downsample.1", b.stride, false)
 	}
-	return MaxScalar(Add(x, y), 0)
+	return e.relu(Add(x, y), x.DType())
 }
 
 func (e *encoder) convNorm(x *Node, conv, norm string, stride int, relu bool) *Node {
-	kernel := ConvertDType(e.value(conv+".weight"), x.DType())
+	dtype := x.DType()
+	kernel := ConvertDType(e.value(conv+".weight"), dtype)
 	x = e.convolve(x, kernel, stride)
 	x = e.batchNorm(x, norm)
 	if relu {
-		x = MaxScalar(x, 0)
+		return e.relu(x, dtype)
 	}
-	return x
+	return ConvertDType(x, dtype)
+}
+
+// relu is the larger of x, float32 or of the type given, and 0, of that type.
+//
+// Where the backend's loops are plain, its gradient passes where the result is above 0, as torch's does: GoMLX's passes at 0,
+// too, computes that by several conversions, and keeps x, which is as large as the result that is kept in any case. With
+// blocks computed again the result that it would read is not kept. An x of minus infinity gives NaN there.
+func (e *encoder) relu(x *Node, dtype dtypes.DType) *Node {
+	if !e.lowering.plainLoops || e.config.Remat == RematBlock {
+		return MaxScalar(ConvertDType(x, dtype), 0)
+	}
+	var y *Node
+	x = IdentityWithCustomGradient(x, func(_, v *Node) *Node { return Where(GreaterThan(y, ZerosLike(y)), v, ZerosLike(v)) })
+	y = ConvertDType(Sub(x, StopGradient(MinScalar(x, 0))), dtype)
+	return y
 }
 
 func (e *encoder) head(x *Node) *Node {
@@ -147,43 +163,6 @@ func (e *encoder) convolve(x, kernel *Node, stride int) *Node {
 	}
 	p := (kernel.Shape().Dimensions[0] - 1) / 2
 	return Convolve(x, kernel).Strides(stride).PaddingPerDim([][2]int{{p, p}, {p, p}}).Done()
-}
-
-// maxPool is torch's MaxPool2d(3, stride 2, padding 1) of x [N,H,W,C], none of it negative: zeros may pad.
-func (e *encoder) maxPool(x *Node) *Node {
-	switch {
-	case e.lowering.windowsByMatmul:
-		return maxPoolByTaps(x)
-	case e.lowering.scattersInAnyOrder:
-		return maxPoolByChoice(x)
-	}
-	return MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
-}
-
-func maxPoolByTaps(x *Node) *Node {
-	taps := windowTaps(x, 3, 2)
-	for _, tap := range taps[1:] {
-		taps[0] = Max(taps[0], tap)
-	}
-	return taps[0]
-}
-
-// maxPoolByChoice chooses the number of each window's first largest element, and takes that element. The gradient of the
-// taking puts each window's where it belongs, in one order, and is one loop: what is kept for it is a byte a window.
-func maxPoolByChoice(x *Node) *Node {
-	taps := windowTaps(x, 3, 2)
-	largest, choice := StopGradient(taps[0]), Zeros(x.Graph(), shapes.Make(dtypes.Uint8, taps[0].Shape().Dimensions...))
-	number := func(i int) *Node { return AddScalar(ZerosLike(choice), float64(i)) }
-	for i, tap := range taps[1:] {
-		tap = StopGradient(tap)
-		choice = Where(GreaterThan(tap, largest), number(1+i), choice)
-		largest = Max(tap, largest)
-	}
-	chosen := taps[0]
-	for i, tap := range taps[1:] {
-		chosen = Where(Equal(choice, number(1+i)), tap, chosen)
-	}
-	return chosen
 }
 
 // convolveByMatmul gathers each kernel tap's view of the padded image, and multiplies once.

@@ -175,53 +175,6 @@ func TestConvolveByMatmul(t *testing.T) {
 	}
 }
 
-// Pooling by shifted maxima is the engine's own one.
-func TestMaxPool(t *testing.T) {
-	for _, size := range []int{1, 4, 5, 8} {
-		x := make([]float32, 2*size*size*3)
-		for i := range x {
-			x[i] = float32(max(0, parity.Uniform("pool", i)))
-		}
-		got, err := CallOnceN(engines.Go(t), func(x *Node) (*Node, *Node) {
-			return maxPoolByTaps(x), MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
-		}, tensors.FromFlatDataAndDimensions(x, 2, size, size, 3))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !got[0].Shape().Equal(got[1].Shape()) || !slices.Equal(values(got[0]), values(got[1])) {
-			t.Errorf("size %d: %s, want %s", size, got[0], got[1])
-		}
-	}
-}
-
-// Pooling by choice is the engine's own one, and so is the gradient of what is above zero: where elements are equal, the
-// first takes it. That of zeros the ReLU before it does not let through.
-func TestMaxPoolByChoice(t *testing.T) {
-	for _, size := range []int{4, 5, 8} {
-		x := make([]float32, 2*size*size*3)
-		for i := range x {
-			x[i] = float32(max(0, math.Round(3*parity.Uniform("pool", i)))) // many are equal
-		}
-		withGradient := func(x, y *Node) []*Node {
-			weight := AddScalar(IotaFull(x.Graph(), y.Shape()), 1)
-			gradient := Gradient(ReduceAllSum(Mul(y, weight)), x)[0]
-			return []*Node{y, Where(GreaterThan(x, ZerosLike(x)), gradient, ZerosLike(x))}
-		}
-		got, err := CallOnceN(engines.Go(t), func(x *Node) []*Node {
-			plain := MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
-			return append(withGradient(x, maxPoolByChoice(x)), withGradient(x, plain)...)
-		}, tensors.FromFlatDataAndDimensions(x, 2, size, size, 3))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, what := range []string{"pooled", "gradient"} {
-			if !slices.Equal(values(got[i]), values(got[2+i])) {
-				t.Errorf("size %d, %s: %s, want %s", size, what, got[i], got[2+i])
-			}
-		}
-	}
-}
-
 // Initial values have torchvision's distributions and depend on seed and name alone.
 func TestInit(t *testing.T) {
 	initial := func(c Config, seed uint64) *model.Scope {

@@ -12,8 +12,9 @@ type lowering struct {
 	// windowsByMatmul: the backend's convolution and pooling are plain loops, several times slower than gathering the
 	// elements of each window and a matrix product or a maximum of them: BenchmarkConvolve.
 	windowsByMatmul bool
-	// meansInTwoSteps: the backend's sum over a long axis reads its operand from memory; see meanOfPositions.
-	meansInTwoSteps bool
+	// plainLoops: the backend is XLA's for CPUs, which makes plain loops of all but convolutions, products and long sums; see
+	// meanOfPositions, once, relu and maxPoolSpread.
+	plainLoops bool
 	// kernelsOutputFirst: the backend's convolutions read kernels as [out, height, width, in], and transpose others before
 	// each use. See KeepKernels.
 	kernelsOutputFirst bool
@@ -32,7 +33,7 @@ const goEngine = "Go Backend"
 func loweringFor(b compute.Backend) lowering {
 	return lowering{
 		windowsByMatmul:    b.Name() == goEngine,
-		meansInTwoSteps:    mesh.Says(b, func(e interface{ LongSumsReadMemory() bool }) bool { return e.LongSumsReadMemory() }),
+		plainLoops:         mesh.Says(b, func(e interface{ PlainLoops() bool }) bool { return e.PlainLoops() }),
 		kernelsOutputFirst: mesh.Says(b, func(e interface{ KernelsOutputFirst() bool }) bool { return e.KernelsOutputFirst() }),
 		fewLoops:           mesh.Says(b, func(e interface{ StartsLoops() bool }) bool { return e.StartsLoops() }),
 		scattersInAnyOrder: mesh.Says(b, func(e interface{ ScattersInAnyOrder() bool }) bool { return e.ScattersInAnyOrder() }),

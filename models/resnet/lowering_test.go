@@ -8,15 +8,15 @@ import (
 	"github.com/mocotpu/mocotpu/models/internal/engines"
 )
 
-// longSums is a backend that says how it sums; wrapper hides it, as every embedding does, and names what it wraps.
-type longSums struct {
+// looping is a backend that says what its loops are like; wrapper hides it, as every embedding does, and names what it wraps.
+type looping struct {
 	compute.Backend
-	readMemory bool
+	plain bool
 }
 
-func (s longSums) LongSumsReadMemory() bool { return s.readMemory }
+func (s looping) PlainLoops() bool { return s.plain }
 
-func (s longSums) Name() string { return "another" }
+func (s looping) Name() string { return "another" }
 
 type wrapper struct{ compute.Backend }
 
@@ -32,9 +32,9 @@ func TestLoweringFor(t *testing.T) {
 	}{
 		{"the Go engine", plain, lowering{windowsByMatmul: true}},
 		{"the Go engine, wrapped", wrapper{plain}, lowering{windowsByMatmul: true}},
-		{"sums of that kind", longSums{plain, true}, lowering{meansInTwoSteps: true}},
-		{"sums of that kind, wrapped twice", wrapper{wrapper{longSums{plain, true}}}, lowering{meansInTwoSteps: true}},
-		{"other sums", wrapper{longSums{plain, false}}, lowering{}},
+		{"plain loops", looping{plain, true}, lowering{plainLoops: true}},
+		{"plain loops, wrapped twice", wrapper{wrapper{looping{plain, true}}}, lowering{plainLoops: true}},
+		{"other loops", wrapper{looping{plain, false}}, lowering{}},
 	} {
 		if got := loweringFor(test.backend); got != test.want {
 			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)
