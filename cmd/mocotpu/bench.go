@@ -174,7 +174,8 @@ func newBenchRoofline() *cobra.Command {
 			"arrays; times the step, and traces how much of it each class of work takes; and counts in the compiled program what\n" +
 			"each class computes and moves. The ideal time of an instruction is that of its operations or that of its bytes at\n" +
 			"these peaks, whichever is longer; reached is how much of a class's time that is. Operations that run side by side\n" +
-			"share that time equally. Only the CPU plugin that mocotpu setup cpu makes tells the times of classes.",
+			"share that time equally, one that waits for a core among them: only on one core (taskset -c 0) are the times their own.\n" +
+			"Only the CPU plugin that mocotpu setup cpu makes tells the times of classes.",
 		Example: "  mocotpu bench roofline\n" +
 			"  mocotpu bench roofline --preset=cifar10 --batch=128 --precision=bfloat16 --format=json",
 	}
