@@ -223,7 +223,7 @@ esac`)
 	if got := mnistCommand("--preset=mnist --width=16", "wide"); got != "mocotpu train --backend=cpu --preset=mnist --width=16 --arch=resnet10 --epochs=5 --knn-every=0 --dir=wide" {
 		t.Errorf("command %s", got)
 	}
-	if got := fmt.Sprint(rows[2]); got != "[{MoCo v1, batch 256, learning rate 0.03 <nil>} {2.50 (8.32) <nil>} {61.2 <nil>} {91.0 <nil>} { <nil>} {93.0 <nil>} {97.0 <nil>} {94.0 <nil>} { <nil>}]" {
+	if got := fmt.Sprint(rows[2]); got != "[{MoCo v1, batch 256, learning rate 0.03 <nil>} {2.50 (8.32) <nil>} {61.2 <nil>} {91.0 <nil>} { <nil>} {93.0 <nil>} {97.0 <nil>} {94.0 <nil>}]" {
 		t.Errorf("row %s", got)
 	}
 }
