@@ -3,11 +3,17 @@
 //
 // Three functions of XLA's that its libraries look up by name are defined here a second time; the dynamic linker finds
 // them first. Large blocks are made of huge pages where the system has them, and kept for the next one of their size.
+//
+// XLA says that a step is done a little before it frees that block. A next step that begins in between would make a second
+// one, which the process would then keep; so whoever wants a very large block waits for one of its size, if such blocks
+// have come back before.
 
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -15,6 +21,7 @@
 #include <mutex>
 #include <new>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "../memory.h"
 
@@ -22,19 +29,19 @@ namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kLarge = 2 * kHugePage;
+constexpr size_t kVeryLarge = 32 * kHugePage;
+constexpr std::chrono::milliseconds kPatience(250);  // once for each block that is needed in addition
 
 class LargeBlocks {
  public:
   void* Take(size_t size) {
     size = (size + kHugePage - 1) / kHugePage * kHugePage;
-    std::lock_guard<std::mutex> lock(mu_);
-    for (auto block = idle_.begin(); block != idle_.end(); ++block) {
-      if (block->size != size) continue;
-      void* start = block->start;
-      idle_bytes_ -= size;
-      idle_.erase(block);
-      used_[start] = size;
-      return start;
+    std::unique_lock<std::mutex> lock(mu_);
+    if (void* start = TakeIdle(size)) return start;
+    if (size >= kVeryLarge && come_back_.count(size) > 0) {
+      void* start = nullptr;
+      given_.wait_for(lock, kPatience, [&] { return (start = TakeIdle(size)) != nullptr; });
+      if (start != nullptr) return start;
     }
     void* start = std::aligned_alloc(kHugePage, size);
     if (start == nullptr) {
@@ -55,8 +62,10 @@ class LargeBlocks {
     if (used == used_.end()) return false;
     idle_.push_front({start, used->second});
     idle_bytes_ += used->second;
+    if (used->second >= kVeryLarge) come_back_.insert(used->second);
     used_.erase(used);
     ReleaseDownTo(most_idle_);
+    given_.notify_all();
     return true;
   }
 
@@ -71,6 +80,18 @@ class LargeBlocks {
     size_t size;
   };
 
+  void* TakeIdle(size_t size) {
+    for (auto block = idle_.begin(); block != idle_.end(); ++block) {
+      if (block->size != size) continue;
+      void* start = block->start;
+      idle_bytes_ -= size;
+      idle_.erase(block);
+      used_[start] = size;
+      return start;
+    }
+    return nullptr;
+  }
+
   void ReleaseDownTo(size_t bytes) {
     while (idle_bytes_ > bytes) {
       std::free(idle_.back().start);
@@ -80,6 +101,8 @@ class LargeBlocks {
   }
 
   std::mutex mu_;
+  std::condition_variable given_;
+  std::unordered_set<size_t> come_back_;  // sizes of very large blocks that were given back
   std::unordered_map<void*, size_t> used_;
   std::list<Block> idle_;  // the last one freed first
   size_t idle_bytes_ = 0;
