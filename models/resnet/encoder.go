@@ -201,8 +201,13 @@ func padZeros(x *Node, axis, p int) *Node {
 	if p == 0 {
 		return x
 	}
-	dims := x.Shape().Clone().Dimensions
-	dims[axis] = p
-	side := Zeros(x.Graph(), shapes.Make(x.DType(), dims...))
+	side := zerosFor(x, axis, p)
 	return Concatenate([]*Node{side, x, side}, axis)
+}
+
+// zerosFor are n zeros to put beside x along an axis.
+func zerosFor(x *Node, axis, n int) *Node {
+	dims := x.Shape().Clone().Dimensions
+	dims[axis] = n
+	return Zeros(x.Graph(), shapes.Make(x.DType(), dims...))
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // A lowering says which parts of the encoder are written in another way for a backend, where the plain way is slow there.
-// The numbers differ by rounding only.
+// The numbers differ by rounding, and in the gradient of a ReLU whose argument is exactly 0: see relu.
 type lowering struct {
 	// windowsByMatmul: the backend's convolution and pooling are plain loops, several times slower than gathering the
 	// elements of each window and a matrix product or a maximum of them: BenchmarkConvolve.

@@ -93,8 +93,8 @@ func spread(v, choice *Node, dims []int) *Node {
 				}
 			}
 			tap := Reshape(Const(v.Graph(), numbers), 1, 1, 2, 1, 2, 1)
-			from := of(v)
-			from = Where(Equal(of(choice), BroadcastToShape(tap, of(choice).Shape())), from, ZerosLike(from))
+			from, chosen := of(v), of(choice)
+			from = Where(Equal(chosen, BroadcastToShape(tap, chosen.Shape())), from, ZerosLike(from))
 			if sum == nil {
 				sum = from
 			} else {
@@ -117,7 +117,5 @@ func chosenBy(row, column, first, second int) uint8 {
 
 // withNext is x with one zero more at the end of the axis.
 func withNext(x *Node, axis int) *Node {
-	dims := x.Shape().Clone().Dimensions
-	dims[axis] = 1
-	return Concatenate([]*Node{x, Zeros(x.Graph(), shapes.Make(x.DType(), dims...))}, axis)
+	return Concatenate([]*Node{x, zerosFor(x, axis, 1)}, axis)
 }

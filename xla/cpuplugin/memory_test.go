@@ -149,8 +149,8 @@ func TestKeptMemory(t *testing.T) {
 }
 
 // keptMemory is how many MB more the process holds after an execution whose arrays, 96 MB, are destroyed, and after the
-// client is. The arrays are freed when the client's threads let go of them, one perhaps a little later: where little may be kept, that is
-// waited for.
+// client is. The arrays are freed when the client's threads let go of them, one perhaps a little later: where little may be
+// kept, that is waited for.
 func keptMemory(t *testing.T) []any {
 	const elements = 12 << 20
 	client := newClient(t, 1)
