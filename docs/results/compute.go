@@ -94,6 +94,9 @@ func (r *record) keep(old *record) {
 		if !known {
 			of = old.of()
 		}
+		if old.Machine != r.Machine && !strings.Contains(of, ", on ") {
+			of += ", on " + old.Machine
+		}
 		if of != r.of() {
 			r.Older[r.begins(row)] = of
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,21 +20,41 @@ const (
 	colder = "--preset=mnist --temperature=0.1"
 )
 
-// trained are the trainings on MNIST that are compared: what the first cell says, the folder, and the flags.
-var trained = []struct{ what, name, flags string }{
-	{"MoCo v1, batch 256, learning rate 0.03", "v1", slower},
-	{"`student`: batch 128, key momentum 0.9, T 0.07", "student", "--preset=student"},
-	{"`student`, one BatchNorm over the batch, no shuffle: as on one GPU", "student-ungrouped", "--preset=student --shuffle=false --bn-groups=1"},
-	{"the first without Shuffling BN", "v1-unshuffled", slower + " --shuffle=false"},
-	{"`student` without Shuffling BN", "student-unshuffled", "--preset=student --shuffle=false"},
-	{"the first with v2's MLP head", "v2", slower + " --head=mlp"},
-	{"MoCo v1, batch 128, learning rate 0.06", "colder", colder},
-	{"MoCo v1, batch 128, learning rate 0.06, width 16, ten epochs", "colder-wide", colder + " --width=16 --epochs=10"},
-	{"`mnist`: the same at temperature 0.5", "mnist", "--preset=mnist"},
-	{"`mnist`, width 16, 20 epochs, bfloat16", "mnist-wide", "--preset=mnist --width=16 --epochs=20 --precision=bfloat16"},
+// training is a training on MNIST: what the first cell says, the folder, and the flags.
+type training struct {
+	what, name, flags string
+	// thorough has three seeds, and the papers' linear protocol.
+	thorough bool
 }
 
-func mnistCommand(flags, dir string) string {
+// trained are the trainings that are compared.
+var trained = []training{
+	{"MoCo v1, batch 256, learning rate 0.03", "v1", slower, false},
+	{"`student`: batch 128, key momentum 0.9, T 0.07", "student", "--preset=student", false},
+	{"`student`, one BatchNorm over the batch, no shuffle: as on one GPU", "student-ungrouped", "--preset=student --shuffle=false --bn-groups=1", false},
+	{"the first without Shuffling BN", "v1-unshuffled", slower + " --shuffle=false", false},
+	{"`student` without Shuffling BN", "student-unshuffled", "--preset=student --shuffle=false", false},
+	{"the first with v2's MLP head", "v2", slower + " --head=mlp", false},
+	{"MoCo v1, batch 128, learning rate 0.06", "colder", colder, false},
+	{"MoCo v1, batch 128, learning rate 0.06, width 16, ten epochs", "colder-wide", colder + " --width=16 --epochs=10", false},
+	{"`mnist`: the same at temperature 0.5", "mnist", "--preset=mnist", false},
+	{"`mnist`, width 16, 20 epochs, bfloat16, three seeds", "mnist-wide", "--preset=mnist --width=16 --epochs=20 --precision=bfloat16", true},
+}
+
+// seeds are as many as the training has.
+func (t training) seeds() int {
+	if t.thorough {
+		return 3
+	}
+	return 1
+}
+
+// command trains with a seed, below a folder.
+func (t training) command(folder string, seed int) string {
+	flags, dir := t.flags, filepath.Join(folder, t.name)
+	if seed > 0 {
+		flags, dir = fmt.Sprintf("%s --seed=%d", flags, seed), fmt.Sprintf("%s-%d", dir, seed)
+	}
 	small := []string{"--arch=resnet10"}
 	for _, flag := range []string{"--width=8", "--epochs=5"} {
 		if name, _, _ := strings.Cut(flag, "="); !strings.Contains(flags, name) {
@@ -43,27 +64,33 @@ func mnistCommand(flags, dir string) string {
 	return strings.Join([]string{"mocotpu train --backend=cpu", flags, strings.Join(small, " "), "--knn-every=0 --dir=" + dir}, " ")
 }
 
-// judgeCommand judges a run. The first is beside the baselines.
-func judgeCommand(dir string, first bool) string {
-	baselines := `""`
-	if first {
+// judged judges a run. The first training is beside the baselines.
+func (t training) judged(dir string) string {
+	baselines, protocols := `""`, "knn,linear-fast"
+	if t.name == trained[0].name {
 		baselines = "pixels,untrained,supervised"
 	}
-	return "mocotpu eval " + dir + " --backend=cpu --protocols=knn,linear-fast --knn-ks=5,20,200 --baselines=" + baselines
+	if t.thorough {
+		protocols += ",linear"
+	}
+	return "mocotpu eval " + dir + " --backend=cpu --protocols=" + protocols + " --knn-ks=5,20,200 --baselines=" + baselines
 }
 
 // mnist says what these trainings on the digits come to.
 func mnist() *record {
 	commands := []string{"mocotpu data get mnist"}
 	for _, t := range trained {
-		commands = append(commands, mnistCommand(t.flags, t.name))
+		for seed := range t.seeds() {
+			commands = append(commands, t.command("", seed))
+		}
 	}
 	return &record{
 		key:   1,
 		Title: "What real digits teach",
 		Text: []string{"Top-1 accuracy in percent on MNIST's 10 000 test images, after five epochs of its 60 000 training images unless the row says otherwise; the encoder is a ResNet-10 " +
 			"of width 8, or as the row says, where the presets have a ResNet-18 of width 64. kNN and the linear classifier are of the trunk's features, and in the last column kNN is of the projections. " +
-			"Loss and top-1 of the contrastive task are those of the last ten steps. One run each, seed 0, one device."},
+			"Loss and top-1 of the contrastive task are those of the last ten steps. `linear` is the papers' protocol: 100 epochs of crops on a frozen trunk at rate 30. " +
+			"One run each, seed 0, one device, unless the row says otherwise; of several seeds it is the mean, and in brackets the least and the greatest."},
 		Notes: []string{
 			"The team that this project began with trained on digits with the settings of `student`, one BatchNorm over the batch and no shuffle, and could not tell by the loss whether it learned. " +
 				"By these runs its settings cost ten points, and BatchNorm over the whole batch another ten; both encoders are far above the untrained one, which the loss alone does not tell. " +
@@ -73,8 +100,10 @@ func mnist() *record {
 				"By nearest neighbours encoders of width 16 alone are above raw pixels, which digits in the middle of their images make a strong baseline; by a linear classifier all of v1 are. " +
 				"One seed: differences of a point or less may be chance.",
 		},
-		Commands: append(commands, judgeCommand(trained[0].name, true), judgeCommand("RUN", false), "make mnist"),
-		Columns:  []string{"features", "contrastive loss (chance)", "its top-1", "kNN, k=5", "k=20", "k=200", "linear-fast", "projections, k=20"},
+		Commands: append(commands, trained[0].judged(trained[0].name), trained[1].judged("RUN"), training{thorough: true}.judged("RUN"), "make mnist"),
+		Columns: []string{
+			"features", "contrastive loss (chance)", "its top-1", "kNN, k=5", "k=20", "k=200", "linear-fast", "linear, 100 epochs", "projections, k=20",
+		},
 	}
 }
 
@@ -82,36 +111,28 @@ func mnist() *record {
 func mnistRows(c *compiler, r *record) error {
 	notes := r.Notes
 	for i, t := range trained {
-		dir := filepath.Join("bin/mnist", t.name)
-		command := mnistCommand(t.flags, dir)
-		if !c.wanted(command) {
+		if !c.wanted(t.command("bin/mnist", 0)) {
 			continue
 		}
-		if _, err := c.run(command); err != nil {
-			return err
+		var reports []judge.Report
+		var steps []run.Row
+		for seed := range t.seeds() {
+			report, last, err := c.trainAndJudge(t, seed)
+			if err != nil {
+				return err
+			}
+			reports, steps = append(reports, report), append(steps, last)
 		}
-		text, err := c.run(judgeCommand(dir, i == 0) + " --json --force")
-		if err != nil {
-			return err
-		}
-		var report judge.Report
-		if err := json.Unmarshal(text, &report); err != nil {
-			return err
-		}
-		steps, _, err := run.ReadMetrics(dir)
-		if err != nil {
-			return err
-		}
-		last := steps[len(steps)-1]
 		if i == 0 {
-			r.put(mnistRow("raw pixels", "pixels", &report)...)
-			r.put(mnistRow("untrained encoder", "untrained", &report)...)
+			r.put(mnistRow("raw pixels", "pixels", reports)...)
+			r.put(mnistRow("untrained encoder", "untrained", reports)...)
 		}
-		row := mnistRow(t.what, "encoder", &report)
-		row[1], row[2] = fmt.Sprintf("%.2f (%.2f)", last.Loss, last.Chance), fmt.Sprintf("%.1f", last.Top1)
+		row := mnistRow(t.what, "encoder", reports)
+		row[1] = fmt.Sprintf("%s (%.2f)", over(steps, "%.2f", func(s run.Row) float64 { return float64(s.Loss) }), steps[0].Chance)
+		row[2] = over(steps, "%.1f", func(s run.Row) float64 { return float64(s.Top1) })
 		r.put(row...)
 		if i == 0 {
-			r.put(mnistRow("supervised, the same epochs and recipe", "supervised", &report)...)
+			r.put(mnistRow("supervised, the same epochs and recipe", "supervised", reports)...)
 		}
 		r.Notes = append(slices.Clip(notes), untrained(r)...)
 		if err := c.save(); err != nil {
@@ -119,6 +140,27 @@ func mnistRows(c *compiler, r *record) error {
 		}
 	}
 	return nil
+}
+
+// trainAndJudge returns what a run is worth, and the row of its last steps.
+func (c *compiler) trainAndJudge(t training, seed int) (report judge.Report, last run.Row, err error) {
+	command := t.command("bin/mnist", seed)
+	if _, err := c.run(command); err != nil {
+		return report, last, err
+	}
+	_, dir, _ := strings.Cut(command, "--dir=")
+	text, err := c.run(t.judged(dir) + " --json --force")
+	if err != nil {
+		return report, last, err
+	}
+	if err := json.Unmarshal(text, &report); err != nil {
+		return report, last, err
+	}
+	steps, _, err := run.ReadMetrics(dir)
+	if err != nil {
+		return report, last, err
+	}
+	return report, steps[len(steps)-1], nil
 }
 
 // untrained says which trainings have no row.
@@ -135,25 +177,41 @@ func untrained(r *record) []string {
 	return []string{"Not trained yet: " + strings.Join(left, "; ") + "."}
 }
 
-// mnistRow has the accuracies of a subject.
-func mnistRow(what, subject string, report *judge.Report) []string {
-	row := []string{what, "", "", "", "", "", "", ""}
-	for _, r := range report.Rows {
+// mnistRow has the accuracies of a subject by reports of several seeds.
+func mnistRow(what, subject string, reports []judge.Report) []string {
+	row := []string{what, "", "", "", "", "", "", "", ""}
+	for i, r := range reports[0].Rows {
 		at := 0
 		switch {
 		case r.Subject != subject:
 		case r.Protocol == "linear-fast":
 			at = 6
+		case r.Protocol == "linear":
+			at = 7
 		case r.Protocol == "knn" && r.Features != "projection":
 			at = map[int]int{5: 3, 20: 4, 200: 5}[r.K]
 		case r.Protocol == "knn" && r.K == 20:
-			at = 7
+			at = 8
 		}
 		if at > 0 {
-			row[at] = fmt.Sprintf("%.1f", r.Top1)
+			row[at] = over(reports, "%.1f", func(report judge.Report) float64 { return report.Rows[i].Top1 })
 		}
 	}
 	return row
+}
+
+// over prints a figure of several seeds: their mean, and from where to where they lie.
+func over[T any](seeds []T, format string, figure func(T) float64) string {
+	sum, low, high := 0.0, math.Inf(1), math.Inf(-1)
+	for _, s := range seeds {
+		v := figure(s)
+		sum, low, high = sum+v, min(low, v), max(high, v)
+	}
+	text := fmt.Sprintf(format, sum/float64(len(seeds)))
+	if len(seeds) > 1 {
+		text += fmt.Sprintf(" ("+format+" to "+format+")", low, high)
+	}
+	return text
 }
 
 // run runs a command of the program, whose words have no spaces, and returns what it prints.
