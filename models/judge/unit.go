@@ -35,17 +35,13 @@ func unitOf(ctx context.Context, f encoder.Features) (unit, error) {
 		var mu sync.Mutex
 		eachInParallel(min(scaleBlock, f.Len()-first), func(i int) {
 			row := first + i
-			var squares float64 // in float64 no float32 overflows
-			for _, v := range f.Data[row*f.Dim : (row+1)*f.Dim] {
-				squares += float64(v) * float64(v)
-			}
-			switch {
-			case math.IsNaN(squares) || math.IsInf(squares, 0):
+			switch sum := squares(f.Data[row*f.Dim : (row+1)*f.Dim]); {
+			case math.IsNaN(sum) || math.IsInf(sum, 0):
 				mu.Lock()
 				bad = min(bad, row)
 				mu.Unlock()
-			case squares > 0:
-				u.scale[row] = 1 / math.Sqrt(squares)
+			case sum > 0:
+				u.scale[row] = 1 / math.Sqrt(sum)
 			}
 		})
 		if bad < f.Len() {
@@ -53,6 +49,21 @@ func unitOf(ctx context.Context, f encoder.Features) (unit, error) {
 		}
 	}
 	return u, nil
+}
+
+// squares is the sum of a row's squares, in float64, where no float32 overflows. It is four sums, so that none waits for the one before.
+func squares(row []float32) float64 {
+	var a, b, c, d float64
+	for ; len(row) >= 4; row = row[4:] {
+		a += float64(row[0]) * float64(row[0])
+		b += float64(row[1]) * float64(row[1])
+		c += float64(row[2]) * float64(row[2])
+		d += float64(row[3]) * float64(row[3])
+	}
+	for _, v := range row {
+		a += float64(v) * float64(v)
+	}
+	return (a + b) + (c + d)
 }
 
 // copyRow writes a row at the length 1.

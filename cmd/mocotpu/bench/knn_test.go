@@ -48,7 +48,7 @@ func TestKNN(t *testing.T) {
 	o.Python = fakePython(t, `case "$1" in */faiss_peer.py) ;; *) exit 3 ;; esac
 case "$2" in '{"bank":500,"queries":20,"dim":16,"k":5,"classes":500,"noise":1,"temperature":0.1,"bank_seed":16,"query_seed":32,"repeat":2,'*) ;; *) exit 4 ;; esac
 head -c 800 /dev/zero > "$(echo "$2" | sed 's/.*"found":"\([^"]*\)".*/\1/')"
-echo '{"versions":{"faiss":"9"},"ms":[40,80],"peak_bytes":5,"values":{"cpu-ns":2e6,"correct":10}}'`)
+echo '{"versions":{"faiss":"9"},"ms":[40,80],"peak_bytes":5,"values":{"cpu-ns":2e6,"prepare-ns":2e7,"correct":10}}'`)
 	r := must.M1(KNN(t.Context(), o))
 	if len(r.Rows) != 2 || r.Versions["faiss"] != "9" {
 		t.Fatalf("report %+v, want a row of ours and one of faiss", r)
@@ -61,7 +61,7 @@ echo '{"versions":{"faiss":"9"},"ms":[40,80],"peak_bytes":5,"values":{"cpu-ns":2
 		t.Errorf("theirs is %+v, the ratio %v", theirs, ours.Values[ratioUnit])
 	}
 	notes := strings.Join(r.Notes, "\n")
-	for _, want := range []string{"memory: features 32.5 KiB", "time: about", "50000 queries at this rate", "are no ties"} {
+	for _, want := range []string{"memory: features 32.5 KiB", "time: about", "50000 queries at this rate", "are no ties", fmt.Sprintf("(1.00 ms a query) it is %.2fx the speed", 4e6/ours.ns())} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("notes\n%s\nlack %q", notes, want)
 		}
