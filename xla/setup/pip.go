@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,10 @@ var (
 // pipLimit is longer than any call of pip takes: 2.5 GB need an hour at 6 Mbit/s.
 const pipLimit = time.Hour
 
+// resumeRetries is how often pip takes up a download that broke off where it was. That is pip 25.1 and newer; 25.1 does not by
+// itself, and an older one ignores the variable (https://pip.pypa.io/en/stable/news/).
+const resumeRetries = "PIP_RESUME_RETRIES"
+
 // pip runs python3 -m pip with the user's configuration. Its temporary files go to dir; progress receives their
 // size in bytes as they grow.
 func pip(ctx context.Context, dir string, progress func(bytes int64), args ...string) error {
@@ -44,9 +49,13 @@ func pip(ctx context.Context, dir string, progress func(bytes int64), args ...st
 		return err
 	}
 	stop := watchSize(dir, progress)
+	env := []string{"TMPDIR=" + dir, "LC_ALL=C.UTF-8"}
+	if os.Getenv(resumeRetries) == "" {
+		env = append(env, resumeRetries+"=5")
+	}
 	_, err = child.Command{
 		Args:  append([]string{python, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"}, args...),
-		Env:   []string{"TMPDIR=" + dir, "LC_ALL=C.UTF-8"},
+		Env:   env,
 		Limit: pipLimit,
 	}.Run(ctx)
 	stop()

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -70,5 +71,21 @@ func TestUnpackStaysInside(t *testing.T) {
 	}
 	if got := files(t, dir); !slices.Equal(got, []string{w.file}) {
 		t.Errorf("got %v, want the wheel only", got)
+	}
+}
+
+// A download that breaks off is taken up where it was, as often as the user's own setting says, or five times.
+func TestDownloadsAreResumed(t *testing.T) {
+	for set, want := range map[string]string{"": "5\n", "9": "9\n"} {
+		_, bin := sandbox(t)
+		out := filepath.Join(t.TempDir(), "out")
+		writeFile(t, filepath.Join(bin, "python3"), []byte("#!/bin/sh\necho $PIP_RESUME_RETRIES >"+out+"\n"))
+		t.Setenv(resumeRetries, set)
+		if err := pip(t.Context(), t.TempDir(), func(int64) {}, "download"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(out); err != nil || string(got) != want {
+			t.Errorf("with %q pip has %q, %v, want %q", set, got, err, want)
+		}
 	}
 }
