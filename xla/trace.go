@@ -27,12 +27,20 @@ func (e *Engine) Trace(f func() error) ([]Span, error) {
 	if err := e.plugin.startTrace(); err != nil {
 		return nil, err
 	}
-	err := f()
-	text, stopped := e.plugin.stopTrace()
-	if err := errors.Join(err, stopped); err != nil {
+	text, err := e.untilEnd(f)
+	if err != nil {
 		return nil, err
 	}
 	return spans(text)
+}
+
+// untilEnd runs f and ends the trace, also where f panics: otherwise nobody could begin another.
+func (e *Engine) untilEnd(f func() error) (text string, err error) {
+	defer func() {
+		marks, stopped := e.plugin.stopTrace()
+		text, err = marks, errors.Join(err, stopped)
+	}()
+	return "", f()
 }
 
 // spans reads marks: lines of begin, end and a name such as

@@ -48,6 +48,15 @@ func TestTrace(t *testing.T) {
 		t.Errorf("of nothing: %v, %v", spans, err)
 	}
 	failed := errors.New("it failed")
+	func() {
+		defer func() {
+			if recover() != failed {
+				t.Error("the panic of what was traced is lost")
+			}
+		}()
+		_, _ = e.Trace(func() error { panic(failed) })
+	}()
+	// Which can be traced again.
 	if _, err := e.Trace(func() error { return failed }); !errors.Is(err, failed) {
 		t.Errorf("error %v, want that of what ran", err)
 	}
