@@ -72,7 +72,7 @@ computed: build ## compile what docs say of TPUs and GPUs that are not there: tw
 	nice -n 10 $(GO) run ./docs/results compute hosts
 	$(GO) run ./docs/results
 
-mnist: build ## train what docs say of MNIST: an hour of two cores; goes on where it was
+mnist: build ## train what docs say of MNIST: three hours of two cores; goes on where it was
 	$(MOCOTPU) data get mnist
 	$(GO) run ./docs/results compute mnist
 	$(GO) run ./docs/results

@@ -33,4 +33,5 @@ func TestWriteDoctor(t *testing.T) {
 	if n := strings.Count(text, `src="data:image/png;base64,`); n != 2 || strings.Contains(text, "<script") {
 		t.Errorf("%d pictures, want 2, and no script", n)
 	}
+	inABrowser(t, page.Bytes(), `headings: document.querySelectorAll("h2").length`, map[string]int{"pictures": 2, "headings": strings.Count(text, "<h2")})
 }

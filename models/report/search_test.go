@@ -42,4 +42,5 @@ func TestWriteSearch(t *testing.T) {
 	if strings.Contains(text, "<script") {
 		t.Error("a name became code")
 	}
+	inABrowser(t, page.Bytes(), `captions: document.querySelectorAll("figcaption").length`, map[string]int{"pictures": 2, "captions": 4})
 }
