@@ -130,6 +130,17 @@ func (r *Report) roofline(step Row, classes []class, best peaks, times map[strin
 			row.set(reachedUnit, 100*row.Values[idealUnit]/row.ns())
 		}
 	}
+	for _, kind := range []string{severalPixels, onePixel, kernelGradients} {
+		var took, least float64
+		for i, c := range classes {
+			if kindOf(c) == kind {
+				took, least = took+rows[i].ns(), least+rows[i].Values[idealUnit]
+			}
+		}
+		if took > 0 {
+			r.Notes = append(r.Notes, fmt.Sprintf("%s in sum: %.1f ms, %.1f%% of the step, %.1f ms at the peaks: %.0f%% reached", kind, took/1e6, 100*took/step.ns(), least/1e6, 100*least/took))
+		}
+	}
 	step.set(gigaflopsUnit, flops/step.ns())
 	step.set(reachedUnit, 100*total/step.ns())
 	step.set(idealUnit, total)
@@ -162,6 +173,34 @@ func classesOf(m *hlo.Module) []class {
 	}
 	slices.SortStableFunc(classes, func(a, b class) int { return strings.Compare(a.name, b.name) })
 	return classes
+}
+
+// The kinds of convolutions. That of one pixel is a product of matrices.
+const (
+	severalPixels   = "convolutions of several pixels, and gradients of their inputs,"
+	onePixel        = "convolutions of one pixel, and gradients of their inputs,"
+	kernelGradients = "gradients of kernels"
+)
+
+// kindOf is a class's kind of convolutions, "" for other work. A kernel's gradient slides an image's gradient over the image: what it
+// gives is smaller than its window.
+func kindOf(c class) string {
+	w := c.work[0]
+	if w.Conv == nil || len(w.Operands) < 2 {
+		return ""
+	}
+	window, given := int64(1), int64(1)
+	for i, axis := range w.Conv.KernelSpatial {
+		window *= w.Values[w.Operands[1]].Shape.Dims[axis]
+		given *= w.Shape.Dims[w.Conv.OutputSpatial[i]]
+	}
+	switch {
+	case given < window:
+		return kernelGradients
+	case window == 1:
+		return onePixel
+	}
+	return severalPixels
 }
 
 // movers are operations that only move data.

@@ -46,7 +46,7 @@ func TestRoofline(t *testing.T) {
 	r := newReport(nil)
 	step := Row{Name: "Step", Labels: []Label{label("precision", "float32")}, Samples: []float64{8e9}, Images: 4}
 	work := func(flops, bytes, times float64) hlo.Work {
-		return hlo.Work{Cost: hlo.Cost{Flops: flops, Bytes: bytes}, Times: times}
+		return hlo.Work{Instruction: &hlo.Instruction{}, Cost: hlo.Cost{Flops: flops, Bytes: bytes}, Times: times}
 	}
 	r.roofline(step, []class{
 		{"a", []hlo.Work{work(100, 1, 1), work(10, 100, 2)}}, // 1 s, and twice 2 s
@@ -69,7 +69,8 @@ func TestRoofline(t *testing.T) {
 func TestRooflineTimes(t *testing.T) {
 	r := newReport(nil)
 	step := Row{Name: "Step", Samples: []float64{10e9}, Images: 4}
-	r.roofline(step, []class{{"a", []hlo.Work{{Cost: hlo.Cost{Flops: 300}, Times: 1}}}, {"b", []hlo.Work{{Cost: hlo.Cost{Bytes: 50}, Times: 1}}}},
+	none := &hlo.Instruction{}
+	r.roofline(step, []class{{"a", []hlo.Work{{Instruction: none, Cost: hlo.Cost{Flops: 300}, Times: 1}}}, {"b", []hlo.Work{{Instruction: none, Cost: hlo.Cost{Bytes: 50}, Times: 1}}}},
 		peaks{flops: 100, bytes: 50}, map[string]time.Duration{"a": 6 * time.Second, nothing: time.Second})
 	for what, want := range map[string][3]float64{"a": {6e9, 50, 60}, "b": {0, 0, 0}, nothing: {1e9, 0, 10}, outside: {3e9, 0, 30}} {
 		at := slices.IndexFunc(r.Rows, func(row Row) bool { return row.label("what") == what })
@@ -78,6 +79,27 @@ func TestRooflineTimes(t *testing.T) {
 		}
 		if got := [3]float64{r.Rows[at].ns(), r.Rows[at].Values[reachedUnit], r.Rows[at].Values[shareUnit]}; got != want {
 			t.Errorf("%s: time, reached and share %v, want %v", what, got, want)
+		}
+	}
+}
+
+// A kernel's gradient is told from a convolution by what it gives: fewer pixels than its window has.
+func TestKindsOfConvolutions(t *testing.T) {
+	for want, sides := range map[string][2]int64{severalPixels: {3, 8}, onePixel: {1, 8}, kernelGradients: {8, 3}} {
+		values := map[int64]*hlo.Instruction{1: {}, 2: {Shape: hlo.Shape{Dims: []int64{sides[0], sides[0], 4, 4}}}}
+		conv := &hlo.Instruction{
+			Opcode: "convolution", Operands: []int64{1, 2}, Shape: hlo.Shape{Dims: []int64{2, sides[1], sides[1], 4}},
+			Conv: &hlo.ConvDims{KernelSpatial: []int64{0, 1}, OutputSpatial: []int64{1, 2}},
+		}
+		c := class{"c", []hlo.Work{{Instruction: conv, Values: values, Cost: hlo.Cost{Flops: 100}, Times: 1}}}
+		if got := kindOf(c); got != want {
+			t.Errorf("a window of %d that gives %d: %q, want %q", sides[0], sides[1], got, want)
+		}
+		r := newReport(nil)
+		r.roofline(Row{Samples: []float64{10e9}}, []class{c, {"other", []hlo.Work{{Instruction: &hlo.Instruction{}, Times: 1}}}},
+			peaks{flops: 100, bytes: 1}, map[string]time.Duration{"c": 4 * time.Second})
+		if sum := want + " in sum: 4000.0 ms, 40.0% of the step, 1000.0 ms at the peaks: 25% reached"; r.Notes[0] != sum {
+			t.Errorf("note %q, want %q", r.Notes[0], sum)
 		}
 	}
 }
