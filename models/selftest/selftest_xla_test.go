@@ -47,20 +47,6 @@ func machineOf(t testing.TB, name string, devices int) Machine {
 
 var errNoMemory = errors.New("no memory")
 
-// TestRecorded holds the Go engine to what PyTorch and torchvision recorded. The command's test holds the CPU engine to it,
-// and both to the rest.
-func TestRecorded(t *testing.T) {
-	s := newSession(machineOf(t, "go", 0))
-	defer s.close()
-	for _, name := range []string{"encoder, float32", "step, float32", "views"} {
-		r := s.do(t.Context(), find(t, "go", name))
-		if r.Verdict != Pass {
-			t.Errorf("%s: %s, %s", name, r.Verdict, r.Why)
-		}
-		t.Logf("%s: %s", name, r.found())
-	}
-}
-
 // TestRecordedSize bounds what the recorded numbers add to the program.
 func TestRecordedSize(t *testing.T) {
 	const most = 2 << 20
