@@ -69,8 +69,16 @@ func allBytes(t testing.TB, net network) map[string][]byte {
 // The linear protocol over images that are not augmented is the probe over their features: two ways to one curve. The
 // batch of 48 leaves 4 of 100 images for the last step of an epoch.
 func TestFrozenIsTheProbe(t *testing.T) {
+	t.Run("colours", func(t *testing.T) { testFrozenIsTheProbe(t, 3) })
+	t.Run("gray", func(t *testing.T) { testFrozenIsTheProbe(t, 1) })
+}
+
+func testFrozenIsTheProbe(t *testing.T, channels int) {
 	m := engines.Mesh(t, engines.Go(t), 1)
 	net, train, test := smallNet(t)
+	net.Encoder.Channels, net.Store = channels, model.NewStore()
+	net.Views.SetChannels(channels)
+	resnet.Init(net.Store.RootScope().In("%s", net.Scope), net.Encoder, 3)
 	o := linearProtocol(net.Views)
 	o.Views, o.Epochs, o.Batch, o.LR = still(net.Views), 5, 48, 20
 	got, err := trainClassifier(t.Context(), m, net, train, test, nil, o, nil)

@@ -62,7 +62,7 @@ func supervised(views augment.Config, epochs, batch int, lr, momentum, decay flo
 func crops(pretraining augment.Config) augment.Config {
 	c := augment.Config{
 		Area: pretraining.Area, Ratio: pretraining.Ratio, Flip: pretraining.Flip,
-		Mean: pretraining.Mean, Std: pretraining.Std,
+		Mean: pretraining.Mean, Std: pretraining.Std, Channels: pretraining.Channels,
 	}
 	if c.Flip > 0 {
 		c.Area = augment.Range{Min: 0.08, Max: 1}
