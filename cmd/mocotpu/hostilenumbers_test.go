@@ -49,6 +49,9 @@ func hostileNumbers(g good) []hostileInput {
 	for _, args := range []string{"--per-device=9223372036854775807", "--dim=4611686018427387904", "--queue=9223372036854775807", "--width=1000000", "--dim=1000000000", "--queue=30000000000"} {
 		add("compile --topology=v3-8 " + args)
 	}
+	for _, processes := range []string{"100000000", "9223372036854775807", "0", "-1"} {
+		add("launch --processes=" + processes + " -- train --preset=mnist --backend=go")
+	}
 	return append(all, hostileConfigs(g)...)
 }
 

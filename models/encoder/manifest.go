@@ -42,9 +42,10 @@ type Network struct {
 // Input says how images become what the network reads: a square RGB image of ImageSize pixels, or gray where the network
 // has one channel, on the scale of 0 to 1, from which each channel's Mean is subtracted before it is divided by Std.
 type Input struct {
-	ImageSize int        `json:"image_size"`
-	Mean      [3]float64 `json:"mean"`
-	Std       [3]float64 `json:"std"`
+	ImageSize int `json:"image_size"`
+	// A network of one channel has the first of both; the others are those of colours that it does not see.
+	Mean [3]float64 `json:"mean"`
+	Std  [3]float64 `json:"std"`
 	// Window is the range of 16-bit samples that becomes 0 to 255 before all of that.
 	Window picture.Window `json:"window,omitzero"`
 	// Resize tells a reader of the file how images of another size were brought to ImageSize.
@@ -52,7 +53,7 @@ type Input struct {
 }
 
 // resizeRule is augment.Plain in words.
-const resizeRule = "antialiased bilinear, the whole square image; 28 pixels are padded to 32; gray is repeated"
+const resizeRule = "antialiased bilinear, the whole square image; 28 pixels are padded to 32; a network of three channels reads gray thrice, one of one channel the luma of colours"
 
 // Source is where the weights came from.
 type Source struct {

@@ -25,8 +25,8 @@ const (
 type Summary struct {
 	Dir   string `json:"dir"`
 	State string `json:"state"`
-	// Step and Epoch are those of the newest row, Epochs what the schedule spans: 0 for a run that is measured in steps,
-	// of which Steps is the number.
+	// Step is that of the newest row and Epoch the one it is in, counted from 1. Epochs is what the schedule spans: 0 for a run that is
+	// measured in steps, of which Steps is the number.
 	Step   int `json:"step"`
 	Epoch  int `json:"epoch"`
 	Epochs int `json:"epochs"`
@@ -34,7 +34,7 @@ type Summary struct {
 	// Loss and ImagesPerSecond are those of the newest row.
 	Loss            Float `json:"loss"`
 	ImagesPerSecond Float `json:"images_per_second"`
-	// BestKNN is the best headline accuracy of the evaluations, in percent.
+	// BestKNN is the best headline accuracy of the evaluations after the first step, in percent.
 	BestKNN Float `json:"best_knn"`
 	// LabelFree is the newest evaluation without labels, if there is one.
 	LabelFree *LabelFree `json:"label_free,omitempty"`
@@ -91,13 +91,13 @@ func summarise(dir string, c Config) Summary {
 	}
 	if len(rows) > 0 {
 		last := rows[len(rows)-1]
-		s.Step, s.Epoch, s.Loss, s.ImagesPerSecond = last.Step, last.Epoch, last.Loss, last.Time.ImagesPerSecond
+		s.Step, s.Epoch, s.Loss, s.ImagesPerSecond = last.Step, last.Epoch+1, last.Loss, last.Time.ImagesPerSecond
 	}
 	for _, row := range knn {
 		if row.LabelFree != nil {
 			s.LabelFree = row.LabelFree
 		}
-		if h := Float(row.Headline()); h > s.BestKNN || !s.BestKNN.Finite() {
+		if h := Float(row.Headline()); row.Step > 0 && (h > s.BestKNN || !s.BestKNN.Finite()) {
 			s.BestKNN = h
 		}
 	}

@@ -8,12 +8,13 @@ import (
 	"github.com/janpfeifer/must"
 )
 
-// An evaluation without a number, which is null in the file, is not the best, wherever it stands.
+// An evaluation without a number, which is null in the file, is not the best, wherever it stands; nor is that of the untrained encoder.
 func TestBestOfEvaluations(t *testing.T) {
-	row := func(accuracy string) string {
-		return `{"kind":"knn","step":1,"epoch":1,"k":[5],"backbone":[` + accuracy + `],"projection":[1],"queries":1,"bank":1,"seconds":1}` + "\n"
+	at := func(step, accuracy string) string {
+		return `{"kind":"knn","step":` + step + `,"epoch":1,"k":[5],"backbone":[` + accuracy + `],"projection":[1],"queries":1,"bank":1,"seconds":1}` + "\n"
 	}
-	for text, want := range map[string]Float{row("null") + row("40") + row("50") + row("null") + row("30"): 50, row("20"): 20} {
+	row := func(accuracy string) string { return at("1", accuracy) }
+	for text, want := range map[string]Float{at("0", "90") + row("60"): 60, row("null") + row("40") + row("50") + row("null") + row("30"): 50, row("20"): 20} {
 		dir := t.TempDir()
 		must.M(os.WriteFile(filepath.Join(dir, MetricsFile), []byte(text), 0o644))
 		if got := summarise(dir, Glyphs()); got.BestKNN != want || got.Problem != "" {

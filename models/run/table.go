@@ -9,7 +9,10 @@ import (
 	"text/tabwriter"
 )
 
-// WriteTable writes a table of runs, a line for each; the settings in which they differ stand at its end.
+// mostDiffering is how many settings a line has room for.
+const mostDiffering = 8
+
+// WriteTable writes a table of runs, a line for each; the settings in which they differ, or the first of them, stand at its end.
 func WriteTable(out io.Writer, all []Summary) error {
 	readable := slices.DeleteFunc(slices.Clone(all), func(s Summary) bool { return s.State == StateUnreadable })
 	configs := make([]Config, len(readable))
@@ -29,11 +32,14 @@ func WriteTable(out io.Writer, all []Summary) error {
 			continue
 		}
 		var differs []string
-		for _, d := range differing {
+		for _, d := range differing[:min(mostDiffering, len(differing))] {
 			differs = append(differs, d.Name+"="+d.Values[row])
 		}
+		if left := len(differing) - len(differs); left > 0 {
+			differs = append(differs, fmt.Sprintf("and %d more, see --json", left))
+		}
 		row++
-		epoch := fmt.Sprint(s.Epoch + 1)
+		epoch := fmt.Sprint(s.Epoch)
 		if s.Epochs > 0 {
 			epoch += fmt.Sprintf(" of %d", s.Epochs)
 		}

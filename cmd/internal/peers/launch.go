@@ -8,15 +8,23 @@ import (
 	"os"
 
 	"github.com/mocotpu/mocotpu/xla/host/guard"
+	"github.com/mocotpu/mocotpu/xla/host/limits"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/rendezvous"
 )
+
+// leastMemory is what a process that has opened an engine takes before it holds anything.
+const leastMemory = 100 << 20
 
 // Launch starts so many processes of this program with the arguments, which begin with train, and waits for them. The signal
 // that ends the context is passed on. The error is an [Exited] where they fail.
 func Launch(ctx context.Context, count int, args []string, stdout, stderr io.Writer) error {
 	if count < 1 || len(args) == 0 || args[0] != "train" {
 		return settings.Invalid(fmt.Errorf("launch of %d processes of %q, want at least one of mocotpu train, behind --", count, args))
+	}
+	if takes := limits.Product(int64(count), leastMemory); takes > limits.Memory() {
+		return settings.Invalid(fmt.Errorf("launch --processes=%d takes %s of memory at least, of %s that there is: want at most %d",
+			count, limits.Text(takes), limits.Text(limits.Memory()), max(1, limits.Memory()/leastMemory)))
 	}
 	program, err := os.Executable()
 	if err != nil {

@@ -22,6 +22,9 @@ var Choices = map[string][]string{
 // fieldOf is the annotation of a flag that names the field of the configuration that it sets.
 const fieldOf = "field"
 
+// letters are the one-letter forms that PyTorch's training scripts have for flags.
+var letters = map[string]string{"arch": "a", "batch": "b", "workers": "j"}
+
 // binder declares flags that set one field of a configuration each.
 type binder struct {
 	flags *pflag.FlagSet
@@ -36,27 +39,24 @@ func (b *binder) bind(value any, flag, path, usage string) {
 	}
 	switch v := value.(type) {
 	case *string:
-		b.flags.StringVar(v, flag, *v, usage)
+		b.flags.StringVarP(v, flag, letters[flag], *v, usage)
 	case *int:
-		b.flags.IntVar(v, flag, *v, usage)
+		b.flags.IntVarP(v, flag, letters[flag], *v, usage)
 	case *uint64:
-		b.flags.Uint64Var(v, flag, *v, usage)
+		b.flags.Uint64VarP(v, flag, letters[flag], *v, usage)
 	case *float64:
-		b.flags.Float64Var(v, flag, *v, usage)
+		b.flags.Float64VarP(v, flag, letters[flag], *v, usage)
 	case *bool:
-		b.flags.BoolVar(v, flag, *v, usage)
+		b.flags.BoolVarP(v, flag, letters[flag], *v, usage)
 	case *[]int:
-		b.flags.IntSliceVar(v, flag, *v, usage)
+		b.flags.IntSliceVarP(v, flag, letters[flag], *v, usage)
 	case pflag.Value:
-		b.flags.Var(v, flag, usage)
+		b.flags.VarP(v, flag, letters[flag], usage)
 	default:
 		panic(fmt.Sprintf("flag %s of %T", flag, value))
 	}
 	b.flags.Lookup(flag).Annotations = map[string][]string{fieldOf: {path}, groupOf: {b.group}}
 }
-
-// short gives a flag the one-letter form that PyTorch's training scripts have for it.
-func (b *binder) short(flag, letter string) { b.flags.Lookup(flag).Shorthand = letter }
 
 // bindConfig declares the flags that set one field each.
 func bindConfig(flags *pflag.FlagSet, c *run.Config) {
@@ -117,10 +117,6 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.bind(&c.Run.LogEvery, "log-every", "run.log_every", "steps between rows of metrics.jsonl")
 	b.bind(&c.KNN.Ks, "knn-ks", "knn.ks", "numbers of neighbours, ascending; the last is the headline")
 	b.bind(&c.KNN.Every, "knn-every", "knn.every", "epochs between evaluations, by nearest neighbours and without labels (0: never)")
-
-	b.short("arch", "a")
-	b.short("batch", "b")
-	b.short("workers", "j")
 }
 
 // bindGPU declares the flags of the cuda engine.

@@ -40,6 +40,21 @@ func TestScheduleWithoutMilestones(t *testing.T) {
 	}
 }
 
+// One-letter forms set what the long ones do.
+func TestLetters(t *testing.T) {
+	c := resolved(t, "--preset=imagenet-mini", "-b", "64", "-j3", "-a=resnet34")
+	if c.MoCo.Batch != 64 || c.Data.Workers != 3 || c.Encoder.Arch != "resnet34" {
+		t.Errorf("batch %d, workers %d, arch %s, want 64, 3 and resnet34", c.MoCo.Batch, c.Data.Workers, c.Encoder.Arch)
+	}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	Add(flags)
+	for name, letter := range letters {
+		if f := flags.ShorthandLookup(letter); f == nil || f.Name != name {
+			t.Errorf("-%s is %v, want --%s", letter, f, name)
+		}
+	}
+}
+
 // The devices of a run belong to its engine.
 func TestAnotherEngineHasItsOwnDevices(t *testing.T) {
 	dir := t.TempDir()
