@@ -34,7 +34,11 @@ func (c Config) CheckSize(memory int64) error { return c.checkSize(memory, memor
 func (c Config) checkSize(memory, batches int64) error {
 	var p settings.Check
 	fits := func(bytes, most int64, field, format string, args ...any) {
-		p.That(bytes <= most, field, "%s at least %s, and this process may use %s", fmt.Sprintf(format, args...), limits.Text(bytes), limits.Text(memory))
+		bound := "this process may use " + limits.Text(memory)
+		if memory == mostMemory {
+			bound = "no machine has more than " + limits.Text(memory)
+		}
+		p.That(bytes <= most, field, "%s at least %s, and %s", fmt.Sprintf(format, args...), limits.Text(bytes), bound)
 	}
 	host := c.Engine.Backend == "cpu" || c.Engine.Backend == "go" // the devices' memory is the process's, too
 	copies, take := int64(1), "take"
@@ -43,10 +47,15 @@ func (c Config) checkSize(memory, batches int64) error {
 	}
 	encoders, queue := c.stateBytes()
 	encoders, queue = limits.Product(copies, encoders), limits.Product(copies, queue)
+	keys := "the keys"
+	if host { // where it computes with them, too
+		queue = limits.Sum(queue, limits.Product(count(c.MoCo.Batch/max(1, c.MoCo.Micro)), count(c.MoCo.Queue), 4))
+		keys = "the keys and a batch's logits"
+	}
 	fits(encoders, memory, "encoder.width", "is %d and {encoder.dim} %d: both encoders and SGD's buffers %s", c.Encoder.Width, c.Encoder.Dim, take)
-	fits(queue, memory, "moco.queue", "is %d of {encoder.dim} %d: the keys %s", c.MoCo.Queue, c.Encoder.Dim, take)
+	fits(queue, memory, "moco.queue", "is %d of {encoder.dim} %d: %s %s", c.MoCo.Queue, c.Encoder.Dim, keys, take)
 	if encoders <= memory && queue <= memory {
-		fits(limits.Sum(encoders, queue), memory, "moco.queue", "is %d and {encoder.width} %d: keys, both encoders and SGD's buffers %s", c.MoCo.Queue, c.Encoder.Width, take)
+		fits(limits.Sum(encoders, queue), memory, "moco.queue", "is %d and {encoder.width} %d: %s, both encoders and SGD's buffers %s", c.MoCo.Queue, c.Encoder.Width, keys, take)
 	}
 	side, channels := c.Data.Image()
 	pixels := limits.Product(count(side), count(side), int64(channels))

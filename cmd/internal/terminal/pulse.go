@@ -10,34 +10,27 @@ import (
 // silence is how long a command prints nothing at most, where no bar moves.
 const silence = 30 * time.Second
 
-// pulse prints what goes on whenever nothing was printed for a while. It is a writer for what is printed otherwise. Its
+// pulse prints what goes on whenever nothing was printed for [silence]. It is a writer for what is printed otherwise. Its
 // methods may be called from any goroutine.
 type pulse struct {
 	mu    sync.Mutex
 	w     io.Writer
 	what  func() string // nil while nothing goes on
 	began time.Time     // of what goes on
-	wrote bool          // since the last tick
+	timer *time.Timer   // since something was printed
 	stop  chan struct{}
 	ended sync.Once
 }
 
-// newPulse begins to watch over w; end it. A nil ticks is a tick every [silence].
-func newPulse(w io.Writer, ticks <-chan time.Time) *pulse {
-	p := &pulse{w: w, stop: make(chan struct{})}
-	var ticker *time.Ticker
-	if ticks == nil {
-		ticker = time.NewTicker(silence)
-		ticks = ticker.C
-	}
+// newPulse begins to watch over w; end it.
+func newPulse(w io.Writer) *pulse {
+	p := &pulse{w: w, timer: time.NewTimer(silence), stop: make(chan struct{})}
 	go func() {
-		if ticker != nil {
-			defer ticker.Stop()
-		}
+		defer p.timer.Stop()
 		for {
 			select {
-			case now := <-ticks:
-				p.tick(now)
+			case now := <-p.timer.C:
+				p.beat(now)
 			case <-p.stop:
 				return
 			}
@@ -46,25 +39,25 @@ func newPulse(w io.Writer, ticks <-chan time.Time) *pulse {
 	return p
 }
 
-// tick prints a line where nothing was printed since the last tick.
-func (p *pulse) tick(now time.Time) {
+// beat prints a line.
+func (p *pulse) beat(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.wrote && p.what != nil {
+	if p.what != nil {
 		fmt.Fprint(p.w, p.what())
 		if took := now.Sub(p.began).Round(time.Second); took > 0 { // a step of training has just begun, as a rule
 			fmt.Fprintf(p.w, " (%s so far)", took)
 		}
 		fmt.Fprintln(p.w)
 	}
-	p.wrote = false
+	p.timer.Reset(silence)
 }
 
 // Write implements [io.Writer].
 func (p *pulse) Write(text []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.wrote = true
+	p.timer.Reset(silence)
 	return p.w.Write(text)
 }
 

@@ -4,25 +4,34 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// TestPulse: a line for each stretch of silence, none where something was printed, none where nothing goes on.
+// TestPulse: a line thirty seconds after the last, whatever it was, none where nothing goes on.
 func TestPulse(t *testing.T) {
-	var out bytes.Buffer
-	p := newPulse(&out, make(chan time.Time))
-	defer p.end()
-	tick := func() { p.tick(p.began.Add(42 * time.Second)) }
-	tick()
-	p.now(func() string { return "still compiling" })
-	tick()
-	fmt.Fprintln(p, "a row")
-	tick()
-	tick()
-	p.now(nil)
-	tick()
-	want := "still compiling (42s so far)\na row\nstill compiling (42s so far)\n"
-	if out.String() != want {
-		t.Errorf("printed %q, want %q", out.String(), want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := newPulse(&out)
+		defer p.end()
+		after := func(wait time.Duration, want string) {
+			t.Helper()
+			out.Reset()
+			time.Sleep(wait)
+			synctest.Wait()
+			if out.String() != want {
+				t.Errorf("printed %q, want %q", out.String(), want)
+			}
+		}
+		after(time.Minute, "")
+		time.Sleep(time.Second)
+		p.now(func() string { return "still compiling" })
+		after(29*time.Second, "still compiling (29s so far)\n")
+		time.Sleep(15 * time.Second)
+		fmt.Fprintln(p, "a row")
+		after(29*time.Second, "")
+		after(time.Second, "still compiling (1m14s so far)\n")
+		p.now(nil)
+		after(time.Minute, "")
+	})
 }

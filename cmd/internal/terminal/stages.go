@@ -21,7 +21,7 @@ func NewStages(talk io.Writer) *Stages {
 	if Watched(talk) {
 		return &Stages{talk: talk, bar: newBar(talk)}
 	}
-	p := newPulse(talk, nil)
+	p := newPulse(talk)
 	return &Stages{talk: p, pulse: p}
 }
 

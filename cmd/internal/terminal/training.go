@@ -42,7 +42,7 @@ func NewTraining(out, talk io.Writer, json bool, unsaved *atomic.Bool) *Training
 		r.bar = newBar(talk, progressbar.OptionSetElapsedTime(true))
 		return r
 	}
-	r.pulse = newPulse(talk, nil)
+	r.pulse = newPulse(talk)
 	r.talk = r.pulse
 	return r
 }

@@ -24,8 +24,8 @@ func (s Signalled) Code() int { return 128 + int(s.Signal) }
 // run since its last checkpoint.
 var Unsaved atomic.Bool
 
-// grace is how long a command may take to end by itself after a signal, while nothing would be lost.
-const grace = time.Second
+// grace is how long a command may take to end by itself after a signal, while nothing would be lost: within a second it has ended.
+const grace = 700 * time.Millisecond
 
 // Signals returns a context that the first signal ends: SIGINT, SIGTERM, SIGHUP (the terminal was closed; not under
 // nohup) or SIGPIPE, if who read the output is gone. The command then has a moment to end by itself, or, where a run has
