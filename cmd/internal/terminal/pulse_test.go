@@ -16,9 +16,13 @@ func TestPulse(t *testing.T) {
 		defer p.end()
 		after := func(wait time.Duration, want string) {
 			t.Helper()
+			p.mu.Lock()
 			out.Reset()
+			p.mu.Unlock()
 			time.Sleep(wait)
 			synctest.Wait()
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			if out.String() != want {
 				t.Errorf("printed %q, want %q", out.String(), want)
 			}
