@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -190,7 +191,7 @@ func numbers(first, last int) []int {
 	return all
 }
 
-// writeNPY writes what each gives; see [Encoder.WriteNPY].
+// writeNPY writes what each gives; see [Encoder.WriteNPY]. Features that are not finite are an error: pixels cannot make them so.
 func (p *Program) writeNPY(ctx context.Context, images data.Source, head bool, features, labels io.Writer, progress Progress) error {
 	n, dim := images.Info().N, p.config.Encoder.Features()
 	if head {
@@ -208,10 +209,14 @@ func (p *Program) writeNPY(ctx context.Context, images data.Source, head bool, f
 	}
 	written := 0
 	err = p.each(ctx, images, progress, func(batch Embedding) error {
+		first := written
 		written += len(batch.Labels)
 		part := batch.Trunk
 		if head {
 			part = batch.Head
+		}
+		if at := slices.IndexFunc(part.Data, func(v float32) bool { return v-v != 0 }); at >= 0 {
+			return fmt.Errorf("encoder: features of no use: row %d has %v: the weights are damaged, or of a training that diverged", first+at/part.Dim, part.Data[at])
 		}
 		if err := rows.Write(part.Data); err != nil || labels == nil {
 			return err

@@ -196,6 +196,17 @@ func TestTrunkAlone(t *testing.T) {
 	}
 }
 
+// An encoder that makes features of no use writes none.
+func TestFeaturesOfNoUse(t *testing.T) {
+	w := small(resnet.HeadLinear)
+	w.Values["bn1.bias"][0] = float32(math.NaN())
+	e := open(t, engines.Go(t), w, Options{Batch: 2})
+	set := &data.Set{N: 3, Size: 16, Channels: 3, Pixels: make([]uint8, 3*16*16*3)}
+	if err := e.WriteNPY(t.Context(), set, false, io.Discard, nil, nil); err == nil || !strings.Contains(err.Error(), "of no use: row 0 has NaN") {
+		t.Errorf("error %v, want one of features that are not finite", err)
+	}
+}
+
 func TestShapeOf(t *testing.T) {
 	for _, test := range []struct {
 		bytes, n int

@@ -39,6 +39,9 @@ func readBeginning(path string, c resnet.Config) (*beginning, error) {
 	if key == nil {
 		key = query
 	}
+	if suspect := append(query.Suspect(), key.Suspect()...); len(suspect) > 0 {
+		return nil, fmt.Errorf("train: --init: %w: %s has weights of no use: %s", settings.ErrInvalid, path, strings.Join(slices.Compact(suspect), "\n"))
+	}
 	b := &beginning{path: path, values: map[string]map[string][]float32{moco.QueryScope: query.Values, moco.KeyScope: key.Values}}
 	var wrong []string
 	head := fits(query, c, isHead) && fits(key, c, isHead)

@@ -1,7 +1,9 @@
 package train
 
 import (
+	"bytes"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -123,11 +125,18 @@ func TestInitRefuses(t *testing.T) {
 	dir := trainedTiny(t)
 	junk := filepath.Join(t.TempDir(), "junk.pth")
 	must.M(os.WriteFile(junk, []byte("no weights at all"), 0o644))
+	diverged := must.M1(encoder.LoadRun(dir)).Query
+	diverged.Values["conv1.weight"][0] = float32(math.NaN())
+	spoilt := filepath.Join(t.TempDir(), "spoilt.safetensors")
+	var text bytes.Buffer
+	must.M(diverged.WriteSafetensors(&text, "F32"))
+	must.M(os.WriteFile(spoilt, text.Bytes(), 0o644))
 	for name, test := range map[string]struct {
 		path   string
 		change func(*run.Config)
 		want   []string
 	}{
+		"diverged":      {spoilt, func(*run.Config) {}, []string{"--init", "weights of no use", `"conv1.weight" is NaN at [0 0 0 0]`}},
 		"nothing there": {filepath.Join(dir, "nowhere"), func(*run.Config) {}, []string{"no such file"}},
 		"junk":          {junk, func(*run.Config) {}, []string{"junk.pth"}},
 		"another arch":  {dir, func(c *run.Config) { c.Encoder.Arch = "resnet18" }, []string{"layer1.1.conv1.weight has 0 values", "--arch=resnet18", "layer4.1.bn2.weight"}},
