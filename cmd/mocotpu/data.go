@@ -10,6 +10,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // downloads are the data sets that have files to get.
@@ -26,7 +27,11 @@ func newData() *cobra.Command {
 		Short: "Download a data set, verify its checksum, and leave it where train looks for it",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 || !slices.Contains(downloads, args[0]) {
-				return usageError{fmt.Errorf("get %s: want one data set of %s", strings.Join(args, " "), strings.Join(downloads, ", "))}
+				hint := ""
+				if near := settings.Nearest(strings.Join(args, " "), downloads); near != "" {
+					hint = "; did you mean " + near + "?"
+				}
+				return usageError{fmt.Errorf("get %s: want one data set of %s%s", strings.Join(args, " "), strings.Join(downloads, ", "), hint)}
 			}
 			return nil
 		},

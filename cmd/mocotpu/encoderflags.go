@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 	"sync"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
@@ -34,10 +34,9 @@ func addEngineFlags(flags *pflag.FlagSet) *engine.Config {
 
 // checkBackend refuses the name of an engine that there is not.
 func checkBackend(name string) error {
-	if !slices.Contains(engine.Backends, name) {
-		return fmt.Errorf("--backend: %q, want one of %s", name, strings.Join(engine.Backends, ", "))
-	}
-	return nil
+	var p settings.Check
+	engine.CheckName(&p, "--backend", name)
+	return p.Err()
 }
 
 // dataFlags choose the images to show an encoder.

@@ -23,6 +23,14 @@ func TestHelpOfPreset(t *testing.T) {
 func TestDidYouMean(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"train --bacth=64", "did you mean --batch?"},
+		{"train --moco-k=64", "did you mean --queue?"},
+		{"train --batch-size 64", "did you mean --batch?"},
+		{"train --mlp", "did you mean --head=mlp?"},
+		{"eval x --mlp", "unknown flag: --mlp; see"},
+		{"train --backend=gpu", "did you mean cuda?"},
+		{"selftest --backend=gpu", "did you mean cuda?"},
+		{"train --data=minst", "did you mean mnist?"},
+		{"data get minst", "did you mean mnist?"},
 		{"trian", "did you mean train?"},
 		{"train --preset=glyph", "did you mean glyphs?"},
 		{"train --arch=resnet81", "did you mean resnet18?"},

@@ -80,7 +80,7 @@ func TestSelftestFails(t *testing.T) {
 		t.Errorf("nothing failed: error %v", err)
 	}
 	for args, want := range map[string]string{
-		"selftest --backend=abacus":         "--backend: ",
+		"selftest --backend=abacus":         "--backend is ",
 		"selftest --backend=go --devices=2": "the go engine has one device",
 		"selftest --json=no/such/folder":    "there is no folder no/such",
 	} {

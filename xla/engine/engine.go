@@ -1,7 +1,11 @@
 // Package engine says which engine runs compiled programs, in plain data that needs no cgo; package xla opens it.
 package engine
 
-import "github.com/mocotpu/mocotpu/xla/host/settings"
+import (
+	"strings"
+
+	"github.com/mocotpu/mocotpu/xla/host/settings"
+)
 
 // Backends are the values of Config.Backend: the engines, and auto, which is the best one that opens.
 var Backends = []string{"auto", "go", "cpu", "cuda", "tpu"}
@@ -19,10 +23,19 @@ type Config struct {
 	GPU GPU `json:"gpu"`
 }
 
+// CheckName adds a problem of a field unless a name is one of [Backends].
+func CheckName(p *settings.Check, field, name string) {
+	if name == "gpu" { // to which cpu is nearest
+		p.That(false, field, "is %q, want one of %s; did you mean cuda?", name, strings.Join(Backends, ", "))
+		return
+	}
+	p.OneOf(field, name, Backends...)
+}
+
 // Validate lists what is wrong with the settings, as a [settings.Error].
 func (c Config) Validate() error {
 	var p settings.Check
-	p.OneOf("backend", c.Backend, Backends...)
+	CheckName(&p, "backend", c.Backend)
 	p.That(c.Devices >= 0, "devices", "is %d, want 0 (automatic) or more", c.Devices)
 	p.That(c.Backend != "go" || c.Devices <= 1, "devices", "is %d, want 1: the go engine has one device", c.Devices)
 	p.That(c.Backend != "go" || c.Plugin == "", "plugin", "is %q, want none for the go engine", c.Plugin)

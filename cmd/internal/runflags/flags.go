@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/doctor"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // Config is the configuration that a command's flags describe.
@@ -146,7 +148,13 @@ func (f *Config) base(presetGiven bool) (run.Config, error) {
 
 // setData takes what --data names: see [dataset.Config.With].
 func setData(d *dataset.Config, value string, auto bool) (err error) {
-	if _, named := dataset.Named(value); !named && d.Kind == "glyphs" && !auto {
+	_, named := dataset.Named(value)
+	if near := settings.Nearest(value, dataset.Kinds); !named && near != "" {
+		if _, err := os.Stat(value); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("--data %s: there is no such folder; did you mean %s?", value, near)
+		}
+	}
+	if !named && d.Kind == "glyphs" && !auto {
 		return fmt.Errorf("--data %s: the preset's glyphs are drawn and have no files: to train on images of your own, "+
 			"take --preset=auto, moco-v2 or imagenet-mini as well", value)
 	}

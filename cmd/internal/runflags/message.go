@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,14 +55,28 @@ func goesOn(cmd *cobra.Command) bool {
 	return dir.Changed && err == nil
 }
 
-// DidYouMean proposes the flag that a mistyped one was probably meant to be.
+// DidYouMean proposes the flag that a mistyped one, or one of another program, was probably meant to be.
 func DidYouMean(cmd *cobra.Command, err error) string {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return ""
 	}
-	if near := settings.Nearest(unknown.GetSpecifiedName(), of(cmd)); near != "" {
-		return ", did you mean --" + near + "?"
+	name, flags := unknown.GetSpecifiedName(), of(cmd)
+	near := elsewhere[name]
+	if flag, _, _ := strings.Cut(near, "="); !slices.Contains(flags, flag) {
+		near = settings.Nearest(name, flags)
 	}
-	return ""
+	if near == "" {
+		return ""
+	}
+	return ", did you mean --" + near + "?"
+}
+
+// elsewhere are flags of facebookresearch/moco's main_moco.py, of torchrun and of timm's train.py, by what they are here.
+var elsewhere = map[string]string{
+	"batch-size": "batch", "learning-rate": "lr", "wd": "weight-decay", "momentum": "sgd-momentum", "num-workers": "workers", "model": "arch",
+	"moco-dim": "dim", "moco-k": "queue", "moco-m": "key-momentum", "moco-t": "temperature", "mlp": "head=mlp", "aug-plus": "views=v2", "cos": "schedule=cosine",
+	"resume": "resume-from", "pretrained": "init", "print-freq": "log-every", "output": "dir", "output-dir": "dir", "data-path": "data", "img-size": "image-size",
+	"amp": "precision=bfloat16", "gpu": "gpus", "nproc-per-node": "devices", "world-size": "processes", "rank": "process", "dist-url": "coordinator",
+	"master-addr": "coordinator", "warmup-epochs": "warmup", "decay-epochs": "milestones",
 }
