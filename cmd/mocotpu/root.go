@@ -73,10 +73,15 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return int(launched)
 	}
 	var s guard.Signalled
-	if errors.As(context.Cause(ctx), &s) && s.Signal == syscall.SIGPIPE {
+	signalled := errors.As(context.Cause(ctx), &s)
+	if signalled && s.Signal == syscall.SIGPIPE {
 		return s.Code() // nobody reads on
 	}
-	tell(terminal.Plain(stderr), cmd, err)
+	said := err
+	if signalled && errors.Is(err, context.Canceled) && !errors.Is(err, train.ErrInterrupted) { // which says how to go on
+		said = fmt.Errorf("%s: %s before it was done", cmd.Name(), s)
+	}
+	tell(terminal.Plain(stderr), cmd, said)
 	return exitCode(ctx, err)
 }
 

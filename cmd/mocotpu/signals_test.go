@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -103,6 +104,17 @@ func TestBrokenPipe(t *testing.T) {
 	saved, err := checkpoint.Load(dir)
 	if code := c.ProcessState.ExitCode(); code != 141 || err != nil || saved.State.Step == 0 {
 		t.Errorf("exit code %d, checkpoint %+v (%v), stderr %q, want 141 and a checkpoint", code, saved, err, talk.String())
+	}
+}
+
+// What a signal ends says so, and not how it came to know.
+func TestSignalledWords(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(guard.Signalled{Signal: syscall.SIGTERM})
+	var talk bytes.Buffer
+	code := execute(ctx, []string{"data", "doctor", "glyphs"}, io.Discard, &talk)
+	if code != 143 || !strings.Contains(talk.String(), "mocotpu: doctor: terminated before it was done\n") || strings.Contains(talk.String(), "context") {
+		t.Errorf("exit code %d, stderr %q, want 143 and that it was terminated", code, talk.String())
 	}
 }
 
