@@ -200,12 +200,13 @@ func TestMNISTRows(t *testing.T) {
 	c := fake(t, r, `case $1 in
 train) for a in "$@"; do case $a in --dir=*) mkdir -p ${a#*=}; echo '{"kind":"train","step":9,"loss":2.5,"chance":8.32,"top1":61.24}' > ${a#*=}/metrics.jsonl;; esac; done;;
 eval) case $2 in *-2) top=98;; *) top=97;; esac
-	echo '{"rows":['
+	exec > $2.report.json
+	echo '{"format":"mocotpu-eval-1","step":9,"rows":['
 	for subject in encoder pixels untrained supervised; do
-		echo '{"subject":"'$subject'","protocol":"linear-fast","features":"backbone","top1":'$top'},{"subject":"'$subject'","protocol":"knn","features":"backbone","k":5,"top1":91},'
-		echo '{"subject":"'$subject'","protocol":"knn","features":"backbone","k":200,"top1":93},{"subject":"'$subject'","protocol":"knn","features":"projection","k":20,"top1":94},'
+		echo '{"subject":"'$subject'","confusion":[],"protocol":"linear-fast","features":"backbone","top1":'$top'},{"subject":"'$subject'","confusion":[],"protocol":"knn","features":"backbone","k":5,"top1":91},'
+		echo '{"subject":"'$subject'","confusion":[],"protocol":"knn","features":"backbone","k":200,"top1":93},{"subject":"'$subject'","confusion":[],"protocol":"knn","features":"projection","k":20,"top1":94},'
 	done
-	echo '{"subject":"supervised","protocol":"its own head","top1":99}]}';;
+	echo '{"subject":"supervised","confusion":[],"protocol":"its own head","top1":99}]}';;
 esac`)
 	t.Chdir(t.TempDir())
 	c.word = "bin/mnist/v1"
