@@ -13,8 +13,9 @@ import (
 const traceback = "GOTRACEBACK"
 
 // Quiet starts the process once more, in place, with a runtime that prints no stacks: what cannot be recovered, such as
-// a panic in a goroutine of a library, or memory that the system refuses, then prints one or two lines instead of two
-// hundred. Only the environment can say so. GOTRACEBACK=all, set by the user, shows the stacks.
+// a panic in a goroutine of a library, then prints one or two lines instead of two hundred. Only the environment can say so.
+// GOTRACEBACK=all, set by the user, shows the stacks. Where the system refuses the Go heap memory, as under ulimit -v, the
+// runtime prints them whatever the variable says: sizes are checked before, see package limits.
 func Quiet() {
 	if _, set := os.LookupEnv(traceback); set {
 		return
