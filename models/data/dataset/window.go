@@ -76,10 +76,38 @@ func (c Config) Levels() (picture.Window, error) {
 	return w, errors.Join(err, list.Close())
 }
 
+// stretches are the percentiles that [Stretch] takes: the first two that differ.
+var stretches = [][]float64{{1, 99}, {0.1, 99.9}, {0, 100}}
+
+// Stretch is a window that suits a list's 16-bit samples: percentiles 1 and 99 of those that [Config.Levels] looks at, or wider
+// ones where these are equal. It is none where there are no such samples, or all are equal.
+func Stretch(l *files.List) picture.Window {
+	counts, total, _ := count(l)
+	for _, shares := range stretches {
+		if w := between(counts, total, shares); total > 0 && w.Low < w.High {
+			return w
+		}
+	}
+	return picture.Window{}
+}
+
 // measure finds percentiles of a list's 16-bit samples.
 func measure(l *files.List, shares []float64) (w picture.Window, err error) {
-	counts := make([]int64, 1<<16)
-	n := min(measured, l.Len())
+	counts, total, n := count(l)
+	if total == 0 {
+		return w, fmt.Errorf("dataset: %w: data.window is of percentiles, and of %d training images looked at none has 16-bit samples: leave out --window",
+			settings.ErrInvalid, n)
+	}
+	if w = between(counts, total, shares); w.Low >= w.High {
+		return w, fmt.Errorf("dataset: %w: the percentiles of data.window are both %d in %d training images: set --window to samples, or to percentiles further apart",
+			settings.ErrInvalid, w.Low, n)
+	}
+	return w, nil
+}
+
+// count counts the 16-bit samples of n of a list's images by their values.
+func count(l *files.List) (counts []int64, total int64, n int) {
+	counts, n = make([]int64, 1<<16), min(measured, l.Len())
 	var file []byte
 	for k := range n {
 		read, err := l.Read(int(int64(k)*int64(l.Len())/int64(n)), file)
@@ -89,14 +117,14 @@ func measure(l *files.List, shares []float64) (w picture.Window, err error) {
 		file = read
 		_ = picture.Count(counts, file) // as is this
 	}
-	total := int64(0)
 	for _, count := range counts {
 		total += count
 	}
-	if total == 0 {
-		return w, fmt.Errorf("dataset: %w: data.window is of percentiles, and of %d training images looked at none has 16-bit samples: leave out --window",
-			settings.ErrInvalid, n)
-	}
+	return counts, total, n
+}
+
+// between is the window from one percentile to another.
+func between(counts []int64, total int64, shares []float64) picture.Window {
 	at := func(share float64) int {
 		sum := int64(0)
 		for v, count := range counts {
@@ -106,12 +134,7 @@ func measure(l *files.List, shares []float64) (w picture.Window, err error) {
 		}
 		return len(counts) - 1
 	}
-	w = picture.Window{Low: at(shares[0]), High: at(shares[1])}
-	if w.Low >= w.High {
-		return w, fmt.Errorf("dataset: %w: the percentiles of data.window are both %d in %d training images: set --window to samples, or to percentiles further apart",
-			settings.ErrInvalid, w.Low, n)
-	}
-	return w, nil
+	return picture.Window{Low: at(shares[0]), High: at(shares[1])}
 }
 
 // Notes says what a user may not have meant with the images of a source: whole sentences.

@@ -151,3 +151,34 @@ func TestWindowRefuses(t *testing.T) {
 		}
 	}
 }
+
+// The window that suits a list's 16-bit samples is that of percentiles 1 and 99, of wider ones where few samples are not
+// alike, and none where all are, or there are none.
+func TestStretch(t *testing.T) {
+	stretch := func(dir string) string {
+		l := must.M1(files.Open(dir, "train", files.Options{}))
+		defer l.Close()
+		return Stretch(l).String()
+	}
+	dir := deepFolder(t)
+	if w := stretch(dir); w != must.M1(Config{Kind: "folder", Dir: dir, Canvas: deepSide, Window: "1%,99%"}.Measured()).Window || w == "" {
+		t.Errorf("window %q, want that of 1%%,99%%", w)
+	}
+	sparse := image.NewGray16(image.Rect(0, 0, 32, 32))
+	sparse.SetGray16(5, 5, color.Gray16{Y: 900})
+	bytesOnly := image.NewGray(image.Rect(0, 0, 4, 4))
+	for want, m := range map[string]image.Image{"0,900": sparse, "": bytesOnly} {
+		dir := t.TempDir()
+		var b bytes.Buffer
+		must.M(png.Encode(&b, m))
+		must.M(os.WriteFile(filepath.Join(dir, "a.png"), b.Bytes(), 0o644))
+		if w := stretch(dir); w != want {
+			t.Errorf("window %q, want %q", w, want)
+		}
+	}
+	flat := t.TempDir()
+	putDeep(filepath.Join(flat, "flat.png"), 7, 0)
+	if w := stretch(flat); w != "" {
+		t.Errorf("window %q of one sample, want none", w)
+	}
+}
