@@ -34,13 +34,13 @@ type drawing struct {
 	length float32
 }
 
-// cosine of two drawings, -1 to 1.
+// cosine of two drawings; rounding makes it no more than 1.
 func (d *drawing) cosine(e *drawing) float32 {
 	sum := int32(0)
 	for i, v := range d.values {
 		sum += int32(v) * int32(e.values[i])
 	}
-	return float32(sum) / (d.length * e.length)
+	return min(float32(sum)/(d.length*e.length), 1)
 }
 
 // mirrored is the drawing of the mirror image.

@@ -3,6 +3,7 @@
 //
 //	examine.go     [Examine]: all of it, as a [Report]; `mocotpu data doctor` prints it
 //	open.go        the splits of a set, image files as thumbnails
+//	own.go         what images are by themselves: sizes, channels, bits
 //	scan.go        one look at each image: counts, means, what is kept of it
 //	describe.go    what is kept: a hash of the pixels, a gray picture of 16x16, 256 bits of that
 //	pairs.go       near duplicates, by these

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gomlx/compute"
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -89,17 +92,22 @@ func (e *examination) run(ctx context.Context) error {
 
 // open opens both splits.
 func (e *examination) open() (err error) {
-	if e.train, err = open(e.Data, "train", thumbnail); err != nil {
+	suits := dataset.Stretch
+	if e.Encoder != nil {
+		suits = nil // it sees 16-bit samples as it was trained on them
+	}
+	if e.train, err = open(e.Data, "train", suits); err != nil {
 		return err
 	}
+	same := func(*files.List) picture.Window { return e.train.window }
 	if e.Against.Kind == "" {
-		e.test, err = open(e.Data, "test", thumbnail)
+		e.test, err = open(e.Data, "test", same)
 		if errors.Is(err, data.ErrMissing) {
 			e.Progress.Note(fmt.Sprintf("no test images to hold against the training images: %v", err))
 			err = nil
 		}
-	} else if e.test, err = open(e.Against, "test", thumbnail); errors.Is(err, data.ErrMissing) {
-		e.test, err = open(e.Against, "train", thumbnail)
+	} else if e.test, err = open(e.Against, "test", same); errors.Is(err, data.ErrMissing) {
+		e.test, err = open(e.Against, "train", same)
 	}
 	return err
 }
@@ -144,8 +152,10 @@ func (e *examination) scan(ctx context.Context) error {
 func (e *examination) pairs(ctx context.Context) error {
 	n := e.train.Info().N
 	f, firsts := newFindings(e.album, n)
-	if err := e.album.similar(ctx, firsts, e.Progress.Stage(fmt.Sprintf("comparing %d images", len(firsts))), f.similar); err != nil {
-		return err
+	if len(firsts) > 0 {
+		if err := e.album.similar(ctx, firsts, e.Progress.Stage(fmt.Sprintf("comparing %d images", len(firsts))), f.similar); err != nil {
+			return err
+		}
 	}
 	f.close()
 	e.findings = f
@@ -271,11 +281,18 @@ func (e *examination) settings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, choices := run.Fit(e.Data, facts)
+	e.report.Facts = facts
+	c, choices, err := run.Fit(e.Data, facts)
+	if err != nil {
+		_, why, _ := strings.Cut(err.Error(), settings.ErrInvalid.Error()+": ")
+		e.report.Unfit, e.report.Settings = why, []run.Choice{}
+		e.report.Negatives = e.findings.negatives(0)
+		return nil
+	}
 	if dir, err := e.Data.Packed("train"); err == nil && dir == "" && e.Data.Window != "" {
 		choices = append(choices, run.Choice{Flag: "window", Value: e.Data.Window, Why: "as the images were looked at"})
 	}
-	e.report.Settings, e.report.Facts = choices, facts
+	e.report.Settings = choices
 	e.report.Command = command(choices, e.Data)
 	e.report.Negatives = e.findings.negatives(c.MoCo.Queue)
 	return nil

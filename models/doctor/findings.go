@@ -173,14 +173,15 @@ func (f *findings) tell(s *Split, first, last int) {
 			s.Exact++
 		case mirrored:
 			s.Mirrored++
-			s.Near++
 		case near:
 			s.Near++
 		}
 		if f.parent[i] == int32(i) {
-			s.Distinct++
+			s.Groups++
 		}
 	}
+	s.Groups -= len(s.Broken)
+	s.Distinct = last - first - len(s.Broken) - s.Exact - s.Near - s.Mirrored
 }
 
 // Negatives says how much of a queue are near or exact duplicates of the query: keys that it is told to be unlike.
@@ -190,7 +191,7 @@ type Negatives struct {
 	// Share is that of a query's duplicates among all training images, in percent, the mean over the queries: what it is
 	// in a queue.
 	Share float64 `json:"share"`
-	// Queue is the number of keys, and Queries the share of the queries, in percent, of whose duplicates one at least is
+	// Queue is the number of keys, 0 where nothing trains on the set, and Queries the share of the queries, in percent, of whose duplicates one at least is
 	// expected in so many: the mean of 1-(1-share)^queue.
 	Queue   int     `json:"queue"`
 	Queries float64 `json:"queries"`

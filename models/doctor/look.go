@@ -32,7 +32,7 @@ var areas = []float64{0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8}
 // Look is what `train --preset=auto` goes by: the number of the training images, and what 1024 of them look like, evenly
 // spread over the set. It reads no others.
 func Look(ctx context.Context, c dataset.Config) (run.Facts, error) {
-	o, err := open(c, "train", thumbnail)
+	o, err := open(c, "train", dataset.Stretch)
 	if err != nil {
 		return run.Facts{}, err
 	}
@@ -52,7 +52,7 @@ func (o *opened) facts(ctx context.Context) (run.Facts, error) {
 	var sides []int
 	var file []byte
 	s := newShrinker(info.Size, info.Channels)
-	shape := symmetry{}
+	shape, colours := symmetry{}, false
 	crops := newCrops(info.Size)
 	pixels, rows := make([]uint8, chunk*info.ImageLen()), make([]data.Row, chunk)
 	indices := make([]int, n)
@@ -70,11 +70,12 @@ func (o *opened) facts(ctx context.Context) (run.Facts, error) {
 			if rows[k].Aspect == 0 {
 				continue
 			}
-			side := 0
-			if side, file = o.shortSide(i, file); side > 0 {
-				sides = append(sides, side)
+			var h header
+			if h, file = o.header(i, file); h.width > 0 {
+				sides = append(sides, min(h.width, h.height))
 			}
 			image := pixels[k*info.ImageLen() : (k+1)*info.ImageLen()]
+			colours = colours || coloured(image, info.Channels)
 			d, deviation := s.draw(image)
 			if d.length == 0 {
 				continue
@@ -87,8 +88,21 @@ func (o *opened) facts(ctx context.Context) (run.Facts, error) {
 		slices.Sort(sides)
 		f.Side = sides[len(sides)/2]
 	}
+	f.Gray, f.Window = o.list != nil && !colours, o.suited.String()
 	f.Crop, f.Sided = crops.least(), shape.share() > sided+4/float64(max(1, shape.n))
 	return f, nil
+}
+
+// coloured tells whether the channels of an image differ.
+func coloured(pixels []uint8, channels int) bool {
+	for at := 0; at < len(pixels); at += channels {
+		for ch := 1; ch < channels; ch++ {
+			if pixels[at+ch] != pixels[at] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // symmetry compares images with their mirror images.

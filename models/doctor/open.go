@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	_ "image/jpeg" // sizes of images
+	"image/color"
+	_ "image/jpeg" // headers of images
 	_ "image/png"
 	"slices"
 	"sync"
@@ -26,10 +27,13 @@ type opened struct {
 	list   *files.List // nil but for image files
 	mu     sync.Mutex
 	broken []files.Broken
+	// window is that of the image files' 16-bit samples, and suited the same where the images chose it.
+	window, suited picture.Window
 }
 
-// open opens a split. Image files come as thumbnails of size pixels a side; broken ones are black, and have the aspect 0.
-func open(c dataset.Config, split string, size int) (*opened, error) {
+// open opens a split. Image files come as thumbnails; broken ones are black, and have the aspect 0. Where c sets no window,
+// theirs is what otherwise makes of them; it may be nil.
+func open(c dataset.Config, split string, otherwise func(*files.List) picture.Window) (*opened, error) {
 	dir, err := c.Packed(split)
 	if err != nil {
 		return nil, err
@@ -47,11 +51,14 @@ func open(c dataset.Config, split string, size int) (*opened, error) {
 	if o.list, err = files.Open(c.Dir, split, files.Options{Unlabeled: c.Unlabeled}); err != nil {
 		return nil, err
 	}
-	window, err := c.Levels()
-	if err != nil {
+	if o.window, err = c.Levels(); err != nil {
 		return nil, errors.Join(err, o.list.Close())
 	}
-	stream, err := files.NewStream(o.list, files.StreamOptions{Canvas: picture.Canvas{Size: size, Window: window}, Workers: c.Workers, Blank: true, Report: o.tell})
+	if c.Window == "" && otherwise != nil {
+		o.suited = otherwise(o.list)
+		o.window = o.suited
+	}
+	stream, err := files.NewStream(o.list, files.StreamOptions{Canvas: picture.Canvas{Size: thumbnail, Window: o.window}, Workers: c.Workers, Blank: true, Report: o.tell})
 	if err != nil {
 		return nil, err // the stream has the list, and has closed it
 	}
@@ -82,18 +89,24 @@ func (o *opened) name(split string, i int) string {
 	return fmt.Sprintf("%s %d", split, i)
 }
 
-// shortSide is the lesser of an image's width and height in pixels, as its file has them; 0 where that is not known.
-func (o *opened) shortSide(i int, buffer []byte) (side int, file []byte) {
+// header is what an image's file says of it; the zero header where that is not known.
+type header struct {
+	width, height int
+	gray, deep    bool // of one channel; of 16 bits
+}
+
+// header reads the header of an image's file.
+func (o *opened) header(i int, buffer []byte) (h header, file []byte) {
 	if o.list == nil {
-		return 0, buffer
+		return h, buffer
 	}
 	file, err := o.list.Read(i, buffer)
 	if err != nil {
-		return 0, buffer
+		return h, buffer
 	}
 	c, _, err := image.DecodeConfig(bytes.NewReader(file))
 	if err != nil {
-		return 0, file
+		return h, file
 	}
-	return min(c.Width, c.Height), file
+	return header{c.Width, c.Height, c.ColorModel == color.GrayModel || c.ColorModel == color.Gray16Model, picture.Deep(file)}, file
 }

@@ -31,8 +31,9 @@ type Report struct {
 	// Facts are what the settings were chosen by, and Settings the flags of `mocotpu train`.
 	Facts    run.Facts    `json:"facts"`
 	Settings []run.Choice `json:"settings"`
-	// Command is the line that trains by them.
+	// Command is the line that trains by them. It is "" where nothing trains on the set, for the reason that Unfit gives.
 	Command string `json:"command"`
+	Unfit   string `json:"unfit,omitempty"`
 }
 
 // Leaks are the test images that are near or exact duplicates of training images.
@@ -69,6 +70,14 @@ type Pair struct {
 type Picture struct {
 	Pixels         []uint8
 	Size, Channels int
+}
+
+// LookAlike says what a near duplicate may be.
+const LookAlike = "alike in gray of 16x16 pixels; they may be two pictures that look alike, as digits and line drawings do"
+
+// LookAlikes tells whether there are near duplicates.
+func (r *Report) LookAlikes() bool {
+	return slices.ContainsFunc(r.Splits, func(s *Split) bool { return s.Near+s.Mirrored > 0 }) || r.Leaks != nil && r.Leaks.Near+r.Leaks.Mirrored > 0
 }
 
 // command is the line that trains on a data set by settings, of which the first is the preset.
@@ -110,8 +119,15 @@ func (r *Report) WriteText(w io.Writer) error {
 		if leaked = l.Images; leaked == r.Splits[1].Images {
 			leaked = 0 // none is left without them
 		}
-		fmt.Fprintf(&b, "leaks: %d of %d %s images (%.2f %%) have a duplicate among the training images: %d exact, %d near, %d mirrored; %d of another class\n",
-			l.Images, r.Splits[1].Images, r.Splits[1].Name, l.Share, l.Exact, l.Near, l.Mirrored, l.OtherClass)
+		flat := ""
+		if r.Splits[0].allFlat() || r.Splits[1].allFlat() {
+			flat = "; flat images are not compared for near ones"
+		}
+		fmt.Fprintf(&b, "leaks: %d of %d %s images (%.2f %%) have a duplicate among the training images: %d exact, %d near, %d mirrored; %d of another class%s\n",
+			l.Images, r.Splits[1].Images, r.Splits[1].Name, l.Share, l.Exact, l.Near, l.Mirrored, l.OtherClass, flat)
+	}
+	if r.LookAlikes() {
+		fmt.Fprintf(&b, "near and mirrored: %s: look at the pairs (--html shows them)\n", LookAlike)
 	}
 	if n := r.Neighbours; n != nil {
 		n.write(&b, leaked)
@@ -123,20 +139,35 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 		fmt.Fprintf(&b, "alike to the encoder (cosine %.3f): %d of %d images, no duplicates by their pixels: %s\n", s.Cosine, s.Images, s.Of, advice)
 	}
-	fmt.Fprintf(&b, "false negatives: %d training images (%.2f %%) have a duplicate among the others; of a queue of %d keys duplicates of the query are %.4f %%, and for %.2f %% of the queries there are some\n",
-		r.Negatives.Images, 100*float64(r.Negatives.Images)/float64(r.Splits[0].Images), r.Negatives.Queue, r.Negatives.Share, r.Negatives.Queries)
+	fmt.Fprintf(&b, "false negatives: %d training images (%.2f %%) have a duplicate among the others", r.Negatives.Images, 100*float64(r.Negatives.Images)/float64(r.Splits[0].Images))
+	if r.Negatives.Queue > 0 {
+		fmt.Fprintf(&b, "; of a queue of %d keys duplicates of the query are %.4f %%, and for %.2f %% of the queries there are some", r.Negatives.Queue, r.Negatives.Share, r.Negatives.Queries)
+	}
+	b.WriteString("\n")
 	fmt.Fprintf(&b, "memory: %s kept of the images\n\nsettings\n", limits.Text(r.Bytes))
+	if r.Unfit != "" {
+		fmt.Fprintf(&b, "  none: %s\n", r.Unfit)
+	}
 	for _, c := range r.Settings {
 		fmt.Fprintf(&b, "  --%-26s %s\n", c.Flag+"="+c.Value, c.Why)
 	}
-	fmt.Fprintf(&b, "\n%s\n", r.Command)
+	if r.Command != "" {
+		fmt.Fprintf(&b, "\n%s\n", r.Command)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
+// allFlat tells whether all images that can be read show nothing.
+func (s *Split) allFlat() bool { return s.Flat.Images > 0 && s.Flat.Images == s.Images-len(s.Broken) }
+
 // write writes what is in a split.
 func (s *Split) write(b *strings.Builder) {
-	fmt.Fprintf(b, "%s: %d images of %dx%dx%d, mean %.4f, deviation %.4f\n", s.Name, s.Images, s.Size, s.Size, s.Channels, s.Mean, s.Deviation)
+	fmt.Fprintf(b, "%s: %d images of %s; looked at as %dx%dx%d", s.Name, s.Images, s.Own, s.Size, s.Size, s.Channels)
+	if s.Window != "" {
+		fmt.Fprintf(b, " in window %s", s.Window)
+	}
+	fmt.Fprintf(b, ", mean %.4f, deviation %.4f\n", s.Mean, s.Deviation)
 	if len(s.Classes) > 0 {
 		var counts []int
 		for _, n := range s.Classes {
@@ -145,7 +176,15 @@ func (s *Split) write(b *strings.Builder) {
 		slices.Sort(counts)
 		fmt.Fprintf(b, "  classes: %d, of %d to %d images\n", len(counts), counts[0], counts[len(counts)-1])
 	}
-	fmt.Fprintf(b, "  duplicates of earlier ones: %d exact, %d near, of these %d mirrored; %d distinct\n", s.Exact, s.Near, s.Mirrored, s.Distinct)
+	if s.allFlat() {
+		fmt.Fprintf(b, "  duplicates of earlier ones: %d exact; all images are flat, and flat ones are not compared for near ones\n", s.Exact)
+	} else {
+		fmt.Fprintf(b, "  duplicates of earlier ones: %d exact, %d near, %d mirrored; %d distinct, which have no earlier one", s.Exact, s.Near, s.Mirrored, s.Distinct)
+		if s.Groups < s.Distinct {
+			fmt.Fprintf(b, " (in %d groups: two that share a later duplicate are in one)", s.Groups)
+		}
+		b.WriteString("\n")
+	}
 	for _, of := range []struct {
 		what string
 		Named

@@ -31,9 +31,13 @@ type Split struct {
 	// Name is "train" or "test", or what the set is called that the training images were held against.
 	Name   string `json:"name"`
 	Images int    `json:"images"`
-	// Size and Channels are those of the images as they were looked at: image files as thumbnails.
-	Size     int `json:"size"`
-	Channels int `json:"channels"`
+	// Own is what the images are by themselves.
+	Own Own `json:"own"`
+	// Size and Channels are those of the images as they were looked at: image files as thumbnails, their 16-bit samples in
+	// the window LOW,HIGH, "" where there are none, or no window.
+	Size     int    `json:"size"`
+	Channels int    `json:"channels"`
+	Window   string `json:"window,omitempty"`
 	// Classes counts the images of each class by its name; nil without classes.
 	Classes map[string]int `json:"classes,omitempty"`
 	// Mean and Deviation are each channel's over all pixels that were looked at, on the scale of 0 to 1.
@@ -45,13 +49,15 @@ type Split struct {
 	Tiny Named `json:"tiny"`
 	// Broken are the images that could not be read.
 	Broken []files.Broken `json:"broken"`
-	// Exact counts the images whose pixels are those of an earlier one of the split, and Near those that are near
-	// duplicates of an earlier one, Mirrored of these of its mirror image.
+	// Exact counts the images whose pixels are those of an earlier one of the split, Near those that are near duplicates of an
+	// earlier one, and Mirrored those that are so of its mirror image. Distinct are the others that can be read: the four and
+	// Broken add up to Images. Flat images are compared for the same pixels alone.
 	Exact    int `json:"exact"`
 	Near     int `json:"near"`
 	Mirrored int `json:"mirrored"`
-	// Distinct counts the images when duplicates of duplicates are one.
 	Distinct int `json:"distinct"`
+	// Groups counts the images that can be read when duplicates of duplicates are one.
+	Groups int `json:"groups"`
 }
 
 // Named counts images, and names the first 10 000 of them.
@@ -108,8 +114,11 @@ func (o *opened) scan(ctx context.Context, name string, a *album, first int, pro
 			if l.drawing.length == 0 {
 				s.Flat.add(o.name(name, start+i))
 			}
-			if l.side > 0 && l.side < tiny {
-				s.Tiny.add(o.name(name, start+i))
+			if h := l.header; h.width > 0 {
+				s.Own.add(h)
+				if min(h.width, h.height) < tiny {
+					s.Tiny.add(o.name(name, start+i))
+				}
 			}
 		}
 		if progress != nil {
@@ -117,6 +126,12 @@ func (o *opened) scan(ctx context.Context, name string, a *album, first int, pro
 		}
 	}
 	s.Broken = append([]files.Broken{}, o.brokenOnes()...)
+	if o.list == nil {
+		s.Own.all(info)
+	}
+	if s.Own.Deep > 0 {
+		s.Window = o.window.String()
+	}
 	s.count(info)
 	s.average(workers, (info.N-unread)*info.Size*info.Size)
 	return s, nil
@@ -162,7 +177,7 @@ type looker struct {
 type look struct {
 	content content
 	drawing drawing
-	side    int // the shorter one of the file, in pixels; 0 unknown
+	header  header
 }
 
 func (k *looker) look(o *opened, i int, pixels []uint8, aspect float32) (l look) {
@@ -171,7 +186,7 @@ func (k *looker) look(o *opened, i int, pixels []uint8, aspect float32) (l look)
 	}
 	l.content = contentOf(pixels, aspect)
 	l.drawing, _ = k.draw(pixels)
-	l.side, k.file = o.shortSide(i, k.file)
+	l.header, k.file = o.header(i, k.file)
 	channels := k.channels
 	for at, v := range pixels {
 		ch := at % channels

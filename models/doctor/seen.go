@@ -52,7 +52,7 @@ func (e *examination) seen(ctx context.Context, search *judge.Search, train, tes
 			if e.test != nil && e.findings.across[image].kind != none || e.test == nil && (of > image || e.findings.within[image].kind != none) {
 				continue
 			}
-			matches[image] = match{of, seen, n.Similarity}
+			matches[image] = match{of, seen, min(n.Similarity, 1)}
 			break
 		}
 	}

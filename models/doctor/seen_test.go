@@ -78,7 +78,7 @@ func TestSeenByAnEncoder(t *testing.T) {
 		if at < 20 && of == 3*at {
 			right++
 		}
-		if p.Similarity < s.Cosine || i > 0 && p.Similarity > s.Pairs[i-1].Similarity || p.Kind != "seen" {
+		if p.Similarity < s.Cosine || p.Similarity > 1 || i > 0 && p.Similarity > s.Pairs[i-1].Similarity || p.Kind != "seen" {
 			t.Errorf("pair %d: %+v, cosine %v", i, p, s.Cosine)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mocotpu/mocotpu/models/doctor"
@@ -28,6 +29,14 @@ type doctorPair struct {
 	Other  bool // of another class
 }
 
+// lookAlike is what there is to say about pairs of which some are near duplicates.
+func lookAlike(pairs []doctor.Pair) string {
+	if slices.ContainsFunc(pairs, func(p doctor.Pair) bool { return p.Kind != "exact" }) {
+		return " Near and mirrored ones are " + doctor.LookAlike + ": look at them."
+	}
+	return ""
+}
+
 // WriteDoctor writes what `mocotpu data doctor` found as one HTML page without scripts: the text, and those pairs of images
 // that have pictures, the most similar first.
 func WriteDoctor(w io.Writer, r *doctor.Report) error {
@@ -40,7 +49,7 @@ func WriteDoctor(w io.Writer, r *doctor.Report) error {
 		Lists      []doctorList
 	}{Data: r.Data, Text: text.String()}
 	if r.Leaks != nil {
-		list, err := newDoctorList("Leaks", "A training image, and the test image that is a duplicate of it.", r.Leaks.Pairs)
+		list, err := newDoctorList("Leaks", "A training image, and the test image that is a duplicate of it."+lookAlike(r.Leaks.Pairs), r.Leaks.Pairs)
 		if err != nil {
 			return err
 		}
@@ -53,7 +62,7 @@ func WriteDoctor(w io.Writer, r *doctor.Report) error {
 		}
 		page.Lists = append(page.Lists, list)
 	}
-	list, err := newDoctorList("Duplicates", "An image, and a later one of the same split that is a duplicate of it.", r.Duplicates)
+	list, err := newDoctorList("Duplicates", "An image, and a later one of the same split that is a duplicate of it."+lookAlike(r.Duplicates), r.Duplicates)
 	if err != nil {
 		return err
 	}

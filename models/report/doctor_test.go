@@ -24,6 +24,7 @@ func TestWriteDoctor(t *testing.T) {
 	text := page.String()
 	for _, want := range []string{
 		"What is in photos &amp; co", "leaks: 3 of 7 test images", "mocotpu train --x", "near 0.9871", "of another class", "val/&lt;script&gt;.jpg", "2 more are in what --json prints",
+		"duplicate of it. Near and mirrored ones are alike in gray of 16x16 pixels; they may be two pictures that look alike, as digits and line drawings do: look at them. 2 more",
 		"Alike to the encoder", "There are none.", "look at them",
 	} {
 		if !strings.Contains(text, want) {

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/mocotpu/mocotpu/models/data/dataset"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // AutoPreset is the preset that [Fit] makes for the images at hand.
@@ -20,8 +21,13 @@ type Facts struct {
 	Crop float64 `json:"crop"`
 	// Sided says that the images differ from their mirror images in what they have in common, as characters do.
 	Sided bool `json:"sided"`
-	// Batch is the global batch that was asked for; 0 has one chosen.
-	Batch int `json:"batch"`
+	// Gray says that images whose channels may be chosen, those of files, have no colour.
+	Gray bool `json:"gray"`
+	// Window is the range of 16-bit samples that suits image files, as LOW,HIGH; "" where they have none, or a window is set.
+	Window string `json:"window,omitempty"`
+	// Batch is the global batch that was asked for; 0 has one chosen. Groups are the BatchNorm groups; 0 are the preset's.
+	Batch  int `json:"batch"`
+	Groups int `json:"groups,omitempty"`
 }
 
 // Choice is a setting, as a flag of `mocotpu train`, and why it is what it is.
@@ -45,11 +51,14 @@ const (
 //
 //   - encoder and views: those of the preset that is nearest
 //   - crops: no smaller than Facts.Crop; no flip where the images are Sided
-//   - batch: the largest power of two up to 256 that leaves an epoch 64 steps, at least 32
+//   - channels and window: gray where the images are, and what 16-bit samples use of their range
+//   - batch: the largest power of two up to 256 that leaves an epoch 64 steps, at least 32, or what there is of images
 //   - queue: the largest power of two that is no more than a quarter of an epoch, at most 65 536, at least the batch
 //   - key momentum: the mean over the last steps reaches back an epoch, at least 100 steps and at most 1000
 //   - learning rate: the preset's, in proportion to the batch
-func Fit(d dataset.Config, f Facts) (Config, []Choice) {
+//
+// Fewer images than two for each BatchNorm group are a [settings.ErrInvalid], unless Facts.Batch asks for a batch.
+func Fit(d dataset.Config, f Facts) (Config, []Choice, error) {
 	var choices []Choice
 	choose := func(flag string, value any, format string, args ...any) {
 		choices = append(choices, Choice{flag, fmt.Sprint(value), fmt.Sprintf(format, args...)})
@@ -58,6 +67,7 @@ func Fit(d dataset.Config, f Facts) (Config, []Choice) {
 	choose("preset", c.Preset, "%s", why)
 	perImage, preset := c.Optim.LR/float64(c.MoCo.Batch), c
 	c.Data, c.Preset = d, AutoPreset
+	c.SetChannels(d.Channels)
 	if d.Kind == "folder" {
 		fitFolder(&c, f, choose)
 	}
@@ -70,12 +80,15 @@ func Fit(d dataset.Config, f Facts) (Config, []Choice) {
 		a.Flip = 0
 		choose("flip", 0, "the images are not like their mirror images")
 	}
-	c.MoCo.Batch = mostBatch
-	if f.Batch > 0 {
-		c.MoCo.Batch = f.Batch
+	if f.Groups > 0 {
+		c.MoCo.Groups = f.Groups
 	}
-	for f.Batch == 0 && c.MoCo.Batch > leastBatch && f.Images/c.MoCo.Batch < leastSteps {
-		c.MoCo.Batch /= 2
+	if c.MoCo.Batch = f.Batch; f.Batch == 0 {
+		if least := 2 * c.MoCo.Groups; f.Images < least {
+			return c, nil, fmt.Errorf("run: %w: %d training images, want at least %d, two for each of the %d BatchNorm groups of a batch: add images, or lower --bn-groups",
+				settings.ErrInvalid, f.Images, least, c.MoCo.Groups)
+		}
+		c.MoCo.Batch = batchFor(f.Images)
 	}
 	steps := f.Images / max(1, c.MoCo.Batch)
 	choose("batch", c.MoCo.Batch, "steps of an epoch: %d", steps)
@@ -90,7 +103,16 @@ func Fit(d dataset.Config, f Facts) (Config, []Choice) {
 	choose("key-momentum", c.MoCo.KeyMomentum, "a mean over %.0f steps; of an epoch: %d", 1/(1-c.MoCo.KeyMomentum), steps)
 	c.Optim.LR = math.Round(perImage*float64(c.MoCo.Batch)*1e6) / 1e6
 	choose("lr", c.Optim.LR, "in proportion to the batch: the preset has %v for %d", preset.Optim.LR, preset.MoCo.Batch)
-	return c, choices
+	return c, choices, nil
+}
+
+// batchFor is a batch of no more than n images.
+func batchFor(n int) int {
+	batch := mostBatch
+	for batch > n || batch > leastBatch && n/batch < leastSteps {
+		batch /= 2
+	}
+	return batch
 }
 
 // nearest is the preset to start from.
@@ -121,6 +143,14 @@ func fitFolder(c *Config, f Facts, choose func(flag string, value any, format st
 			choose("canvas", canvas, "an eighth more than the views, as 256 for 224")
 		}
 	}
+	if f.Gray && c.Data.Channels == 0 {
+		c.SetChannels(1)
+		choose("channels", 1, "the images are gray")
+	}
+	if f.Window != "" && c.Data.Window == "" {
+		c.Data.Window = f.Window
+		choose("window", f.Window, "16-bit samples: the part of 0 to 65535 that they use, by percentiles of up to 64 images")
+	}
 	if views > smallSide && views <= 128 {
 		c.Encoder.Arch = "resnet18"
 		choose("arch", "resnet18", "few pixels")
@@ -149,6 +179,6 @@ func powerOfTwo(n int) int {
 
 // Auto is the preset of [AutoPreset] for the drawn glyphs: what it is for other sets is made of them.
 func Auto() Config {
-	c, _ := Fit(Glyphs().Data, Facts{Images: Glyphs().Data.TrainImages, Side: 32, Sided: true})
+	c, _, _ := Fit(Glyphs().Data, Facts{Images: Glyphs().Data.TrainImages, Side: 32, Sided: true})
 	return c
 }

@@ -25,6 +25,9 @@ func (c Config) Arguments(flagOf func(field string) string) []string {
 		}
 		base, _ = nearest(c.Data, Facts{Side: side})
 	}
+	own := base.Data.Channels
+	base.SetChannels(c.Data.Channels) // with which --channels sets the rest
+	base.Data.Channels = own
 	args := []string{"--preset=" + base.Preset}
 	switch {
 	case c.Data.Kind == "folder" && c.Data.Dir != base.Data.Dir:

@@ -25,11 +25,15 @@ func TestArguments(t *testing.T) {
 	// Of other images --preset=auto makes another configuration: the card says what it made of these.
 	photos := must.M1(Preset("moco-v2")).Data
 	photos.Dir = "/home/me/photos"
-	fitted, _ := Fit(photos, Facts{Images: 1000, Side: 40})
+	fitted, _, err := Fit(photos, Facts{Images: 1000, Side: 40})
+	must.M(err)
+	gray, _, err := Fit(photos, Facts{Images: 1000, Side: 40, Gray: true, Window: "5,900"})
+	must.M(err)
 	for _, test := range []struct {
 		c    Config
 		want string
 	}{
+		{gray, "--preset=cifar10 --data=photos --canvas=40 --channels=1 --window=5,900 --batch=32 --queue=128 --lr=0.00375"},
 		{must.M1(Preset("mnist")), "--preset=mnist"},
 		{cifar, "--preset=cifar10 --batch=256 --lr=0.03 --schedule=step --milestones=12,16 --epochs=20"},
 		{v2, "--preset=moco-v2 --data=photos --train-images=5000 --init=start.pth"},

@@ -96,7 +96,15 @@ func (f *Config) fit(flags *pflag.FlagSet, c run.Config) (run.Config, error) {
 	if flags.Changed("batch") {
 		facts.Batch = c.MoCo.Batch
 	}
-	c, f.Chosen = run.Fit(c.Data, facts)
+	if flags.Changed("bn-groups") {
+		facts.Groups = c.MoCo.Groups
+	}
+	if slices.ContainsFunc([]string{"channels", "init", "resume-from"}, flags.Changed) {
+		facts.Gray = false // the user has chosen, or the weights have
+	}
+	if c, f.Chosen, err = run.Fit(c.Data, facts); err != nil {
+		return c, err
+	}
 	f.Chosen = slices.DeleteFunc(f.Chosen, func(choice run.Choice) bool {
 		ofViews := choice.Flag == "crop" || choice.Flag == "flip"
 		return choice.Flag != "preset" && (flags.Changed(choice.Flag) || ofViews && flags.Changed(viewsFlag))
