@@ -21,6 +21,7 @@ func TestCompletion(t *testing.T) {
 		"eval --baselines ":          "pixels\nuntrained\nsupervised\n",
 		"train --expect ":            "knn\nrank\nalignment\nuniformity\nretrieval\nloss\ntop1\ntop5\npositive\nnegative\nspread\ngrad_norm\n",
 		"data doctor x --against gl": "glyphs\nmnist\nemnist\ncifar10\ncifar100\nfolder\n",
+		"data doctor ":               "glyphs\nmnist\nemnist\ncifar10\ncifar100\nfolder\n",
 		"setup t":                    "tpu\n",
 		"compile --remat ":           "none\nblock\n",
 		"rep":                        "report\tMake one HTML page of runs: their curves, and what their encoders see\n",

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +33,7 @@ func newDataDoctor() *cobra.Command {
 		Short: "Examine a data set: duplicates, test images among the training images, settings that suit",
 		Long: "DATA is what train takes for --data: a data set's name, or a folder of images. Each image is looked at once, image\n" +
 			"files as thumbnails of 64 pixels, and some 400 bytes are kept of it. It prints\n\n" +
-			"  images      classes, mean and deviation of each channel; flat, tiny and broken images\n" +
+			"  images      size, channels and bits; classes, mean and deviation of each channel; flat, tiny and broken images\n" +
 			"  duplicates  exact (the same pixels), near (the same picture smaller, encoded again or in other light), mirrored\n" +
 			"  leaks       test images that are duplicates of training images; nearest neighbours with them and without\n" +
 			"  negatives   the share of a queue that would be duplicates of the query\n" +
@@ -42,6 +44,12 @@ func newDataDoctor() *cobra.Command {
 			"  mocotpu data doctor mnist --json\n" +
 			"  mocotpu data doctor photos --against=benchmark    # are its images among mine?",
 		Args: wantArguments("one data set, or a folder of images"),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return dataset.Kinds, cobra.ShellCompDirectiveDefault // files, too: DATA may be a folder
+		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
@@ -71,7 +79,7 @@ func (f doctorFlags) examine(cmd *cobra.Command, name string) error {
 	var w *encoder.Weights
 	if f.encoder != "" {
 		if w, err = loadEncoder(cmd, f.encoder); err != nil {
-			return err
+			return fmt.Errorf("--encoder=%s: %w: want a run directory, or an encoder's file", f.encoder, err)
 		}
 		if f.window == "" {
 			lookThrough(&o.Data, w.Manifest.Input.Window.String())
@@ -128,9 +136,26 @@ func lookThrough(c *dataset.Config, window string) {
 	}
 }
 
+// wantData refuses what is neither a data set nor a folder, for an argument or a flag.
+func wantData(what, name string) error {
+	if _, named := dataset.Named(name); named {
+		return nil
+	}
+	if _, err := os.Stat(name); err != nil {
+		return fmt.Errorf("%s is %q, want a data set (%s) or a folder that is there", what, name, strings.Join(dataset.Kinds, ", "))
+	}
+	return nil
+}
+
 // options are what is examined.
 func (f doctorFlags) options(name string) (o doctor.Options, err error) {
 	if err := checkBackend(f.engine.Backend); err != nil {
+		return o, err
+	}
+	if _, named := dataset.Named(name); f.dir != "" && !named {
+		return o, fmt.Errorf("DATA is %q beside --data-dir=%s, want one folder, or one of %s for DATA", name, f.dir, strings.Join(dataset.Kinds, ", "))
+	}
+	if err := wantData("DATA", name); err != nil {
 		return o, err
 	}
 	if o.Data, err = (dataset.Config{}).With(name, f.dir); err != nil {
@@ -144,6 +169,9 @@ func (f doctorFlags) options(name string) (o doctor.Options, err error) {
 		}
 	}
 	if f.against != "" {
+		if err := wantData("--against", f.against); err != nil {
+			return o, err
+		}
 		if o.Against, err = (dataset.Config{}).With(f.against, ""); err != nil {
 			return o, err
 		}

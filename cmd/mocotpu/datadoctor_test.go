@@ -64,11 +64,53 @@ func TestDataDoctor(t *testing.T) {
 		t.Errorf("against a folder: exit code %d, %s", code, stdout)
 	}
 	for args, want := range map[string]string{
-		"data doctor": "0 arguments", "data doctor nowhere": "neither a data set", "data doctor mnist": "data get mnist", "data doctor glyphs --backend=x": "--backend",
-		"data doctor glyphs --against=nowhere": "neither a data set", "data doctor glyphs --encoder=nowhere": "nowhere", "train --preset=auto --data=nowhere": "neither a data set",
+		"data doctor": "0 arguments", "data doctor nowhere": `DATA is "nowhere", want a data set`, "data doctor nowhere --data-dir=x": "beside --data-dir=x",
+		"data doctor mnist": "data get mnist", "data doctor glyphs --backend=x": "--backend",
+		"data doctor glyphs --against=nowhere": `--against is "nowhere", want a data set`,
+		"data doctor glyphs --encoder=nowhere": "--encoder=nowhere: encoder: stat nowhere: no such file or directory: want a run directory",
+		"train --preset=auto --data=nowhere":   "neither a data set",
 	} {
 		if code, stdout, stderr := call(t, strings.Fields(args)...); code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, %q, want 2 and %q", args, code, stderr, want)
 		}
+	}
+}
+
+// Sets of 16-bit gray images and small ones end in a line that trains, and --preset=auto takes the same: their window, one
+// channel, a batch that there are images for. Weights to start from have their own channels.
+func TestDataDoctorOfFewScans(t *testing.T) {
+	t.Chdir(t.TempDir())
+	putScans("scans")
+	must.M(specimen.Folder("few", specimen.Options{Images: 24, Width: 40, Height: 40}))
+	must.M(specimen.Folder("fewer", specimen.Options{Images: 12, Width: 40, Height: 40}))
+	const small = " --backend=go --arch=resnet10 --width=2 --dim=8 --steps=1 --knn-every=0 --image-size=16 --dir="
+	for name, want := range map[string]string{"scans": " --channels=1 --window=", "few": " --batch=16 --queue=16 "} {
+		code, stdout, stderr := call(t, "data", "doctor", name, "--backend=go", "--json")
+		var r doctor.Report
+		if code != 0 || json.Unmarshal([]byte(stdout), &r) != nil || !strings.Contains(r.Command, want) {
+			t.Fatalf("%s: exit code %d, %s, %s, want %q", name, code, stderr, r.Command, want)
+		}
+		line := strings.TrimPrefix(r.Command, "mocotpu ")
+		var configs []run.Config
+		for dir, args := range map[string]string{name + "-line": line, name + "-auto": "train --preset=auto --data=" + name} {
+			if code, _, stderr := call(t, strings.Fields(args+small+dir)...); code != 0 {
+				t.Fatalf("%s: exit code %d, %s", args, code, stderr)
+			}
+			c := must.M1(run.ReadRecord(dir)).Config
+			c.Run.Dir, c.Preset, c.Views.Preset = "", "", ""
+			configs = append(configs, c)
+		}
+		if d := run.Diff(configs[0], configs[1]); len(d) > 0 {
+			t.Errorf("%s: the line and --preset=auto differ: %q", name, d)
+		}
+	}
+	if code, _, stderr := call(t, strings.Fields("train --preset=auto --data=fewer"+small+"fewer-auto")...); code != exitUsage || !strings.Contains(stderr, "12 training images, want at least 16") {
+		t.Errorf("12 images: exit code %d, %s", code, stderr)
+	}
+	if code, _, stderr := call(t, strings.Fields("train --preset=auto --data=fewer --bn-groups=4"+small+"four-groups")...); code != 0 {
+		t.Errorf("12 images in 4 groups: exit code %d, %s", code, stderr)
+	}
+	if code, _, stderr := call(t, strings.Fields("train --preset=auto --data=scans --init=nothere"+small+"from")...); code == 0 || strings.Contains(stderr, "--channels") {
+		t.Errorf("weights to start from: exit code %d, %s", code, stderr)
 	}
 }
