@@ -1,40 +1,19 @@
 package augment
 
-import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"slices"
+import "slices"
 
-	"github.com/mocotpu/mocotpu/xla/host/regular"
-)
+// jitterP is the probability of a jitter that was not there: MoCo v2's.
+const jitterP = 0.8
 
-// maxFile bounds a file of views, which has less than a kilobyte.
-const maxFile = 1 << 16
-
-// Read returns base with the fields that a JSON file gives: an object with those of [Config], "ops" and "blur.sigma" for
-// example. An unknown field is an error. It does not validate the values.
-func Read(name string, base Config) (Config, error) {
-	text, err := regular.ReadFile(name, maxFile)
-	if err != nil {
-		return Config{}, fmt.Errorf("augment: views: %w", err)
-	}
-	c := base
-	c.Ops = slices.Clone(base.Ops) // the decoder writes into the slice that it finds
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&c); err != nil {
-		return Config{}, fmt.Errorf("augment: views: %s: %w", name, err)
-	}
-	return c, nil
-}
+// mocoBlur is MoCo v2's.
+var mocoBlur = Blur{P: 0.5, Sigma: Range{0.1, 2}, Kernel: 0.1}
 
 // SetJitter gives the colour jitter its strengths; four zeros take it out. Jitter that was not there is applied with
 // MoCo v2's probability of 0.8.
 func (c *Config) SetJitter(brightness, contrast, saturation, hue float64) {
 	p := c.Jitter.P
 	if p == 0 {
-		p = 0.8
+		p = jitterP
 	}
 	c.Jitter = Jitter{}
 	if brightness != 0 || contrast != 0 || saturation != 0 || hue != 0 {
@@ -53,7 +32,7 @@ func (c *Config) SetGray(p float64) {
 // a kernel of a tenth of the view.
 func (c *Config) SetBlur(p float64) {
 	if c.Blur.P == 0 {
-		c.Blur = Blur{Sigma: Range{0.1, 2}, Kernel: 0.1}
+		c.Blur = mocoBlur
 	}
 	c.Blur.P = p
 	if p == 0 {

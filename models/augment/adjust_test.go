@@ -1,40 +1,12 @@
 package augment
 
 import (
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/janpfeifer/must"
 )
-
-// TestRead: a file changes what it names and nothing else, and never the slice of the value that it changes.
-func TestRead(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "views.json")
-	base := must.M1(Preset("v2"))
-	must.M(os.WriteFile(file, []byte(`{"ops": ["blur"], "flip": 0, "jitter": {"p": 0}, "gray": 0, "blur": {"sigma": {"max": 1}}}`), 0o644))
-	got, err := Read(file, base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := must.M1(Preset("v2"))
-	if !reflect.DeepEqual(base, want) {
-		t.Fatalf("the base became %+v", base)
-	}
-	want.Ops, want.Flip, want.Gray, want.Jitter.P, want.Blur.Sigma.Max = []string{OpBlur}, 0, 0, 0, 1
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-	for text, word := range map[string]string{`{"crop": 1}`: `"crop"`, `{"flip": "often"}`: "flip", `[]`: "array", "": "EOF"} {
-		must.M(os.WriteFile(file, []byte(text), 0o644))
-		if _, err := Read(file, base); err == nil || !strings.Contains(err.Error(), word) || !strings.Contains(err.Error(), file) {
-			t.Errorf("%q: error %v, want one with the file's name and %q", text, err, word)
-		}
-	}
-}
 
 // TestSet: operations come to where MoCo v2 has them, and go.
 func TestSet(t *testing.T) {

@@ -43,7 +43,7 @@ func Preset(name string) (Config, error) {
 		c.Ops = []string{OpJitter, OpGray, OpBlur}
 		c.Jitter = Jitter{P: 0.8, Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.1}
 		c.Gray, c.Flip = 0.2, 0.5
-		c.Blur = Blur{P: 0.5, Sigma: Range{0.1, 2}, Kernel: 0.1}
+		c.Blur = mocoBlur
 	case "cifar":
 		c.Area = Range{0.08, 1}
 		c.Ops = []string{OpJitter, OpGray}
