@@ -80,21 +80,24 @@ func newDataPack() *cobra.Command {
 func windowOf(cmd *cobra.Command, from dataset.Config) (picture.Window, error) {
 	from, err := measured(from)
 	w, _ := picture.ParseWindow(from.Window) // which measured has made
-	switch {
-	case errors.Is(err, settings.ErrInvalid):
+	if errors.Is(err, settings.ErrInvalid) {
 		return w, usageError{err}
-	case err != nil || from.Window == "":
-		source, failed := from.Source("train", nil)
-		if failed == nil {
-			for _, note := range dataset.Notes(source) {
-				fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+note)
-			}
-			err = errors.Join(err, source.Close())
-		}
-		return w, err
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "window: %s\n", w)
-	return w, nil
+	if source, failed := from.Source("train", nil); failed == nil {
+		tellDataNotes(cmd, source)
+		err = errors.Join(err, source.Close())
+	}
+	if err == nil && from.Window != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "window: %s\n", w)
+	}
+	return w, err
+}
+
+// tellDataNotes says what the user may not have meant with the images.
+func tellDataNotes(cmd *cobra.Command, source data.Source) {
+	for _, note := range dataset.Notes(source) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+note)
+	}
 }
 
 func newDataVerify() *cobra.Command {

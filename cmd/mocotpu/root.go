@@ -49,7 +49,7 @@ func (usageError) Is(target error) bool { return target == errUsage }
 
 // usageErrors are the errors of exit code 2.
 var usageErrors = []error{
-	errUsage, data.ErrMissing, data.ErrCorrupt, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown, rendezvous.ErrJoin, train.ErrOtherRun,
+	errUsage, data.ErrMissing, data.ErrCorrupt, data.ErrUnread, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown, rendezvous.ErrJoin, train.ErrOtherRun,
 	packed.ErrChecksum, packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace, run.ErrNotRun, xla.ErrOptions, regular.ErrIrregular, regular.ErrTooLong, checkpoint.ErrDamaged,
 	syscall.ELOOP, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, // of names that were given
 }

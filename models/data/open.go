@@ -10,6 +10,8 @@ import (
 var (
 	// ErrCorrupt is wrapped by the error for a file that breaks its format.
 	ErrCorrupt = errors.New("corrupt data file")
+	// ErrUnread is wrapped by the error for images that may be whole, of a kind that is not read.
+	ErrUnread = errors.New("images of a kind that is not read")
 	// ErrMissing is wrapped by the error for a set whose files are not there; [Get] fetches them.
 	ErrMissing = errors.New("data files missing")
 )

@@ -147,6 +147,12 @@ func (s *part) Plain() bool {
 	return ok && of.Plain()
 }
 
+// Paged is that of a source of image files, of all of them.
+func (s *part) Paged() bool {
+	of, ok := s.Source.(interface{ Paged() bool })
+	return ok && of.Paged()
+}
+
 func (s *part) Info() Info { return s.info }
 
 func (s *part) Fill(dst []uint8, rows []Row, indices []int) error {

@@ -138,9 +138,12 @@ func between(counts []int64, total int64, shares []float64) picture.Window {
 }
 
 // Notes says what a user may not have meant with the images of a source: whole sentences.
-func Notes(source data.Source) []string {
+func Notes(source data.Source) (notes []string) {
 	if s, ok := source.(interface{ Plain() bool }); ok && s.Plain() {
-		return []string{"16-bit samples of 0 to 65535 become 0 to 255, and what uses a part of that range is dark and flat: --window=LOW,HIGH, or --window=1%,99% of the training images' samples, stretches it"}
+		notes = append(notes, "16-bit samples of 0 to 65535 become 0 to 255, and what uses a part of that range is dark and flat: --window=LOW,HIGH, or --window=1%,99% of the training images' samples, stretches it")
 	}
-	return nil
+	if s, ok := source.(interface{ Paged() bool }); ok && s.Paged() {
+		notes = append(notes, "there are TIFFs of several pages, of which the first page is read and no other: to use all, save each page as a file of its own")
+	}
+	return notes
 }

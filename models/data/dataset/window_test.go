@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"image"
 	"image/color"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/janpfeifer/must"
+	"golang.org/x/image/tiff"
 
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
@@ -180,5 +182,36 @@ func TestStretch(t *testing.T) {
 	putDeep(filepath.Join(flat, "flat.png"), 7, 0)
 	if w := stretch(flat); w != "" {
 		t.Errorf("window %q of one sample, want none", w)
+	}
+}
+
+// TIFFs of several pages are told of once for a set, and for a part of it; those of one page are not.
+func TestPagesNote(t *testing.T) {
+	dir := t.TempDir()
+	c := Config{Kind: "folder", Dir: dir, Canvas: 8}
+	var b bytes.Buffer
+	must.M(tiff.Encode(&b, image.NewGray(image.Rect(0, 0, 4, 4)), nil))
+	one := b.Bytes()
+	for _, pages := range []int{1, 2} {
+		file := bytes.Clone(one)
+		if pages == 2 { // the directory stands at the end of the file: what follows it is a copy with an end of its own
+			at := binary.LittleEndian.Uint32(one[4:])
+			n := int(binary.LittleEndian.Uint16(one[at:]))
+			end := int(at) + 2 + 12*n
+			binary.LittleEndian.PutUint32(file[end:], uint32(len(file)))
+			file = append(append(file, one[at:end]...), 0, 0, 0, 0)
+		}
+		for i := range 3 {
+			must.M(os.WriteFile(filepath.Join(dir, string(rune('a'+i))+".tif"), file, 0o644))
+		}
+		for _, n := range []int{0, 2} {
+			c.TrainImages = n
+			source := must.M1(c.Source("train", nil))
+			notes := Notes(source)
+			if told := len(notes) == 1 && strings.Contains(notes[0], "TIFFs of several pages"); told != (pages == 2) || len(notes) > 1 {
+				t.Errorf("%d pages, %d images: notes %q", pages, n, notes)
+			}
+			must.M(source.Close())
+		}
 	}
 }

@@ -1,10 +1,12 @@
 package files
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/picture"
 )
 
 // Broken is an image that could not be read or decoded.
@@ -29,20 +31,25 @@ func NewTally(l *List, report func(Broken)) *Tally {
 	return &Tally{list: l, report: report, found: map[int]bool{}}
 }
 
-// Add notes that image i is broken. It returns an error, [data.ErrCorrupt], when more than one image in a hundred is.
-func (t *Tally) Add(i int, problem string) error {
+// Add notes that image i is broken. It returns an error when more than one image in a hundred is: [data.ErrUnread] where
+// this one is a [picture.Unread], else [data.ErrCorrupt].
+func (t *Tally) Add(i int, problem error) error {
 	t.mu.Lock()
 	known := t.found[i]
 	t.found[i] = true
 	n := len(t.found)
 	t.mu.Unlock()
-	b := Broken{t.list.Name(i), problem}
+	b := Broken{t.list.Name(i), problem.Error()}
 	if !known && t.report != nil {
 		t.report(b)
 	}
-	if n*tooMany > t.list.Len() {
-		return fmt.Errorf("files: %s: %d of %d images are broken, more than one in %d; the last is %s (%s): repair or remove them: %w",
-			t.list.Dir, n, t.list.Len(), tooMany, b.Name, problem, data.ErrCorrupt)
+	if n*tooMany <= t.list.Len() {
+		return nil
 	}
-	return nil
+	if unread := (picture.Unread{}); errors.As(problem, &unread) {
+		return fmt.Errorf("files: %s: %d of %d images cannot be read, more than one in %d; the last is %s (%v): convert or remove them: %w",
+			t.list.Dir, n, t.list.Len(), tooMany, b.Name, problem, data.ErrUnread)
+	}
+	return fmt.Errorf("files: %s: %d of %d images are broken, more than one in %d; the last is %s (%v): repair or remove them: %w",
+		t.list.Dir, n, t.list.Len(), tooMany, b.Name, problem, data.ErrCorrupt)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/janpfeifer/must"
 
 	"github.com/mocotpu/mocotpu/models/data"
+	"github.com/mocotpu/mocotpu/models/data/picture"
 )
 
 // tree makes files that hold their own names; a name with an arrow is a link.
@@ -179,14 +180,24 @@ func TestTally(t *testing.T) {
 	var told []Broken
 	c := NewTally(must.M1(Open(tree(t, names...), "train", Options{})), func(b Broken) { told = append(told, b) })
 	for _, i := range []int{9, 4, 9} {
-		if err := c.Add(i, "cut"); err != nil {
+		if err := c.Add(i, errors.New("cut")); err != nil {
 			t.Fatalf("two of 250 images are broken, and the error is %v, want none", err)
 		}
 	}
 	if want := []Broken{{"a/009.jpg", "cut"}, {"a/004.jpg", "cut"}}; !reflect.DeepEqual(told, want) {
 		t.Errorf("told %v, want %v, each once", told, want)
 	}
-	if err := c.Add(11, "cut"); !errors.Is(err, data.ErrCorrupt) || !strings.Contains(err.Error(), "3 of 250 images are broken") {
+	if err := c.Add(11, errors.New("cut")); !errors.Is(err, data.ErrCorrupt) || !strings.Contains(err.Error(), "3 of 250 images are broken") {
 		t.Errorf("error %v, want one for three of 250", err)
+	}
+	w := must.M1(NewWorker(picture.Canvas{Size: 4}, picture.Go))
+	defer w.Close()
+	dir := tree(t, "a/x.gif")
+	must.M(os.WriteFile(filepath.Join(dir, "a/x.gif"), []byte("GIF89a"), 0o644))
+	l := must.M1(Open(dir, "train", Options{}))
+	_, unread := w.Decode(l, make([]uint8, 3*4*4), 0)
+	err := NewTally(l, nil).Add(0, unread)
+	if !errors.Is(err, data.ErrUnread) || errors.Is(err, data.ErrCorrupt) || !strings.Contains(err.Error(), "want JPEG, PNG") || !strings.Contains(err.Error(), "convert or remove") {
+		t.Errorf("of a kind that is not read: error %v, want what to do, and not that the file is corrupt", err)
 	}
 }

@@ -87,17 +87,19 @@ func (s *Stream) Fingerprint() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// Plain tells whether 16-bit samples are shown over their whole range, for want of a window, though there are some: by the
-// headers of a few files, evenly spread.
-func (s *Stream) Plain() bool {
+// Plain tells whether 16-bit samples are shown over their whole range, for want of a window, though there are some.
+func (s *Stream) Plain() bool { return s.canvas.Window == (picture.Window{}) && s.some(picture.Deep) }
+
+// Paged tells whether there are TIFFs of several pages, of which the first is read.
+func (s *Stream) Paged() bool { return s.some(picture.Paged) }
+
+// some tells whether one of a few files, evenly spread, is such.
+func (s *Stream) some(such func(file []byte) bool) bool {
 	const looked = 4
 	var file []byte
 	for k := range min(looked, s.list.Len()) {
-		if s.canvas.Window != (picture.Window{}) {
-			break
-		}
 		read, err := s.list.Read(k*s.list.Len()/looked, file)
-		if err == nil && picture.Deep(read) {
+		if err == nil && such(read) {
 			return true
 		}
 	}
@@ -152,7 +154,7 @@ func (s *Stream) one(w *Worker, dst []uint8, i int) (data.Row, error) {
 		if err == nil {
 			return data.Row{Aspect: aspect, Label: s.list.Label(i)}, nil
 		}
-		tooMany := s.tally.Add(i, err.Error())
+		tooMany := s.tally.Add(i, err)
 		if s.blank {
 			clear(dst)
 			return data.Row{Label: -1}, nil

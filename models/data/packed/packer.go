@@ -69,7 +69,7 @@ func begin(part string, meta Meta, l *files.List, o Options) (p *packer, err err
 		return nil, err
 	}
 	for i, problem := range p.journal.Broken {
-		if err := p.tally.Add(i, problem); err != nil {
+		if err := p.tally.Add(i, errors.New(problem)); err != nil {
 			return nil, err
 		}
 	}
@@ -219,7 +219,7 @@ func (p *packer) decode(c *chunk, first, count int) {
 					continue
 				}
 				c.problems[at] = err.Error()
-				if err := p.tally.Add(first+at, err.Error()); err != nil {
+				if err := p.tally.Add(first+at, err); err != nil {
 					mu.Lock()
 					c.err = err
 					mu.Unlock()

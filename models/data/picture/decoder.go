@@ -174,16 +174,16 @@ func (d *Decoder) open(file []byte) (width, height int, decode func() (raster, e
 	case f.kind == "JPEG":
 		return d.openJPEG(file)
 	case f.decode == nil:
-		return 0, 0, nil, fmt.Errorf("picture: a %s file, want JPEG, PNG, TIFF, WebP or BMP: convert it", f.kind)
+		return 0, 0, nil, Unread{fmt.Sprintf("picture: a %s file, want JPEG, PNG, TIFF, WebP or BMP: convert it", f.kind)}
 	}
 	c, err := f.header(bytes.NewReader(file))
 	if err != nil {
-		return 0, 0, nil, fmt.Errorf("picture: %w", err)
+		return 0, 0, nil, f.explain(file, err)
 	}
 	return c.Width, c.Height, func() (raster, error) {
 		m, err := f.decode(bytes.NewReader(file))
 		if err != nil {
-			return nil, fmt.Errorf("picture: %w", err)
+			return nil, f.explain(file, err)
 		}
 		return d.newRaster(m, f.kind)
 	}, nil
@@ -204,6 +204,16 @@ var formats = []format{
 	{"WebP", "RIFF", webp.DecodeConfig, webp.Decode},
 	{"BMP", "BM", bmp.DecodeConfig, bmp.Decode},
 	{kind: "GIF", start: "GIF8"},
+	{kind: "BigTIFF", start: "II+\x00"},
+	{kind: "BigTIFF", start: "MM\x00+"},
+}
+
+// explain is an error of the format's decoder, with what is wanted where the file is of a kind that it does not read.
+func (f format) explain(file []byte, err error) error {
+	if f.kind == "TIFF" {
+		return explainTIFF(file, err)
+	}
+	return fmt.Errorf("picture: %w", err)
 }
 
 func sniff(file []byte) (format, bool) {

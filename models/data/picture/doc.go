@@ -9,7 +9,7 @@
 //   - 16-bit colour, and gray with alpha, loses its low byte, or is linear in the Window if there is one;
 //   - EXIF orientation is ignored.
 //
-// More channels than three, and samples of 12, 32 or 64 bits, no decoder here reads: such a file is broken to this package.
+// More channels than three, and samples of 12, 32 or 64 bits, and signed samples, no decoder here reads: the error is an [Unread] that says what the file has.
 //
 // The squeeze is Pillow's resize with BILINEAR, antialiased, to the bit: the same weights, the same rounding between rows and columns.
 //
@@ -21,5 +21,5 @@
 //
 // # Errors
 //
-// An error says that the image is broken, and how. No file makes this package panic, and none makes it take memory for more than 89 478 485 pixels.
+// An error says that the image is broken, and how; an [Unread] that it may be whole, of a kind that is not read. No file makes this package panic, and none makes it take memory for more than 89 478 485 pixels.
 package picture
