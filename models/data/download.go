@@ -34,9 +34,10 @@ type download struct {
 	o        GetOptions
 	progress func(done int64)
 	dead     map[string]bool // mirrors that cannot be reached, for all files
+	told     map[string]bool // modules that have been spoken of, for all files
 }
 
-func (d *download) run(ctx context.Context) error {
+func (d *download) run(ctx context.Context) (err error) {
 	if f, err := regular.Open(d.path); err == nil {
 		err := d.verify(f)
 		f.Close()
@@ -54,7 +55,13 @@ func (d *download) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer part.Close()
+	defer func() {
+		info, failed := part.Stat()
+		part.Close()
+		if err != nil && failed == nil && info.Size() == 0 {
+			os.Remove(part.Name()) // nothing to resume from
+		}
+	}()
 	var failures []error
 	for _, mirror := range d.mirrors {
 		if d.dead[mirror] {
@@ -73,7 +80,10 @@ func (d *download) run(ctx context.Context) error {
 		d.dead[mirror] = errors.Is(err, errUnreachable)
 	}
 	if d.module != (goModule{}) {
-		d.o.Note("trying the Go module " + d.module.version)
+		if !d.told[d.module.version] {
+			d.o.Note("trying the Go module " + d.module.version)
+			d.told[d.module.version] = true
+		}
 		err := d.fromModule(ctx, part)
 		if err == nil {
 			return d.finish()

@@ -95,7 +95,7 @@ func get(ctx context.Context, files []resource, dir string, o GetOptions) error 
 	if o.Note == nil {
 		o.Note = func(string) {}
 	}
-	dead := map[string]bool{}
+	dead, told := map[string]bool{}, map[string]bool{}
 	var total, before int64
 	for _, f := range files {
 		total += f.size
@@ -104,7 +104,7 @@ func get(ctx context.Context, files []resource, dir string, o GetOptions) error 
 		if o.BaseURL != "" {
 			f.mirrors, f.module = []string{strings.TrimSuffix(o.BaseURL, "/") + "/"}, goModule{}
 		}
-		d := download{resource: f, path: filepath.Join(dir, f.name), o: o, dead: dead, progress: func(done int64) {
+		d := download{resource: f, path: filepath.Join(dir, f.name), o: o, dead: dead, told: told, progress: func(done int64) {
 			if o.Progress != nil {
 				o.Progress(before+done, total)
 			}

@@ -235,6 +235,9 @@ func TestGetServersThatFail(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(dir, "set.bin")); err == nil {
 				t.Error("set.bin is there after the failure")
 			}
+			if part, err := os.Stat(filepath.Join(dir, "set.bin.part")); err == nil && part.Size() == 0 {
+				t.Error("an empty .part file is left")
+			}
 		})
 	}
 }

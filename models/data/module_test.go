@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/janpfeifer/must"
 )
 
 // MNIST comes by way of a Go module where nothing but a module proxy is in reach, and is then the published set: 60 000
@@ -49,6 +54,31 @@ func TestGetMNISTFromModule(t *testing.T) {
 	}
 }
 
+// The module is spoken of once, however many files come from it.
+func TestModuleIsToldOfOnce(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the go tool that stands in is a shell script")
+	}
+	dir, bin := t.TempDir(), t.TempDir()
+	var files []resource
+	for _, name := range []string{"a", "bb", "ccc"} {
+		content, file := published(name, 1000)
+		file.module = goModule{"example.org/set@v1.0.0", "data"}
+		files = append(files, file)
+		must.M(os.MkdirAll(filepath.Join(bin, "data"), 0o755))
+		must.M(os.WriteFile(filepath.Join(bin, "data", name), content, 0o644))
+	}
+	must.M(os.WriteFile(filepath.Join(bin, "go"), fmt.Appendf(nil, "#!/bin/sh\necho '{\"Dir\": %q}'\n", bin), 0o755))
+	t.Setenv("PATH", bin)
+	var said []string
+	if err := get(t.Context(), files, dir, GetOptions{Note: func(text string) { said = append(said, text) }}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"trying the Go module example.org/set@v1.0.0"}; !slices.Equal(said, want) {
+		t.Errorf("said %q, want %q", said, want)
+	}
+}
+
 // unreachable is a network without an outside.
 type unreachable struct{}
 
@@ -74,8 +104,7 @@ func TestModuleChecksum(t *testing.T) {
 	if !errors.Is(err, ErrChecksum) || !bytes.Contains([]byte(err.Error()), []byte("by hand")) {
 		t.Errorf("error %v, want ErrChecksum and where to put the files by hand", err)
 	}
-	part, err := os.ReadFile(filepath.Join(dir, r.name+".part"))
-	if err != nil || len(part) > 0 {
-		t.Errorf("%d bytes are left (%v), want none", len(part), err)
+	if _, err := os.Stat(filepath.Join(dir, r.name+".part")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a .part file is left (%v), want none", err)
 	}
 }
