@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"image/png"
 	"io"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +33,9 @@ func newViews() *cobra.Command {
 		if err != nil {
 			return usageError{err}
 		}
+		if !strings.EqualFold(filepath.Ext(out), ".png") {
+			return usageError{fmt.Errorf("--out: %s, want a name that ends in .png: the picture is a PNG", out)}
+		}
 		if err := refuseExisting(force, out); err != nil {
 			return err
 		}
@@ -38,6 +44,7 @@ func newViews() *cobra.Command {
 			return err
 		}
 		defer source.Close()
+		tellDataNotes(cmd, source)
 		e, err := machine.OpenEngine(c.Engine, programs.Kept(cmd.ErrOrStderr()))
 		if err != nil {
 			return err
@@ -47,9 +54,15 @@ func newViews() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return writeWhole(out, func(w io.Writer) error { return png.Encode(w, sheet) })
+		if err := writeWhole(out, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
+			return err
+		}
+		info := source.Info()
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images of %s, and beside each its two views in epochs 1 to %d\n",
+			out, min(report.SheetImages, info.N), info.Name, report.SheetEpochs)
+		return nil
 	}
-	cmd.Flags().StringVar(&out, "out", "views.png", "file to write")
+	cmd.Flags().StringVar(&out, "out", "views.png", "PNG file to write")
 	cmd.Flags().BoolVar(&force, "force", false, "replace a picture that is there already")
 	return cmd
 }

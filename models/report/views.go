@@ -19,18 +19,23 @@ import (
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
-// The views of a sheet: so many of so many images, with a margin around each, in pixels.
+// A sheet has the two views in so many epochs of up to so many images.
 const (
-	sheetImages = 8
-	sheetViews  = 6
+	SheetImages = 8
+	SheetEpochs = 3
+)
+
+// sheetMargin is around each view, in pixels; sheetViews are in a row.
+const (
 	sheetMargin = 2
+	sheetViews  = 2 * SheetEpochs
 )
 
 // ViewSheet is a picture of what training with c would see of a source: a row for each of up to 8 images spread over it,
 // with the image and its two views in each of the first three epochs. It is a pure function of c and the images.
 func ViewSheet(b compute.Backend, c run.Config, source data.Source) (image.Image, error) {
 	info := source.Info()
-	n := min(sheetImages, info.N)
+	n := min(SheetImages, info.N)
 	if n == 0 {
 		return nil, fmt.Errorf("report: views: %s has no images", info.Name)
 	}
