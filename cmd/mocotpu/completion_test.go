@@ -1,9 +1,12 @@
 package main
 
 import (
+	"os"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/janpfeifer/must"
 )
 
 func TestCompletion(t *testing.T) {
@@ -12,6 +15,11 @@ func TestCompletion(t *testing.T) {
 		if code != 0 || !strings.Contains(stdout, "mocotpu") {
 			t.Errorf("completion %s: exit code %d, stderr %q, want a script", shell, code, stderr)
 		}
+	}
+	t.Chdir(t.TempDir())
+	must.M(os.Mkdir("soft", 0o755))
+	for _, name := range []string{"mine.json", "photo.png", "soft/one.json"} {
+		must.M(os.WriteFile(name, nil, 0o644))
 	}
 	// The shells filter by what was typed.
 	for args, want := range map[string]string{
@@ -22,6 +30,10 @@ func TestCompletion(t *testing.T) {
 		"train --expect ":            "knn\nrank\nalignment\nuniformity\nretrieval\nloss\ntop1\ntop5\npositive\nnegative\nspread\ngrad_norm\n",
 		"data doctor x --against gl": "glyphs\nmnist\nemnist\ncifar10\ncifar100\nfolder\n",
 		"data doctor ":               "glyphs\nmnist\nemnist\ncifar10\ncifar100\nfolder\n",
+		"train --keep ":              "last=\nevery=\nbest\nbest=knn\nbest=rank\nbest=alignment\nbest=uniformity\nbest=retrieval\n",
+		"train --keep last=5,every=": "last=5,every=\nlast=5,best\nlast=5,best=knn\nlast=5,best=rank\nlast=5,best=alignment\nlast=5,best=uniformity\nlast=5,best=retrieval\n",
+		"train --views ":             "cifar\ndigits\nglyphs\nv1\nv2\nmine.json\nsoft/\n",
+		"views --views soft/":        "soft/one.json\n",
 		"setup t":                    "tpu\n",
 		"compile --remat ":           "none\nblock\n",
 		"rep":                        "report\tMake one HTML page of runs: their curves, and what their encoders see\n",

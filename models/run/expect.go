@@ -35,7 +35,7 @@ func (e *Expectation) UnmarshalText(text []byte) error {
 		parsed.Value, err = strconv.ParseFloat(parts[4], 64)
 	}
 	if parts == nil || err != nil {
-		return fmt.Errorf("%q, want a figure, the epochs done, and what it must be: 'knn@10>=45'", text)
+		return fmt.Errorf("%q, want a figure, a whole number of epochs done, and what the figure must be: 'knn@10>=45'", text)
 	}
 	*e = parsed
 	return nil
@@ -128,6 +128,10 @@ func (*Expectations) Type() string { return "figure@epoch>=number" }
 func (c Config) checkExpectations(p *settings.Check) {
 	for _, e := range c.Run.Expect {
 		p.OneOf("run.expect", e.Figure, Figures...)
+		if f := figureOf(e.Figure); f != nil && f.percent {
+			never := e.Op == ">" && e.Value == 100 || e.Op == "<" && e.Value == 0
+			p.That(e.Value >= 0 && e.Value <= 100 && !never, "run.expect", "is %s, want a percentage from 0 to 100, and one that can be met", e)
+		}
 		last := c.Run.Epochs
 		to := "" // in a run of so many steps, who knows its images knows
 		if last > 0 {

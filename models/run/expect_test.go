@@ -29,7 +29,7 @@ func TestExpectationText(t *testing.T) {
 			t.Errorf("%q: %v is not replaced and emptied", text, again)
 		}
 	}
-	for _, wrong := range []string{"knn", "knn@10", "knn>=45", "knn@10=45", "knn@>=45", "knn@-1>=45", "knn@10>=", "knn@10>=x", "knn@10>=1e999", "@1>1", "knn@1>1;knn@2>1"} {
+	for _, wrong := range []string{"knn", "loss@2.5<7", "knn@10", "knn>=45", "knn@10=45", "knn@>=45", "knn@-1>=45", "knn@10>=", "knn@10>=x", "knn@10>=1e999", "@1>1", "knn@1>1;knn@2>1"} {
 		if err := new(Expectations).Set(wrong); err == nil || !strings.Contains(err.Error(), "knn@10>=45") {
 			t.Errorf("%q: error %v, want one with an example", wrong, err)
 		}
@@ -67,11 +67,16 @@ func TestExpectationMet(t *testing.T) {
 // What can never be told of is refused at the start, by name.
 func TestExpectationsThatCannotBe(t *testing.T) {
 	for text, want := range map[string]string{
-		"nkn@4>1":  `run.expect is "nkn", want one of knn, rank, alignment, uniformity, retrieval, loss, top1, top5, positive, negative, spread, grad_norm; did you mean knn?`,
-		"knn@0>1":  "epoch 0, want one from 1 to the run's 8",
-		"knn@9>1":  "epoch 9, want one from 1 to the run's 8",
-		"knn@3>1":  "evaluations are every knn.every (2) epochs",
-		"rank@3>1": "evaluations are every knn.every (2) epochs",
+		"nkn@4>1":         `run.expect is "nkn", want one of knn, rank, alignment, uniformity, retrieval, loss, top1, top5, positive, negative, spread, grad_norm; did you mean knn?`,
+		"knn@0>1":         "epoch 0, want one from 1 to the run's 8",
+		"knn@9>1":         "epoch 9, want one from 1 to the run's 8",
+		"knn@3>1":         "evaluations are every knn.every (2) epochs",
+		"rank@3>1":        "evaluations are every knn.every (2) epochs",
+		"knn@4>=145":      "is knn@4>=145, want a percentage from 0 to 100",
+		"top1@4>100":      "want a percentage",
+		"retrieval@4<=-1": "want a percentage",
+		"top5@4<0":        "want a percentage",
+		"knn@4>=100":      "", "top5@4<=0": "", "rank@4>145": "",
 		"loss@3<1": "", "knn@4>1": "", "knn@8>1": "",
 	} {
 		c := Glyphs()

@@ -7,6 +7,8 @@ import "math"
 type figure struct {
 	name string
 	less bool // is better
+	// percent is whether the figure is one of 100.
+	percent bool
 	// One of the two: of an evaluation, or of a row of steps.
 	evaluation func(KNNRow) Float
 	row        func(Row) Float
@@ -14,14 +16,14 @@ type figure struct {
 
 // figures in the order in which messages list them. Those without labels are [LabelFree.Headline]'s.
 var figures = []figure{
-	{name: "knn", evaluation: func(r KNNRow) Float { return Float(r.Headline()) }},
+	{name: "knn", percent: true, evaluation: func(r KNNRow) Float { return Float(r.Headline()) }},
 	{name: "rank", evaluation: headline(func(g Geometry) Float { return g.Rank })},
 	{name: "alignment", less: true, evaluation: headline(func(g Geometry) Float { return g.Alignment })},
 	{name: "uniformity", less: true, evaluation: headline(func(g Geometry) Float { return g.Uniformity })},
-	{name: "retrieval", evaluation: headline(func(g Geometry) Float { return g.Retrieval })},
+	{name: "retrieval", percent: true, evaluation: headline(func(g Geometry) Float { return g.Retrieval })},
 	{name: "loss", row: func(r Row) Float { return r.Loss }},
-	{name: "top1", row: func(r Row) Float { return r.Top1 }},
-	{name: "top5", row: func(r Row) Float { return r.Top5 }},
+	{name: "top1", percent: true, row: func(r Row) Float { return r.Top1 }},
+	{name: "top5", percent: true, row: func(r Row) Float { return r.Top5 }},
 	{name: "positive", row: func(r Row) Float { return r.Positive }},
 	{name: "negative", row: func(r Row) Float { return r.Negative }},
 	{name: "spread", row: func(r Row) Float { return r.Spread }},
@@ -49,6 +51,11 @@ func figureOf(name string) *figure {
 
 // Figures are the names that an [Expectation] takes.
 var Figures = figureNames(func(figure) bool { return true })
+
+// BestFigures are the names that the best checkpoint can be chosen by.
+func BestFigures() []string {
+	return figureNames(func(f figure) bool { return f.evaluation != nil })
+}
 
 func figureNames(wanted func(figure) bool) (names []string) {
 	for _, f := range figures {

@@ -205,7 +205,7 @@ func base(name string) Config {
 		Optim:  Optim{Momentum: 0.9, Schedule: "cosine"},
 		KNN:    KNN{Every: 1, Ks: slices.Clone(defaultKs), Temperature: 0.1},
 		Engine: engine.Config{Backend: "auto"},
-		Run:    Run{Keep: checkpoint.Keep{Last: 3, Best: true}, LogEvery: 10},
+		Run:    Run{Keep: checkpoint.Keep{Last: checkpoint.DefaultLast, Best: true}, LogEvery: 10},
 	}
 }
 

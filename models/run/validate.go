@@ -103,7 +103,7 @@ func (r Run) validate() error {
 	p.That(r.CheckpointEvery >= 0, "checkpoint_every", "is %d, want 0 (each epoch) or more", r.CheckpointEvery)
 	p.That(r.Keep.Last > 0, "keep.last", "is %d, want at least 1 checkpoint", r.Keep.Last)
 	if r.Keep.BestBy != "" {
-		p.OneOf("keep.best_by", r.Keep.BestBy, figureNames(func(f figure) bool { return f.evaluation != nil })...)
+		p.OneOf("keep.best_by", r.Keep.BestBy, BestFigures()...)
 	}
 	p.That(r.Keep.Every >= 0, "keep.every", "is %d, want 0 (none) or steps", r.Keep.Every)
 	p.That(r.LogEvery > 0, "log_every", "is %d, want above 0", r.LogEvery)

@@ -6,9 +6,13 @@ import (
 	"strings"
 )
 
-// Set reads "last=3,every=1000,best", as a flag has it, or "best=rank" with the figure to choose the best by. What it does not name is not kept.
+// DefaultLast is how many of the newest checkpoints stay where nothing else is said.
+const DefaultLast = 3
+
+// Set reads "last=3,every=1000,best", as a flag has it, or "best=rank" with the figure to choose the best by. Without last the
+// newest [DefaultLast] are kept; of the others, what it does not name is not.
 func (k *Keep) Set(text string) error {
-	var parsed Keep
+	parsed := Keep{Last: DefaultLast}
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
 		name, value, given := strings.Cut(part, "=")

@@ -24,6 +24,17 @@ func TestKeepText(t *testing.T) {
 			t.Errorf("%s: shown as %s, want %s", test.text, got, want)
 		}
 	}
+	for text, want := range map[string]Keep{
+		"best":       {Last: DefaultLast, Best: true},
+		"best=rank":  {Last: DefaultLast, Best: true, BestBy: "rank"},
+		"every=1000": {Last: DefaultLast, Every: 1000},
+		"last=0":     {}, // which is refused by name
+	} {
+		keep := Keep{Last: 9, Every: 9, Best: true}
+		if err := keep.Set(text); err != nil || keep != want {
+			t.Errorf("%s: %+v, error %v, want %+v", text, keep, err, want)
+		}
+	}
 	for _, wrong := range []string{"", "3", "last", "last=x", "best=", "last=3,,best", "first=3"} {
 		keep := Keep{Last: 9}
 		if err := keep.Set(wrong); err == nil || keep.Last != 9 {
