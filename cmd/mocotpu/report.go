@@ -55,8 +55,8 @@ func newReport() *cobra.Command {
 			if out == "" {
 				out = filepath.Clean(args[0]) + ".html"
 			}
-			if watch != 0 && watch < time.Second {
-				return usageError{fmt.Errorf("--watch: %v, want at least 1s", watch)}
+			if cmd.Flags().Changed("watch") && watch < time.Second {
+				return usageError{fmt.Errorf("--watch: %v, want at least 1s, or no --watch for a page that is written once", watch)}
 			}
 			if err := refuseExisting(force, out); err != nil {
 				return err

@@ -38,6 +38,7 @@ func TestReport(t *testing.T) {
 		"report a --out none/page.html":   "there is no folder none",
 		"report a --backend=best --force": "best",
 		"report a --watch=1ms --force":    "--watch: 1ms, want at least 1s",
+		"report a --watch=0 --force":      "--watch: 0s, want at least 1s",
 	} {
 		if code, stdout, stderr := call(t, strings.Fields(args)...); code != 2 || stdout != "" || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want 2 and %q", args, code, stdout, stderr, want)

@@ -133,6 +133,9 @@ func names() map[string]string {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bindConfig(flags, &run.Config{})
 	flagOf := map[string]string{"preset": "preset", "data.kind": "data", "data.split": "data", "data.dir": "data", "run.keep.last": "keep last", "run.keep.every": "keep every", "run.keep.best_by": "keep best"}
+	for _, strength := range []string{"brightness", "contrast", "saturation", "hue"} {
+		flagOf["views.augment.jitter."+strength] = "jitter " + strength
+	}
 	flags.VisitAll(func(f *pflag.Flag) { flagOf[f.Annotations[fieldOf][0]] = f.Name })
 	return flagOf
 }

@@ -31,6 +31,9 @@ func Message(cmd *cobra.Command, err error) string {
 		flag := flags[field]
 		name, _, _ := strings.Cut(flag, " ")
 		declared := cmd.Flags().Lookup(name)
+		if key, ok := strings.CutPrefix(field, "views.augment."); ok && ofViewsFile(cmd.Flags(), declared) {
+			return "--" + viewsFlag + " " + key
+		}
 		switch {
 		case declared == nil:
 			return field
@@ -43,6 +46,12 @@ func Message(cmd *cobra.Command, err error) string {
 		named = fmt.Sprintf("%d problems:\n%s", len(list.Problems), named)
 	}
 	return strings.Replace(text, list.Error(), named, 1)
+}
+
+// ofViewsFile tells whether a setting of the views is what the file of --views made it: no flag of its own was given.
+func ofViewsFile(flags *pflag.FlagSet, own *pflag.Flag) bool {
+	f := flags.Lookup(viewsFlag)
+	return f != nil && f.Changed && isViewsFile(f.Value.String()) && (own == nil || !own.Changed)
 }
 
 // goesOn tells whether the command's flags change the configuration of a run that is there: see [Config.Resolve].

@@ -1,6 +1,8 @@
 package runflags
 
 import (
+	"path/filepath"
+
 	"github.com/spf13/pflag"
 
 	"github.com/mocotpu/mocotpu/models/run"
@@ -39,6 +41,9 @@ func bindViews(b *binder, v *run.Views) {
 	change("blur", "views.augment.blur.p", "p", "probability of a blur")
 	change("flip", "views.augment.flip", "p", "probability of a mirrored view")
 }
+
+// isViewsFile tells whether a text of --views names a file.
+func isViewsFile(text string) bool { return filepath.Ext(text) == ".json" }
 
 // setViews sets --views of flags to what was given, so that the flags that follow change that.
 func setViews(flags, given *pflag.FlagSet) error {

@@ -54,12 +54,29 @@ func TestBadViews(t *testing.T) {
 		"--jitter=0.1,0.1":          "want 4 numbers",
 		"--jitter=0.4,0.4,0.4,many": "no number",
 		"--jitter=0.4,0.4,0.4,0.9":  "hue is 0.9, want within [0, 0.5]",
+		"--jitter=-1,0,0,0":         "--jitter brightness is -1, want within [0, 10]",
 		"--flip=1.5":                "--flip is 1.5, want a probability",
 		"--blur=NaN":                "--blur is NaN",
 	} {
 		_, err := resolve(args)
-		if err == nil || !strings.Contains(Message(command(), err), want) {
+		if err == nil || !strings.Contains(Message(command(), err), want) || strings.Contains(Message(command(), err), "views.augment") {
 			t.Errorf("%s: error %v, want one that says %q", args, err, want)
+		}
+	}
+}
+
+// TestBadNumbersOfAFile: what a file of views got wrong is named by the file's keys, what a flag got wrong by the flag.
+func TestBadNumbersOfAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "hard.json")
+	must.M(os.WriteFile(file, []byte(`{"flip": 2, "ratio": {"min": 0}, "blur": {"p": 0.5, "kernel": 3}, "jitter": {"hue": 0.9}}`), 0o644))
+	given := []string{"--views=" + file, "--gray=7"}
+	_, err := resolve(given...)
+	cmd := command()
+	must.M(cmd.Flags().Parse(given))
+	text := Message(cmd, err)
+	for _, want := range []string{"--views flip is 2", "--views ratio is 0 to", "--views blur.kernel is 3", "--views jitter.hue is 0.9", "--gray is 7"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s\nwant %q", text, want)
 		}
 	}
 }

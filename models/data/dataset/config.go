@@ -73,7 +73,7 @@ func (c Config) Validate() error {
 		p.That(!c.Unlabeled, "unlabeled", "is true, want false: kind %s has classes", c.Kind)
 	}
 	p.That(c.Channels == 0 || c.Channels == 1 || c.Channels == 3, "channels", "is %d, want 1 (gray) or 3", c.Channels)
-	if _, _, err := c.percentiles(); err != nil {
+	if _, _, err := c.percentiles(); err != nil && c.Kind == "folder" {
 		p.That(false, "window", "is %q, want LOW,HIGH, samples of 0 to 65535 with LOW below HIGH, or two percentiles, such as 1%%,99%%", c.Window)
 	}
 	p.That(c.Workers >= 0, "workers", "is %d, want 0 (one for each CPU) or more", c.Workers)

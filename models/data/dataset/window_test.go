@@ -185,6 +185,17 @@ func TestStretch(t *testing.T) {
 	}
 }
 
+// A set that has no 16-bit images wants no window, whatever it is: one problem, not two that contradict each other.
+func TestWindowOfNoFolder(t *testing.T) {
+	for _, window := range []string{"5,5", "1,2", "x"} {
+		err := Config{Kind: "glyphs", Window: window}.Validate()
+		var list *settings.Error
+		if !errors.As(err, &list) || len(list.Problems) != 1 || !strings.Contains(err.Error(), "want none") {
+			t.Errorf("%s: %v, want that none is wanted", window, err)
+		}
+	}
+}
+
 // TIFFs of several pages are told of once for a set, and for a part of it; those of one page are not.
 func TestPagesNote(t *testing.T) {
 	dir := t.TempDir()
