@@ -112,7 +112,7 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.group = groupRun
 	b.bind(&c.Run.Seed, "seed", "run.seed", "seed of everything random")
 	b.bind(&c.Run.CheckpointEvery, "checkpoint-every", "run.checkpoint_every", "steps between checkpoints (0: an epoch)")
-	b.bind(&c.Run.Keep, "keep", "run.keep", "checkpoints to keep: the last n, those of every so many steps, the best: by kNN, or the figure given (knn, rank, alignment, uniformity, retrieval)")
+	b.bind(&c.Run.Keep, "keep", "run.keep", "checkpoints to keep: the last n (3 where that is not given), those of every so many steps, the best: by kNN, or the figure given (knn, rank, alignment, uniformity, retrieval)")
 	b.bind(&c.Run.Expect, "expect", "run.expect", "end the run with exit code 4 after an epoch without this, such as 'knn@10>=45'; once for each. Figures")
 	b.bind(&c.Run.LogEvery, "log-every", "run.log_every", "steps between rows of metrics.jsonl")
 	b.bind(&c.KNN.Ks, "knn-ks", "knn.ks", "numbers of neighbours, ascending; the last is the headline")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"strings"
 
 	"golang.org/x/image/tiff"
 )
@@ -100,17 +101,19 @@ func Paged(file []byte) bool {
 // explainTIFF is an error of the TIFF decoder, as an [Unread] that says what the file has where that is not read.
 func explainTIFF(file []byte, err error) error {
 	var unsupported tiff.UnsupportedError
+	var format tiff.FormatError // which it calls channels that it does not know, too
+	kind := errors.As(err, &unsupported) || errors.As(err, &format) && strings.HasPrefix(string(format), "wrong number of samples")
 	all := pages(file)
-	if len(all) == 0 || !errors.As(err, &unsupported) && all[0][tagSamples] <= 4 {
+	if len(all) == 0 || !kind {
 		return fmt.Errorf("picture: %w", err)
 	}
 	page := all[0]
 	bits, samples := cmp.Or(page[tagBits], 1), cmp.Or(page[tagSamples], 1)
-	format := map[int]string{0: "unsigned", 1: "unsigned", 2: "signed", 3: "floating-point"}[page[tagFormat]]
+	samplesAre := map[int]string{0: "unsigned", 1: "unsigned", 2: "signed", 3: "floating-point"}[page[tagFormat]]
 	colours := map[int]string{0: "gray", 1: "gray", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab"}[page[tagPhotometric]]
 	return Unread{fmt.Sprintf("picture: a TIFF of %d channels of %d bits, %s, %s, compression %d, which is not read (%v): "+
-		"want gray, RGB or RGBA of 8 or 16 bits, unsigned, a palette of 8 bits, or 1 bit: convert it",
-		samples, bits, cmp.Or(format, "of another format"), cmp.Or(colours, "of another colour model"), cmp.Or(page[tagCompression], 1), err)}
+		"want gray, RGB or RGBA (its alpha marked as such) of 8 or 16 bits, unsigned, a palette of 8 bits, or 1 bit: convert it",
+		samples, bits, cmp.Or(samplesAre, "of another format"), cmp.Or(colours, "of another colour model"), cmp.Or(page[tagCompression], 1), err)}
 }
 
 // associated is a TIFF whose colours are multiplied by their alpha. The row has them divided again, as Pillow does.
