@@ -91,18 +91,18 @@ func TestTrainExpected(t *testing.T) {
 	c.Run.Epochs, c.Run.CheckpointEvery = 3, 1000
 	must.M(c.Run.Expect.Set("loss@1<100"))
 	must.M(c.Run.Expect.Set("knn@2>=100"))
-	must.M(c.Run.Expect.Set("retrieval@2>101"))
+	must.M(c.Run.Expect.Set("alignment@2<0"))
 	for _, part := range []string{"", "again: "} {
 		result, err := Train(t.Context(), c, goMachine(t), &recorder{})
 		if !errors.Is(err, ErrExpected) || result.Steps != 8 ||
-			!strings.Contains(err.Error(), "want knn@2>=100; retrieval is ") || !strings.Contains(err.Error(), "the checkpoint of step 8 is written") {
+			!strings.Contains(err.Error(), "want knn@2>=100; alignment is ") || !strings.Contains(err.Error(), "the checkpoint of step 8 is written") {
 			t.Fatalf("%s%d steps, error %v, want 8 and ErrExpected", part, result.Steps, err)
 		}
 	}
 	if saved := must.M1(checkpoint.Load(c.Run.Dir)); saved.State.Step != 8 {
 		t.Errorf("the checkpoint is of step %d, want 8", saved.State.Step)
 	}
-	c.Run.Expect = run.Expectations{{Figure: "knn", Epoch: 3, Op: ">", Value: 100}}
+	c.Run.Expect = run.Expectations{{Figure: "alignment", Epoch: 3, Op: "<", Value: 0}}
 	for _, part := range []string{"", "again: "} { // the run has then ended
 		if result, err := Train(t.Context(), c, goMachine(t), &recorder{}); !errors.Is(err, ErrExpected) || result.Steps != 12 {
 			t.Errorf("%s%d steps, error %v, want 12 and ErrExpected", part, result.Steps, err)
