@@ -20,7 +20,6 @@ import (
 
 // stages are the stages that an examination has gone through, and its notes.
 type stages struct {
-	silent
 	names, notes []string
 }
 
