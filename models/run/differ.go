@@ -1,12 +1,14 @@
 package run
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 )
 
-// Setting is one field of the configuration and its value in each run.
+// Setting is one field of the configuration and its value in each run, "-" where it is empty or left out.
 type Setting struct {
 	Name   string
 	Values []string
@@ -22,7 +24,9 @@ func Differing(configs []Config) ([]Setting, error) {
 			return nil, fmt.Errorf("run: config: %w", err)
 		}
 		var tree map[string]any
-		if err := json.Unmarshal(text, &tree); err != nil {
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber() // 1000000 is no 1e+06
+		if err := decoder.Decode(&tree); err != nil {
 			return nil, fmt.Errorf("run: config: %w", err)
 		}
 		all := map[string]string{}
@@ -36,7 +40,7 @@ func Differing(configs []Config) ([]Setting, error) {
 	for name := range names {
 		s := Setting{Name: name}
 		for _, all := range flat {
-			s.Values = append(s.Values, all[name])
+			s.Values = append(s.Values, cmp.Or(all[name], "-"))
 		}
 		if len(slices.Compact(slices.Clone(s.Values))) > 1 {
 			differing = append(differing, s)

@@ -3,6 +3,7 @@ package run
 import (
 	"bytes"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -35,6 +36,16 @@ func TestWriteTable(t *testing.T) {
 		if got := strings.Join(strings.Fields(lines[i]), " "); got != want {
 			t.Errorf("line %d: %q, want %q", i, got, want)
 		}
+	}
+}
+
+// Numbers are as they were given, and what is not set is a dash.
+func TestDifferingValues(t *testing.T) {
+	a, b := Glyphs(), Glyphs()
+	b.Data.TrainImages, b.Data.Window = 12_000_000, "5,9"
+	differing, err := Differing([]Config{a, b})
+	if want := []Setting{{"data.train_images", []string{"12000", "12000000"}}, {"data.window", []string{"-", "5,9"}}}; err != nil || !reflect.DeepEqual(differing, want) {
+		t.Errorf("%v, %v, want %v", differing, err, want)
 	}
 }
 
