@@ -145,7 +145,7 @@ func newRoot() *cobra.Command {
 		return cmd.Help()
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w%s; see %s --help", runflags.Explain(err), runflags.DidYouMean(cmd, err), cmd.CommandPath())}
+		return usageError{fmt.Errorf("%w; see %s --help", runflags.FlagError(cmd, err), cmd.CommandPath())}
 	})
 	root.AddCommand(newTrain(), newLaunch(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newSearch(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport(), newSelftest())
 	completeFlags(root)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gomlx/compute"
 
@@ -284,8 +283,7 @@ func (e *examination) settings(ctx context.Context) error {
 	e.report.Facts = facts
 	c, choices, err := run.Fit(e.Data, facts)
 	if err != nil {
-		_, why, _ := strings.Cut(err.Error(), settings.ErrInvalid.Error()+": ")
-		e.report.Unfit, e.report.Settings = why, []run.Choice{}
+		e.report.Unfit, e.report.Settings = err.Error(), []run.Choice{}
 		e.report.Negatives = e.findings.negatives(0)
 		return nil
 	}

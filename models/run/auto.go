@@ -85,8 +85,8 @@ func Fit(d dataset.Config, f Facts) (Config, []Choice, error) {
 	}
 	if c.MoCo.Batch = f.Batch; f.Batch == 0 {
 		if least := 2 * c.MoCo.Groups; f.Images < least {
-			return c, nil, fmt.Errorf("run: %w: %d training images, want at least %d, two for each of the %d BatchNorm groups of a batch: add images, or lower --bn-groups",
-				settings.ErrInvalid, f.Images, least, c.MoCo.Groups)
+			return c, nil, settings.Invalid(fmt.Errorf("%d training images, want at least %d, two for each of the %d BatchNorm groups of a batch: add images, or lower --bn-groups",
+				f.Images, least, c.MoCo.Groups))
 		}
 		c.MoCo.Batch = batchFor(f.Images)
 	}

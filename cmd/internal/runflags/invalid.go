@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -15,8 +16,13 @@ var wanted = map[string]string{
 	"duration": "a duration with its unit, such as 30s or 5m",
 }
 
-// Explain is an error of pflag with what the flag wants, where the error has no more than the text of a package of Go.
-func Explain(err error) error {
+// FlagError is an error of pflag with what the flag wants, or the flag that was probably meant.
+func FlagError(cmd *cobra.Command, err error) error {
+	return fmt.Errorf("%w%s", explain(err), didYouMean(cmd, err))
+}
+
+// explain is an error of pflag with what the flag wants, where the error has no more than the text of a package of Go.
+func explain(err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
 		return err

@@ -64,8 +64,8 @@ func goesOn(cmd *cobra.Command) bool {
 	return dir.Changed && err == nil
 }
 
-// DidYouMean proposes the flag that a mistyped one, or one of another program, was probably meant to be.
-func DidYouMean(cmd *cobra.Command, err error) string {
+// didYouMean proposes the flag that a mistyped one, or one of another program, was probably meant to be.
+func didYouMean(cmd *cobra.Command, err error) string {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return ""
