@@ -63,7 +63,7 @@ func Compiler() (string, error) {
 // Libraries are used. The plugin looks for Libraries in its own folder, so that they have to be moved or copied to
 // outDir, which must exist. With gloo, which HasGloo tells, it runs programs over several processes. progress, where not nil, is told what happens in words.
 //
-// It takes one to three minutes on two cores and 2 GB of memory. An interrupted Build leaves no file in outDir. The words of
+// It takes half a minute to a minute on two cores and 1 GB of memory. An interrupted Build leaves no file in outDir. The words of
 // CXXFLAGS in the environment are given to g++ after its own.
 // It fails with ErrNoCompiler where g++ is missing.
 func Build(ctx context.Context, wheelDir, outDir string, gloo bool, progress func(string)) (string, error) {
@@ -86,7 +86,7 @@ func Build(ctx context.Context, wheelDir, outDir string, gloo bool, progress fun
 		return "", fmt.Errorf("cpuplugin: unpack the sources: %w", err)
 	}
 	if progress != nil {
-		progress("compiling the CPU plugin (one to three minutes)")
+		progress("compiling the CPU plugin (about a minute)")
 	}
 	built := filepath.Join(work, FileName)
 	if err := compile(ctx, compiler, filepath.Join(work, "src"), wheelDir, built, gloo); err != nil {
@@ -146,11 +146,10 @@ func Version(gloo bool) string {
 // compile compiles the translation units side by side and links them.
 func compile(ctx context.Context, compiler, src, wheelDir, out string, gloo bool) error {
 	include := filepath.Join(wheelDir, "include")
-	units := []string{src, filepath.Join(src, "collectives"), filepath.Join(src, "convolution"), filepath.Join(src, "memory")}
+	units := []string{src, filepath.Join(src, "convolution"), filepath.Join(src, "memory")}
 	libraries := slices.Clone(Libraries)
 	extra := strings.Fields(os.Getenv("CXXFLAGS"))
 	if gloo {
-		units = append(units, filepath.Join(src, "gloo"))
 		libraries = append(libraries, "libgloo.so")
 		extra = append(extra, "-DMOCOTPU_GLOO")
 	}
@@ -163,7 +162,7 @@ func compile(ctx context.Context, compiler, src, wheelDir, out string, gloo bool
 			args := []string{
 				// NDEBUG as in the wheel: without it a struct of XLA's has one field more here than there.
 				"-std=c++17", "-O1", "-DNDEBUG", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w",
-				"-I" + filepath.Join(unit, "stub"), // before the wheel's headers: some of them are replaced
+				"-I" + filepath.Join(src, "stub"), // before the wheel's headers: some of them are replaced
 				"-I" + unit, "-I" + include,
 				"-I" + filepath.Join(include, "external/highwayhash"),
 				"-I" + filepath.Join(include, "external/farmhash_archive/src"),

@@ -5,7 +5,7 @@
 //
 // Read in this order: sizes.h which convolution it is, plan.h oneDNN's side, gradient.h what is not left to it, job.h the
 // work, and the functions below.
-// This is a translation unit of its own because it needs headers of XLA's that the rest of the plugin has stubs for.
+// This is a translation unit of its own so that it is compiled beside the rest.
 
 #define EIGEN_USE_THREADS
 
@@ -13,6 +13,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+
+#include "absl/status/statusor.h"  // a stub: it must not be visible
 
 #pragma GCC visibility push(default)  // what is interposed must be visible
 #include "xla/backends/cpu/runtime/convolution_thunk.h"

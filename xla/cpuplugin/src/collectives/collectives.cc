@@ -2,7 +2,6 @@
 //
 // Read in this order: ../launch.h what the devices of a launch share, launch.cc how they meet and who watches, notice.cc
 // who hears of it, fault.cc what tests inject, reduce.h the arithmetic, and the operations below.
-// This is a translation unit of its own because it needs headers of XLA's that the rest of the plugin has stubs for.
 
 #include <cstring>
 #include <exception>
