@@ -114,7 +114,7 @@ fuzz: ## look for files that break a reader, 30 seconds each (FUZZTIME=1h, FUZZ=
 	@for target in $(FUZZ); do \
 		$(GO) test -run XXX -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$${target%:*}" || exit 1; done
 
-stress: setup ## the tests on eight devices 200 times while all cores are busy (hours); stacks of a hang in bin/stress
+stress: setup ## the tests on eight devices 200 times, several at once (half an hour); stacks of a hang in bin/stress
 	.ci/stress.sh 200
 
 sanitize: build ## the CPU plugin's tests with AddressSanitizer and UndefinedBehaviorSanitizer in it
