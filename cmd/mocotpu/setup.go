@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/xla/cpuplugin"
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
@@ -18,7 +19,8 @@ func newSetup() *cobra.Command {
 		ValidArgs: setup.Engines,
 		Long: "Installs the PJRT plugin of an engine, in pinned versions with checksums, below $MOCOTPU_HOME or\n" +
 			"~/.local/share/mocotpu. The second time it does nothing, and needs no network.\n\n" +
-			"  cpu   our own, built with g++ over the wheels of TensorFlow and oneDNN (313 MB to download);\n" +
+			"  cpu   our own, built with g++ over the wheels of TensorFlow and oneDNN (313 MB to download, 39 where python3 has\n" +
+			"        tensorflow-cpu " + cpuplugin.TensorFlowVersion + ");\n" +
 			"        without g++ or Python go-xla's prebuilt plugin, whose convolutions are slower\n" +
 			"  cuda  JAX's CUDA plugin and the NVIDIA libraries it needs (2.5 GB to download); with\n" +
 			"        --compile-only what mocotpu compile --topology=h100x8 needs, and no driver (247 MB)\n" +

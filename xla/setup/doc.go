@@ -16,7 +16,7 @@
 // a folder that the next one removes. An installation that is up to date is left as it is; that needs no network.
 //
 //   - cpu: mocotpu's own plugin (package cpuplugin), built with g++ from the wheels tensorflow-cpu and onednn-cpu-gomp
-//     (313 MB to download, 910 MB installed). Otherwise go-xla's prebuilt plugin, from GitHub; it has no published
+//     (313 MB to download, 39 where python3 has that version of tensorflow-cpu, 910 MB installed). Otherwise go-xla's prebuilt plugin, from GitHub; it has no published
 //     checksum, so that the file that came is recorded, checked for the entry point and loaded once.
 //   - cuda: JAX's plugin and NVIDIA's libraries, laid out as in Python's site-packages, where the plugin's own search
 //     path finds them and ptxas: no environment variable is needed. libcuda.so.1 comes with NVIDIA's driver.

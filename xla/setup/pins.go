@@ -10,6 +10,12 @@ var tensorflowWheel = wheel{
 	bytes:  273829956, unpacked: 853308936,
 }
 
+// Of the wheels of this version for Python 3.11, 3.12 and 3.13 (their RECORD files, 2026-12-01).
+var tensorflowLibraries = []pinned{
+	{"libtensorflow_cc.so.2", "6505a4b9657e62100c6bdacb683957a395cb047725042945aaa50e40a71e429e", 788086608},
+	{"libtensorflow_framework.so.2", "f060b323b26ef80add21b9df9428de3aeaf2843d772c5bb098745f7abff3709b", 65222328},
+}
+
 // The newest oneDNN on the index that needs nothing but libgomp; later ones are built for Intel's runtimes.
 var onednnWheel = wheel{
 	name: "onednn-cpu-gomp", version: "2023.2.0", python: "3.11", platform: "manylinux1_x86_64",

@@ -19,7 +19,7 @@ const userRecipe = "user"
 func waysOf(engine string, compileOnly bool) []way {
 	switch {
 	case engine == "cpu":
-		return []way{builtCPU(tensorflowWheel, onednnWheel, cpuplugin.HasGloo(context.Background())), prebuiltCPU(prebuiltURL)}
+		return []way{builtCPU(tensorflowWheel, onednnWheel, tensorflowLibraries, cpuplugin.HasGloo(context.Background())), prebuiltCPU(prebuiltURL)}
 	case compileOnly:
 		return []way{cudaCompiler(cudaWheels)}
 	case engine == "cuda":
@@ -40,9 +40,9 @@ func userPlugin(path string) way {
 	}
 }
 
-// builtCPU builds package cpuplugin over the TensorFlow and oneDNN wheels, and keeps only their libraries. Gloo, where the
-// machine has it, stays where it is.
-func builtCPU(tensorflow, onednn wheel, gloo bool) way {
+// builtCPU builds package cpuplugin over the TensorFlow and oneDNN wheels, and keeps only their libraries. What python3 has
+// of TensorFlow's is not downloaded. Gloo, where the machine has it, stays where it is.
+func builtCPU(tensorflow, onednn wheel, libraries []pinned, gloo bool) way {
 	const headers = 200e6
 	return way{
 		version: cpuplugin.Version(gloo),
@@ -58,7 +58,15 @@ func builtCPU(tensorflow, onednn wheel, gloo bool) way {
 				return "", nil, err
 			}
 			files := map[string]string{}
-			for _, w := range []wheel{onednn, tensorflow} {
+			wheels := []wheel{onednn}
+			if reuse(ctx, tensorflow, libraries, work, progress) {
+				for _, library := range libraries {
+					files[library.name] = library.sha256
+				}
+			} else {
+				wheels = append(wheels, tensorflow)
+			}
+			for _, w := range wheels {
 				file, err := w.fetch(ctx, work, progress)
 				if err != nil {
 					return "", nil, err
