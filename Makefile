@@ -114,8 +114,10 @@ fuzz: ## look for files that break a reader, 30 seconds each (FUZZTIME=1h, FUZZ=
 	@for target in $(FUZZ); do \
 		$(GO) test -run XXX -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$${target%:*}" || exit 1; done
 
-stress: setup ## the tests on eight devices 200 times, several at once (half an hour); stacks of a hang in bin/stress
-	.ci/stress.sh 200
+STRESS ?= 60
+
+stress: setup ## the tests on eight devices 60 times, several at once (STRESS=200 takes an hour); stacks of a hang in bin/stress
+	.ci/stress.sh $(STRESS)
 
 sanitize: build ## the CPU plugin's tests with AddressSanitizer and UndefinedBehaviorSanitizer in it
 	.ci/sanitize.sh

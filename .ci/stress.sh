@@ -3,7 +3,7 @@
 # each keeps the cores busy for the others. A test that uses no processor for two minutes hangs, however slow the machine
 # is: the stacks of all threads go into bin/stress (gdb's where there is one, and Go's), and it ends with exit status 1.
 set -euo pipefail
-runs=${1:-200}
+runs=${1:-60}
 lanes=${2:-$(($(nproc) + 1))}
 idle=120 # seconds
 out=$PWD/bin/stress
