@@ -83,7 +83,7 @@ func copyPinned(ctx context.Context, p pinned, from, to string) (err error) {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(filepath.Join(to, p.name), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
+	out, err := regular.OpenFile(filepath.Join(to, p.name), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
 	if err != nil {
 		return err
 	}
