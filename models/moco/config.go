@@ -103,6 +103,15 @@ func (c Config) usableBatches() []int {
 	return slices.Compact(found)
 }
 
+// Halves are the usable batches that Batch becomes when it is halved again and again.
+func (c Config) Halves() []int {
+	var found []int
+	for n := c.Batch; n%2 == 0 && c.usable(n/2); n /= 2 {
+		found = append(found, n/2)
+	}
+	return found
+}
+
 // Micros are the numbers of micro-batches above 1 that the groups of each of so many devices come in, ascending.
 func (c Config) Micros(devices int) []int {
 	each := c.Groups / max(1, devices)

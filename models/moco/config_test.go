@@ -3,6 +3,7 @@ package moco
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,6 +86,23 @@ func TestUsableBatches(t *testing.T) {
 			if !full {
 				t.Errorf("batch %d in %d groups: none of %v shuffles over all groups", batch, groups, c.usableBatches())
 			}
+		}
+	}
+}
+
+// Halves are usable and half of each other; the first that is not usable ends them.
+func TestHalves(t *testing.T) {
+	for _, test := range []struct {
+		batch, groups int
+		want          []int
+	}{
+		{4096, 8, []int{2048, 1024, 512, 256, 128, 64, 32, 16}},
+		{16, 8, nil}, // one image in a group has no statistics
+		{48, 8, nil}, // three images a group cannot be shuffled among eight
+		{100, 1, []int{50, 25}},
+	} {
+		if got := (Config{Batch: test.batch, Groups: test.groups, Shuffle: true}).Halves(); !slices.Equal(got, test.want) {
+			t.Errorf("%d in %d groups: got %v, want %v", test.batch, test.groups, got, test.want)
 		}
 	}
 }

@@ -145,7 +145,8 @@ type Run struct {
 	Keep checkpoint.Keep `json:"keep"`
 	// Expect ends the run after an epoch in which one of these is not met.
 	Expect Expectations `json:"expect,omitempty"`
-	// LogEvery is the number of steps between rows of metrics.jsonl.
+	// LogEvery is the number of steps between rows of metrics.jsonl; the last step of a run, and of an epoch with fewer
+	// steps, has a row, too.
 	LogEvery int `json:"log_every"`
 	// Dir is the run directory. It is not saved: a directory may be moved.
 	Dir string `json:"-"`

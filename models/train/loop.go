@@ -73,12 +73,19 @@ func (s *session) steps(ctx context.Context) (err error) {
 		s.sums.add(values, waited)
 		s.done++
 		s.report.Step(s.done, s.total)
-		if s.done%s.config.Run.LogEvery == 0 || s.done == s.total {
+		if s.rowDue() {
 			if err := errors.Join(s.log(lr), s.tellBroken()); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// rowDue says whether metrics.jsonl gets a row after the steps done. An epoch of fewer steps than there are between rows gets
+// one, too: what is shown beside its accuracy would otherwise be an earlier epoch's.
+func (s *session) rowDue() bool {
+	every := s.config.Run.LogEvery
+	return s.done%every == 0 || s.done == s.total || s.perEpoch < every && s.done%s.perEpoch == 0
 }
 
 // betweenSteps saves and evaluates when it is time, after the steps done: in that order, as an evaluation may take

@@ -190,19 +190,14 @@ func (p *Plan) moreMicro(fits float64) (micro, groups int) {
 	return micro, groups * micro
 }
 
-// smallerBatch halves the batch until it should fit, 0 if it can't.
+// smallerBatch is the largest of the halved batches that should fit, 0 if none does.
 func (p *Plan) smallerBatch(fits float64) int {
-	batch := p.Program.Batch
-	for factor := 1.0; factor > fits; factor /= 2 {
-		if batch%2 != 0 || batch/2%p.Program.Groups != 0 || batch/2 < p.Target.Devices {
-			return 0
+	for _, batch := range p.Program.Halves {
+		if float64(batch) <= fits*float64(p.Program.Batch) && batch >= p.Target.Devices {
+			return batch
 		}
-		batch /= 2
 	}
-	if batch == p.Program.Batch { // just above the limit
-		return batch / 2
-	}
-	return batch
+	return 0
 }
 
 // largerSlice is the smallest slice of the same chips that has enough devices, "" if there is none.

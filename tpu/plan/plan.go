@@ -14,6 +14,8 @@ type Program struct {
 	Title  string `json:"title"` // one line: "moco-v1: resnet50 at 224 pixels"
 	Batch  int    `json:"batch"` // images of a step, over all devices
 	Groups int    `json:"bn_groups"`
+	// Halves are the smaller batches that could be trained with instead, from half of Batch on downwards.
+	Halves []int `json:"halved_batches"`
 	// Precision and Remat are the encoder's, see resnet.Config: what could be changed to need less.
 	Precision string `json:"precision"`
 	Remat     string `json:"remat"`

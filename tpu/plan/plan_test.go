@@ -141,7 +141,8 @@ func TestAdvice(t *testing.T) {
 		return text.String()
 	}
 	const gib = 1 << 30
-	program := Program{Batch: 4096, Groups: 8, Precision: "float32", Remat: "none"}
+	halves := []int{2048, 1024, 512}
+	program := Program{Batch: 4096, Halves: halves, Groups: 8, Precision: "float32", Remat: "none"}
 	for _, test := range []struct {
 		name          string
 		failure       *Failure
@@ -183,7 +184,7 @@ func TestAdvice(t *testing.T) {
 		},
 		{
 			"all done already", &Failure{Needed: 13 * gib, Available: 7 * gib},
-			Program{Batch: 4096, Groups: 8, Precision: "bfloat16", Remat: "block"},
+			Program{Batch: 4096, Halves: halves, Groups: 8, Precision: "bfloat16", Remat: "block"},
 			[]string{"--batch=2048"},
 			[]string{"--remat", "--precision"},
 		},
@@ -197,7 +198,7 @@ func TestAdvice(t *testing.T) {
 			[]string{"a smaller queue or encoder: the state alone takes 8192 MiB"},
 			[]string{"--batch"},
 		},
-		{"no batch is small enough", &Failure{Needed: 1000 * gib, Available: gib}, Program{Batch: 64, Groups: 8}, nil, []string{"--batch"}},
+		{"no batch is small enough", &Failure{Needed: 1000 * gib, Available: gib}, Program{Batch: 64, Halves: []int{32, 16}, Groups: 8}, nil, []string{"--batch"}},
 		{
 			"nothing known", &Failure{Text: "no"}, program,
 			[]string{"--precision=bfloat16: about 52 % of the temporaries\n", "--remat=block: about 49 % of the temporaries\n", "--batch=2048"},
@@ -222,7 +223,7 @@ func TestAdvice(t *testing.T) {
 func TestAdviceIsData(t *testing.T) {
 	const gib = 1 << 30
 	p := &Plan{
-		Program: Program{Batch: 4096, Groups: 8, Precision: "bfloat16", Remat: "none"}, Target: TPU(topology(t, "v2-8"), 0),
+		Program: Program{Batch: 4096, Halves: []int{2048, 1024}, Groups: 8, Precision: "bfloat16", Remat: "none"}, Target: TPU(topology(t, "v2-8"), 0),
 		Failure: &Failure{Needed: 28 * gib, Available: 7 * gib},
 	}
 	want := []Advice{

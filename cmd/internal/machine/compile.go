@@ -34,7 +34,7 @@ func ProgramOf(c run.Config) plan.Program {
 	title := fmt.Sprintf("%s: %s of width %d at %d pixels, queue %d", c.Preset, c.Encoder.Arch, c.Encoder.Width, c.Views.ImageSize, c.MoCo.Queue)
 	side, channels := c.Data.Image()
 	p := plan.Program{
-		Title: title, Batch: c.MoCo.Batch, Groups: c.MoCo.Groups, Precision: c.Encoder.Precision, Remat: c.Encoder.Remat,
+		Title: title, Batch: c.MoCo.Batch, Groups: c.MoCo.Groups, Halves: c.MoCo.Halves(), Precision: c.Encoder.Precision, Remat: c.Encoder.Remat,
 		Micro: max(1, c.MoCo.Micro), ImageBytes: int64(side) * int64(side) * int64(channels), Shuffled: c.MoCo.Shuffle && c.MoCo.Groups > 1,
 	}
 	if c.Data.Kind == "folder" {
