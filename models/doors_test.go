@@ -14,20 +14,19 @@ import (
 // opensItself are the files that open others otherwise than by xla/host/regular, and what they open: nothing that a
 // stranger put there.
 var opensItself = map[string]string{
-	"cmd/mocotpu/bench/machine.go":          "files of /proc",
-	"cmd/mocotpu/bench/start.go":            "a file of its own temporary folder",
-	"docs/results/compute.go":               "this repository's own",
-	"docs/results/page.go":                  "this repository's own",
-	"docs/results/record.go":                "this repository's own",
-	"models/convert/onnx.go":                "what it has just written",
-	"models/convert/stablehlo.go":           "what it has just written",
-	"models/format/tfevents/tensorboard.go": "a file that must not be there",
-	"xla/compiler.go":                       "files of /proc",
-	"xla/host/durable/sync_unix.go":         "a folder",
-	"xla/host/regular/regular.go":           "it is the door",
-	"xla/setup/disk.go":                     "its own lock",
-	"xla/setup/prebuilt.go":                 "a file that must not be there",
-	"xla/setup/wheel.go":                    "what pip has just downloaded",
+	"cmd/mocotpu/bench/machine.go":  "files of /proc",
+	"cmd/mocotpu/bench/start.go":    "a file of its own temporary folder",
+	"docs/results/compute.go":       "this repository's own",
+	"docs/results/page.go":          "this repository's own",
+	"docs/results/record.go":        "this repository's own",
+	"models/convert/onnx.go":        "what it has just written",
+	"models/convert/stablehlo.go":   "what it has just written",
+	"xla/compiler.go":               "files of /proc",
+	"xla/host/durable/sync_unix.go": "a folder",
+	"xla/host/regular/regular.go":   "it is the door",
+	"xla/setup/disk.go":             "its own lock",
+	"xla/setup/prebuilt.go":         "a file that must not be there",
+	"xla/setup/wheel.go":            "what pip has just downloaded",
 }
 
 // TestFilesAreOpenedRegularly has every file opened by xla/host/regular, which neither waits for a pipe nor reads a

@@ -35,12 +35,12 @@ func newImport() *cobra.Command {
 	flags.BoolVar(&o.Trunk, "trunk", false, "leave the head out")
 	flags.BoolVar(&force, "force", false, "write over files that are there")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := refuseExisting(force, convert.Paths(out, "safetensors")...); err != nil {
-			return err
-		}
 		w, err := convert.Import(args[0], o)
 		if err != nil {
 			return usageError{err}
+		}
+		if err := refuseExisting(force, convert.Paths(out, "safetensors")...); err != nil {
+			return err
 		}
 		if _, err := convert.Export(out, "safetensors", convert.Source{Encoder: w}, convert.Options{}); err != nil {
 			return err

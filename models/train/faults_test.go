@@ -29,22 +29,24 @@ func withBroken(t *testing.T) run.Config {
 // lock alone does: it is a descriptor, and what it says is lost without harm.
 func TestDiskSeesEveryWrite(t *testing.T) {
 	c, disk := withBroken(t), durabletest.Good()
-	if _, err := train(t.Context(), c, goMachine(t), &recorder{}, disk); err != nil {
+	events := &TensorBoard{Reporter: &recorder{}, Dir: filepath.Join(c.Run.Dir, "events"), Disk: disk}
+	if _, err := train(t.Context(), c, goMachine(t), events, disk); err != nil {
 		t.Fatal(err)
 	}
+	must.M(events.Close())
 	operations := strings.Join(disk.Operations(), "\n")
 	found := map[string]bool{}
 	must.M(filepath.WalkDir(c.Run.Dir, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		found[entry.Name()] = true
+		found[entry.Name()], found[filepath.Base(filepath.Dir(name))] = true, true
 		if !strings.Contains(operations, entry.Name()) && entry.Name() != "LOCK" {
 			t.Errorf("%s was written around the file system", name)
 		}
 		return nil
 	}))
-	for _, want := range []string{brokenFile, run.MetricsFile, run.ConfigFile, checkpoint.EncodersFile, "LOCK"} {
+	for _, want := range []string{brokenFile, run.MetricsFile, run.ConfigFile, checkpoint.EncodersFile, "LOCK", "events"} {
 		if !found[want] {
 			t.Errorf("the run has no %s", want)
 		}

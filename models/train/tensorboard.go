@@ -5,6 +5,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/format/tfevents"
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // TensorBoard is a [Reporter] that writes a run's metrics as TensorBoard's events, and passes all on to another.
@@ -12,6 +13,8 @@ type TensorBoard struct {
 	Reporter
 	// Dir is the folder for the events. It is made with the first of them: before it there may be no run directory.
 	Dir string
+	// Disk is where it is. Default: the real one.
+	Disk durable.FileSystem
 
 	first int // the first step of this process's part of the run
 	out   *tfevents.Writer
@@ -87,7 +90,10 @@ func labelFreeScalars(of string, g *run.Geometry) []tfevents.Scalar {
 
 func (t *TensorBoard) write(step int, all []tfevents.Scalar) {
 	if t.err == nil && t.out == nil {
-		t.out, t.err = tfevents.Create(t.Dir, t.first)
+		if t.Disk == nil {
+			t.Disk = durable.Disk{}
+		}
+		t.out, t.err = tfevents.Create(t.Disk, t.Dir, t.first)
 	}
 	if t.err == nil {
 		t.err = t.out.Write(step, all...)

@@ -1,4 +1,4 @@
-// Package tensorboard writes scalars as TensorBoard's event files: TFRecords of tensorflow.Event messages, of which it
+// Package tfevents writes scalars as TensorBoard's event files: TFRecords of tensorflow.Event messages, of which it
 // encodes the few fields that scalars need.
 //
 // # Errors
@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // Field numbers of tensorflow/core/util/event.proto and framework/summary.proto.
@@ -34,20 +36,20 @@ type Scalar struct {
 
 // Writer appends to one event file. Each call is one write: a crash loses at most the last, which readers pass over.
 // It is used from one goroutine.
-type Writer struct{ f *os.File }
+type Writer struct{ f durable.File }
 
 // Create makes a new event file in dir, which it makes if need be; those that are there stay, and TensorBoard reads all
 // of them as one run. It tells TensorBoard to forget what the older ones have from step first on: a run that goes on
 // from a checkpoint does those steps again.
-func Create(dir string, first int) (*Writer, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("tensorboard: %w", err)
+func Create(disk durable.FileSystem, dir string, first int) (*Writer, error) {
+	if err := disk.MkdirAll(dir); err != nil {
+		return nil, fmt.Errorf("tfevents: %w", err)
 	}
 	// TensorBoard reads the files of a folder in the order of their names.
 	name := fmt.Sprintf("events.out.tfevents.%020d.mocotpu.%d", time.Now().UnixNano(), os.Getpid())
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o644)
+	f, err := disk.Append(filepath.Join(dir, name))
 	if err != nil {
-		return nil, fmt.Errorf("tensorboard: %w", err)
+		return nil, fmt.Errorf("tfevents: %w", err)
 	}
 	w := &Writer{f}
 	version := protowire.AppendString(protowire.AppendTag(nil, eventVersion, protowire.BytesType), "brain.Event:2")
@@ -77,7 +79,7 @@ func (w *Writer) Write(step int, scalars ...Scalar) error {
 // Close makes the file durable and closes it.
 func (w *Writer) Close() error {
 	if err := errors.Join(w.f.Sync(), w.f.Close()); err != nil {
-		return fmt.Errorf("tensorboard: %w", err)
+		return fmt.Errorf("tfevents: %w", err)
 	}
 	return nil
 }
@@ -88,7 +90,7 @@ func (w *Writer) write(step int, what []byte) error {
 	event := protowire.AppendFixed64(protowire.AppendTag(nil, eventWallTime, protowire.Fixed64Type), math.Float64bits(seconds))
 	event = protowire.AppendVarint(protowire.AppendTag(event, eventStep, protowire.VarintType), uint64(step))
 	if _, err := w.f.Write(record(append(event, what...))); err != nil {
-		return fmt.Errorf("tensorboard: %w", err)
+		return fmt.Errorf("tfevents: %w", err)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // The frame of an empty record and of "abc", as tensorboard.summary.writer.record_writer.RecordWriter 2.21.0 writes them.
@@ -37,7 +39,7 @@ func TestTensorBoardReadsIt(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "run", "events")
 	write := func(first int, steps ...int) {
-		w, err := Create(dir, first)
+		w, err := Create(durable.Disk{}, dir, first)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,10 +77,10 @@ func TestCreateErrors(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Create(filepath.Join(file, "events"), 1); err == nil {
+	if _, err := Create(durable.Disk{}, filepath.Join(file, "events"), 1); err == nil {
 		t.Error("a folder in a file: no error")
 	}
-	w, err := Create(t.TempDir(), 1)
+	w, err := Create(durable.Disk{}, t.TempDir(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
