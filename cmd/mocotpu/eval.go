@@ -65,7 +65,8 @@ func newEval() *cobra.Command {
 	flags.IntVar(&f.Epochs, "epochs", 0, "epochs of the classifiers (0: 100 for linear and linear-fast, 30, but at least 300 steps, for finetune)")
 	flags.IntVar(&f.Batch, "batch", 0, "images of a step (0: 256 for linear and linear-fast, 128 for finetune)")
 	flags.Float64Var(&f.LR, "lr", 0, "learning rate of linear (0: 30), or of finetune's classifier (0: 0.1; the trunk has a tenth)")
-	flags.Float64SliceVar(&f.Labels, "labels", f.Labels, "shares of the labels to finetune on, in percent")
+	flags.Float64SliceVar(&f.Labels, "labels", f.Labels, "`shares` of the labels to finetune on, in percent")
+	flags.Lookup("labels").DefValue = strings.ReplaceAll(fmt.Sprint(f.Labels), " ", ",") // pflag has six decimals
 	flags.IntSliceVar(&f.PerClass, "labels-per-class", nil, "labels of each class for linear-fast and finetune, drawn --draws times: such as 1,10,100; finetune then leaves --labels out")
 	flags.IntVar(&f.Draws, "draws", f.Draws, "choices of those labels, whose spread gives the interval")
 	flags.Uint64Var(&f.Seed, "seed", 0, "seed of the classifiers: first weights, order, crops, choice of labels")

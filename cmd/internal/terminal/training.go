@@ -193,7 +193,7 @@ func improvement(first, last run.KNNRow) string {
 	if i := slices.Index(first.K, k); i >= 0 && first.Step == 0 {
 		text += fmt.Sprintf("untrained %.1f%%, ", first.Backbone[i])
 	}
-	text += fmt.Sprintf("after %d epochs %.1f%%", last.Epoch, last.Headline())
+	text += fmt.Sprintf("after %s %.1f%%", epochs(last.Epoch), last.Headline())
 	if len(first.Pixels) > 0 {
 		text += fmt.Sprintf("; raw pixels at their best k %.1f%%", slices.Max(first.Pixels))
 	}
@@ -201,6 +201,13 @@ func improvement(first, last run.KNNRow) string {
 		text += fmt.Sprintf("; what is not trained, on %d of the images", first.Queries)
 	}
 	return text
+}
+
+func epochs(n int) string {
+	if n == 1 {
+		return "1 epoch"
+	}
+	return fmt.Sprintf("%d epochs", n)
 }
 
 // withoutLabels is improvement for images without classes.
@@ -213,7 +220,7 @@ func withoutLabels(first, last run.KNNRow) string {
 	if first.Step == 0 && first.LabelFree != nil {
 		text += fmt.Sprintf("untrained %.1f%%, ", first.LabelFree.Headline().Retrieval)
 	}
-	return text + fmt.Sprintf("after %d epochs %.1f%%; effective rank %.1f", last.Epoch, last.LabelFree.Headline().Retrieval, last.LabelFree.Headline().Rank)
+	return text + fmt.Sprintf("after %s %.1f%%; effective rank %.1f", epochs(last.Epoch), last.LabelFree.Headline().Retrieval, last.LabelFree.Headline().Rank)
 }
 
 func (r *Training) line(row interface{ Line() ([]byte, error) }) {
