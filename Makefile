@@ -102,7 +102,7 @@ nightly: $(NIGHTLY) ## all that CI does not run
 bench: setup $(if $(PYTHON),,bin/peers/ready) ## time training here, beside PyTorch and JAX (PYTHON=... has them, else 6 GB of wheels, once)
 	$(MOCOTPU) bench peers $(BENCH) --python=$(or $(PYTHON),bin/peers/bin/python)
 
-slow: setup tools ## the tests that take longer than CI's 20 minutes
+slow: setup tools ## the tests that take too long for CI
 	$(GO) test -timeout 3h -tags slow,$(TAGS) -run Slow ./...
 
 FUZZTIME ?= 30s

@@ -59,16 +59,17 @@ func (s *engineStore) Put(key string, value []byte) error { return s.Store.Put(s
 
 // several is what an engine over several processes knows of their devices.
 //
-// A place is a device's position in the order of the processes; all processes agree in it. Numbers of devices, as GoMLX
-// has them, are of each process: its own are 0 to local-1, as they are for go-xla, and the others follow, around the end.
+// A place is a device's position among all devices, in the order of the processes. It is the same in every process. A
+// device's number, as GoMLX uses it, is not: a process's own devices are 0 to local-1, as for go-xla, and those at the places
+// after them follow, from the last place on to place 0.
 type several struct {
 	first, local int     // this process's places are first to first+local-1
 	ids          []int64 // the plugin's numbers of all devices, by place
 
 	index    int
 	store    *engineStore
-	programs int           // over all processes, that were compiled; guarded by Engine.compile
-	patience time.Duration // with another process that compiles something else
+	programs int           // how many were compiled over all processes; guarded by Engine.compile
+	patience time.Duration // how long to wait for a process that compiles something else
 
 	begun atomic.Int64              // executions over all processes
 	since atomic.Pointer[time.Time] // when the last one began; nil where none is under way

@@ -9,8 +9,8 @@ import (
 	"github.com/mocotpu/mocotpu/tpu/plan"
 )
 
-// A card is a GPU of a size of memory. Its ruler is the GPU that what a batch takes is measured on: one of its generation, for which
-// XLA makes much the same program, and so large that XLA computes nothing again there.
+// A card is a GPU with a given memory. Its ruler is the GPU of the same generation with the most memory, on which memory per
+// image is measured: XLA makes much the same program for both, and recomputes nothing on the ruler.
 type card struct{ name, says, ruler string }
 
 var cards = []card{
@@ -27,7 +27,7 @@ var rulerBatch = map[string]int{"a100": paper, "l40s": paper / 2}
 // fitGranule is what batches are multiples of: eight groups exchange with one another.
 const fitGranule = 64
 
-// A fitSetting is a column. It is tried on one card, by its place among them, and on others it is read off.
+// A fitSetting is a column. It is compiled for one card, given by its index; for the others the batch is read off the line.
 type fitSetting struct {
 	precision, remat string
 	card             int

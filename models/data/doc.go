@@ -2,7 +2,7 @@
 //
 // [Open] reads MNIST and EMNIST (IDX files), CIFAR-10 and CIFAR-100 (the binary version) and draws glyphs, a set of 62 characters that needs no file. [Get] downloads the files of the others.
 //
-// A [Source] gives images by number: a [Set] from memory, package stream by decoding image files, package packed from files mapped into memory.
+// A [Source] gives images by number: a [Set] from memory, package files by decoding them, package packed from mapped files.
 //
 // A [Set] is one block of uint8 pixels shaped [N, Size, Size, Channels], row by row, channels innermost, and one label per image. Images keep their published size (28x28x1, 32x32x3): padding, channel repetition and normalisation belong to the compiled step, so that an image travels to the device once and as bytes.
 //

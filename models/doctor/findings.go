@@ -188,11 +188,11 @@ func (f *findings) tell(s *Split, first, last int) {
 type Negatives struct {
 	// Images counts the training images that have any duplicate among the others.
 	Images int `json:"images"`
-	// Share is that of a query's duplicates among all training images, in percent, the mean over the queries: what it is
-	// in a queue.
+	// Share is the mean over the queries of the share of a query's duplicates among the training images, in percent. A queue
+	// is expected to hold the same share.
 	Share float64 `json:"share"`
-	// Queue is the number of keys, 0 where nothing trains on the set, and Queries the share of the queries, in percent, of whose duplicates one at least is
-	// expected in so many: the mean of 1-(1-share)^queue.
+	// Queue is the number of keys, 0 where nothing trains on the set. Queries is the percentage of queries that are expected
+	// to have a duplicate in the queue: the mean of 1-(1-share)^queue.
 	Queue   int     `json:"queue"`
 	Queries float64 `json:"queries"`
 }

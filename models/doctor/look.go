@@ -16,13 +16,12 @@ import (
 const (
 	// sample is how many images [Look] looks at.
 	sample = 1024
-	// emptyCrops is the most of all crops that may show next to nothing, and empty the deviation of a crop's gray, of the
-	// image's, below which it does.
+	// emptyCrops is the largest share of crops that may show next to nothing. A crop does so where the deviation of its gray is
+	// below the share empty of the image's.
 	emptyCrops = 0.02
 	empty      = 0.1
-	// sided is the share of the difference between n images and their mirror images that they have in common, above 4/n,
-	// from which a set has a left and a right. Where it has none, the share is 1/n on average; of 1024 images MNIST's have
-	// 0.09, glyphs 0.004.
+	// sided: a set of n images has a left and a right where symmetry.share is above sided+4/n. Where it has none, the share is
+	// 1/n on average. MNIST's is 0.09 for 1024 images, that of glyphs 0.004.
 	sided = 0.01
 )
 
@@ -108,8 +107,8 @@ func coloured(pixels []uint8, channels int) bool {
 // symmetry compares images with their mirror images.
 type symmetry struct {
 	n      int
-	sum    [cells]float64 // of drawings of unit length less their mirror images
-	length float64        // of the sum of the squared lengths of these
+	sum    [cells]float64 // of the differences: a drawing of unit length less its mirror image
+	length float64        // the sum of the differences' squared lengths
 }
 
 func (s *symmetry) add(d *drawing) {
@@ -122,8 +121,8 @@ func (s *symmetry) add(d *drawing) {
 	}
 }
 
-// share is the squared length of the mean difference, of the mean squared length of the differences: 1 where all images
-// differ alike, 1/n where n differ each in its own way.
+// share is the squared length of the mean difference, divided by the mean squared length of the differences. It is 1 where all
+// images differ from their mirror images in the same way, and about 1/n where each of n images differs in its own way.
 func (s *symmetry) share() float64 {
 	if s.length == 0 {
 		return 0
@@ -150,8 +149,8 @@ func newCrops(size int) *crops {
 	return &crops{size: size, sum: make([]float64, cells), squares: make([]float64, cells), empty: make([]int, len(areas))}
 }
 
-// add makes crops of an image, whose number in the set draws them. Those of one area lie where those of the others do, as far as
-// they can.
+// add draws crops of an image by its number in the set. Each place is drawn once and used for all areas, so that the areas are
+// compared by the same crops.
 func (c *crops) add(s *shrinker, pixels []uint8, deviation float32, number uint64) {
 	wide := c.size + 1
 	for y := range c.size {

@@ -2,12 +2,17 @@
 //
 //	b, err := xla.Open("auto", xla.Options{})
 //	e, err := encoder.Open(b, "runs/cifar10-20261124-101500", encoder.Options{})
-//	features, err := e.Embed(pixels, n) // or e.EmbedAll of a data.Source
+//	defer e.Close()
+//	embedding, err := e.Embed(pixels, n) // or e.EmbedAll of a data.Source
+//	features := embedding.Trunk          // embedding.Head has the projections
 //
-// The pixels of an image file come from package picture, in any size; that of training (Manifest's Input) loses least:
+// The pixels of an image file come from package picture, in any size. The canvas of the manifest, that of training, loses
+// least:
 //
-//	d, err := picture.NewDecoder(picture.Canvas{Size: size}, picture.Best())
-//	pixels := make([]uint8, size*size*3)
+//	canvas := e.Manifest().Canvas()
+//	d, err := picture.NewDecoder(canvas, picture.Best())
+//	defer d.Close()
+//	pixels := make([]uint8, canvas.Size*canvas.Size*canvas.Depth())
 //	_, err = d.Squeeze(pixels, file)
 //
 // A trained encoder is a run directory, of which the query encoder of the newest good checkpoint is taken, or a file

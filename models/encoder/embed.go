@@ -26,8 +26,7 @@ type Embedding struct {
 	Labels []int32
 }
 
-// Progress is called with the parts of a work that are done, of all, from the goroutine that does it; nil where a
-// function takes one is nobody to call.
+// Progress is called with the parts done and the total, from the goroutine that works. It may be nil.
 type Progress func(done, total int)
 
 // EmbedAll embeds all images of a source, which must be of the program's size. The error is the context's when that

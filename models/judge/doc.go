@@ -4,10 +4,17 @@
 //	evaluate.go            [Evaluate]: all that is asked for, as a [Report]; `mocotpu eval` prints it
 //	options.go             what may be asked for: protocols, baselines, their settings
 //	subjects.go            what is judged: the encoder, raw pixels, the untrained and the supervised encoder
+//	features.go            raw pixels as features
 //	knn.go, neighbours.go  k nearest neighbours, as the monitor of the MoCo authors' CIFAR notebook finds them: rows are
 //	                       L2-normalised, a neighbour of similarity s gives exp(s/T) to its class
+//	products.go, heap.go   the similarities of a block of rows, and the k nearest seen so far
+//	unit.go                features with rows of unit length
+//	size.go                the memory and the time that a search takes
 //	sweep.go               the fast linear probe: many learning rates at once over features that were computed once
+//	probe.go, head.go      its programs, and the linear classifiers that they train side by side
 //	images.go, protocol.go over images: the papers' linear protocol (frozen trunk), finetuning, learning from scratch
+//	trainer.go             the programs of these
+//	batch.go               batches as tensors, padded
 //	labelfree.go           effective rank, alignment, uniformity, retrieval of the other view
 //	subset.go              a share of the labels
 //	fewlabels.go           exact numbers of labels, over several draws

@@ -8,7 +8,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/augment"
 )
 
-// recipe are the settings of [trainClassifier]; start from [linearProtocol], [Finetuning] or [Supervised].
+// recipe are the settings of [trainClassifier]; start from [linearProtocol], [finetuning] or [supervised].
 type recipe struct {
 	// Frozen keeps the trunk as it is, in evaluation mode, and trains the classifier alone.
 	Frozen bool

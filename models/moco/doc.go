@@ -2,14 +2,17 @@
 // GoMLX graph code, in the order of the reference implementation (facebookresearch/moco, moco/builder.py):
 // query, momentum update of the key parameters, shuffle, key, unshuffle, logits, InfoNCE, enqueue; then SGD.
 //
-//	config.go    what a step is made of, and which batches it can shuffle
-//	step.go      the step, in reading order
-//	shuffle.go   Shuffling BN as a transpose
-//	contrast.go  logits, loss and the step's figures
-//	queue.go     the queue of keys and its wrapping enqueue
-//	micro.go     the same step a micro-batch at a time, as a loop
-//	momentum.go  the key encoder's momentum update, and SGD
-//	state.go     the variables and their initial values
+//	config.go      the settings of a step, and which batches it can shuffle
+//	program.go     the step as a program: its inputs, in the one place where they are listed
+//	step.go        the step, in reading order
+//	shuffle.go     Shuffling BN as a transpose
+//	contrast.go    logits, loss and the step's figures
+//	queue.go       the queue of keys and its wrapping enqueue
+//	micro.go       the same step a micro-batch at a time, as a loop
+//	momentum.go    the key encoder's momentum update, and SGD over all parameters
+//	sgd.go         SGD of one parameter
+//	state.go       the variables and their initial values
+//	invariants.go  what must be true of the state after a step; package step checks it with -tags invariants
 //
 // # Shapes
 //

@@ -41,7 +41,6 @@ func formulaState(t testing.TB, c Step, pointer int) *model.Store {
 	return store
 }
 
-// runSteps runs one step of the formula's inputs for each learning rate and returns the figures.
 // declared are the inputs of a step for its mesh.
 func declared(s Step) (in []mesh.Input) {
 	for _, i := range s.Inputs(s.ImageSize, 3) {
@@ -50,6 +49,7 @@ func declared(s Step) (in []mesh.Input) {
 	return in
 }
 
+// runSteps runs one step of the formula's inputs for each learning rate and returns the figures.
 func runSteps(t testing.TB, b compute.Backend, store *model.Store, c Step, lrs []float32) [][]float32 {
 	t.Helper()
 	if err := c.Validate(); err != nil {

@@ -129,9 +129,9 @@ func (e *encoder) meanOfPositions(x *Node, once func(*Node) *Node) *Node {
 	})
 }
 
-// once is x [G,C], which loops over activations read, computed before they begin. XLA's CPU engine would compute such a small
-// array again for each activation, unless it ends with an operation that XLA takes for an expensive one: a division, here of
-// what was multiplied by the same positive array [G,C].
+// once returns x [G,C] in a form that is computed before the loops over activations that read it. XLA's CPU engine would
+// compute such a small array again for each activation, unless it ends in an operation that XLA takes for an expensive one.
+// So x is multiplied by a positive array [G,C] and divided by the same.
 func (e *encoder) once(x, positive *Node) *Node {
 	if !e.lowering.plainLoops {
 		return x

@@ -2,9 +2,9 @@
 //
 // # Shapes
 //
-// Images enter as [batch, height, width, 3], normalised, float32. The trunk computes channels last; its
-// pooled features are [batch, Config.Features] and the projections [batch, Config.Dim], L2-normalised
-// float32 rows.
+// Images enter as [batch, height, width, channels], normalised, float32; channels are 3, or 1 for gray. The
+// trunk computes channels last; its pooled features are [batch, Config.Features] and the projections
+// [batch, Config.Dim], L2-normalised float32 rows.
 //
 // # Variables
 //

@@ -106,8 +106,8 @@ func spread(v, choice *Node, dims []int) *Node {
 	return Slice(sum, AxisRange(), AxisRange(0, dims[1]), AxisRange(0, dims[2]), AxisRange())
 }
 
-// chosenBy is the number of the tap by which a window, the own or the next of rows and columns, chooses the element at a place
-// of its pairs; of none it is a number that no tap has.
+// chosenBy returns the tap by which a window picks the element at a place of its pair. It returns a number that no tap has
+// where the window does not cover the place. Row and column are 0 for the pair's own window and 1 for the next one.
 func chosenBy(row, column, first, second int) uint8 {
 	if row > first || column > second {
 		return 9

@@ -12,8 +12,8 @@ type LabelFree struct {
 	Projection *Geometry `json:"projection,omitempty"`
 }
 
-// Headline is the projection's, or the backbone's where there is none: in the space that the loss shapes, the figures order
-// the checkpoints of a run most like nearest neighbours among the backbone's features do.
+// Headline is the projection's geometry, or the backbone's where there is no projection. The loss acts on the projection, and
+// its figures order the checkpoints of a run most like the backbone's kNN accuracy does.
 func (l LabelFree) Headline() Geometry {
 	if l.Projection != nil {
 		return *l.Projection
@@ -33,6 +33,7 @@ type Geometry struct {
 	// view each, averaged over the two views (Wang and Isola 2020, t 2): from 0, where all are the same, to about -4, which
 	// features even over a sphere of many dimensions have. Less is better.
 	Uniformity Float `json:"uniformity"`
-	// Retrieval is the percentage of images of whose first view the nearest among the second views of all images is its own.
+	// Retrieval is the percentage of images whose first view is nearer to their own second view than to that of any other
+	// image.
 	Retrieval Float `json:"retrieval"`
 }

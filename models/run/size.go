@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// mostCount bounds every number of a configuration: arithmetic on two of them may not fit int64, but a few steps of a
-	// loop over one do.
+	// mostCount bounds every number of a configuration. A product of two such numbers may overflow int64; a small multiple of
+	// one does not.
 	mostCount = 1 << 40
 	// mostSteps and mostEpochs keep their product, and a step's number, within int64.
 	mostSteps, mostEpochs = 1 << 40, 1 << 20
@@ -30,7 +30,7 @@ const (
 // memory, with what each would take at least; see [limits.Memory]. It allocates nothing, whatever c says.
 func (c Config) CheckSize(memory int64) error { return c.checkSize(memory, memory) }
 
-// checkSize is CheckSize where batches may take other than the state: a step that is only compiled holds no batch.
+// checkSize is CheckSize with a limit of its own for batches. A step that is only compiled holds no batch in this process.
 func (c Config) checkSize(memory, batches int64) error {
 	var p settings.Check
 	fits := func(bytes, most int64, field, format string, args ...any) {

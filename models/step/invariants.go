@@ -11,7 +11,7 @@ import (
 const (
 	// everyStep is the size of a state, in numbers, up to which every step of it is checked: it takes milliseconds.
 	everyStep = 1 << 21
-	// largeEvery is of how many steps of a larger state one is checked.
+	// largeEvery: of a larger state, one step in so many is checked.
 	largeEvery = 100
 )
 

@@ -92,7 +92,7 @@ func (f *feed) InputBytes() (n int64) {
 	return n
 }
 
-// Batch is the inputs of one step but for the learning rate, on the devices. Give it back with [Feed.Release].
+// Batch is the inputs of one step but for the learning rate, on the devices. Give it back with feed.Release.
 type Batch struct {
 	Slot *mesh.Slot
 	Err  error // instead of a slot; nothing comes behind it

@@ -86,9 +86,9 @@ type Result struct {
 // written ends the run.
 //
 // The error is [ErrInterrupted] when the context ended, after the step in flight and a checkpoint; [ErrExpected] when a
-// figure is not as expected; [ErrDiverged]
-// when a figure is no number any more, with the last checkpoint kept; [ErrLocked], checkpoint.ErrDamaged and
-// [ErrIncompatible] from the directory. The configuration and the data are checked before anything is written.
+// figure is not as expected; [ErrDiverged] when a figure is no longer a number, with the last checkpoint kept;
+// [run.ErrLocked], checkpoint.ErrDamaged and [run.ErrIncompatible] from the directory. The configuration and the data are
+// checked before anything is written.
 func Train(ctx context.Context, c run.Config, m Machine, report Reporter) (Result, error) {
 	return train(ctx, c, m, report, durable.Disk{})
 }

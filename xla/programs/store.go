@@ -16,7 +16,7 @@ import (
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
-// ErrDamaged says that what is stored is not what was stored.
+// ErrDamaged says that a stored file does not match its checksum.
 var ErrDamaged = errors.New("damaged")
 
 // defaultLimit is how many bytes a Store may hold unless told otherwise.
@@ -45,7 +45,7 @@ const (
 type Store struct {
 	// Dir is made when the first program is stored.
 	Dir string
-	// Limit is how many bytes the programs may take, 0 for DefaultLimit. Those not used for the longest time go.
+	// Limit is how many bytes the programs may take; 0 is 4 GB. The least recently used are removed first.
 	Limit int64
 	// Told, if not nil, is told the first of the errors given to Tell.
 	Told func(error)

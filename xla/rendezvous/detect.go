@@ -26,8 +26,8 @@ type launcher struct {
 	coordinator           func(getenv func(string) string) (string, error)
 }
 
-// launchers are tried in this order. A batch job's own shell is no process of a run: Slurm's step variables are set by
-// srun alone.
+// launchers are tried in this order. Slurm's step variables are set by srun only, so the shell of a batch job does not
+// count as a process of a run.
 var launchers = []launcher{
 	{"mocotpu launch", "MOCOTPU_PROCESS", "MOCOTPU_PROCESS", "MOCOTPU_PROCESSES", variable("MOCOTPU_COORDINATOR")},
 	{"JAX's variables", "JAX_PROCESS_ID", "JAX_PROCESS_ID", "JAX_NUM_PROCESSES", variable("JAX_COORDINATOR_ADDRESS")},
@@ -105,12 +105,13 @@ func sliceCoordinator(getenv func(string) string) (string, error) {
 	return net.JoinHostPort(namesOf(getenv(sliceHosts))[0], slicePort), nil
 }
 
-// namesOf are the names of a list with commas, of which one may stand at the end, too.
+// namesOf splits a list of names at commas and spaces. A comma may also stand at the end.
 func namesOf(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
-// jobPort is a port that the processes of a job agree in, and others of the same machine hardly: as JAX has it.
+// jobPort derives a port from the job's number. All processes of a job get the same; other jobs on the machine rarely do.
+// JAX uses the same rule.
 func jobPort(id int) string { return strconv.Itoa(61440 + id%4096) }
 
 func slurmCoordinator(getenv func(string) string) (string, error) {

@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// reportAfter is for how long processes wait for another one before that is told.
+	// reportAfter is how long processes wait for another one before it is named.
 	reportAfter = time.Minute
-	// askEvery is how often a process looks whether it waits, and answerTime how long it waits for what others say of
-	// themselves.
+	// askEvery is how often a process checks whether it waits, and answerTime how long it gives the others to say how far
+	// they are.
 	askEvery, answerTime = time.Second, 5 * time.Second
 	statusSubject        = "status"
 )
 
-// Progress says how many programs over all processes this one has begun, and for how long it has waited in the last; 0 where
-// it is in none.
+// Progress says how many programs over all processes this one has begun, and how long it has been in the last one; 0 where it
+// is in none.
 type Progress func() (begun int64, waiting time.Duration)
 
 // status is a process's answer.
@@ -28,8 +28,8 @@ type status struct {
 	Begun int64 `json:"begun"`
 }
 
-// Watch watches over processes that are alive and do not come to a program, as others wait for them in it: they are told of
-// by notice after a minute, and again as the time doubles, and end the run after patience. Every process calls it once.
+// Watch looks for processes that are alive but do not reach a program in which others wait for them. After a minute it
+// names them by notice, and again each time the wait has doubled. After patience it ends the run. Every process calls it once.
 func (m *Meeting) Watch(own Progress, patience time.Duration, notice func(text string)) error {
 	_, err := m.conn.Subscribe(statusSubject, func(q *nats.Msg) {
 		begun, _ := own()

@@ -19,7 +19,7 @@ import (
 // firstCause is how long a process may take to hear why a run is over, and to end by itself after it has.
 const firstCause = 5 * time.Second
 
-// patience is how long a process is waited for that is there and does not come to a step: XLA's own is as long.
+// patience is how long the others wait for a process that is alive but does not reach a step. XLA waits as long.
 const patience = 30 * time.Minute
 
 // Peers are the processes of a run, this one among them. Nil is this one alone.
@@ -113,7 +113,7 @@ func signalNamed(name string) guard.Signalled {
 	return guard.Signalled{Signal: syscall.SIGINT}
 }
 
-// Watch watches over processes that do not come to a step. A nil p does nothing.
+// Watch reports processes that do not reach a step, and ends the run after patience. A nil p does nothing.
 func (p *Peers) Watch(e *xla.Engine, notice func(text string)) error {
 	if p == nil {
 		return nil

@@ -7,16 +7,16 @@ import (
 	"github.com/mocotpu/mocotpu/xla"
 )
 
-// What else than work of a class a step's time is.
+// The parts of a step's time that no class of operations takes.
 const (
 	nothing = "no operation runs"
 	outside = "outside the program" // inputs brought to the device, and the loss back
 )
 
-// timesOf divides the time of a program's runs among classes of operations: where several run side by side each gets the same share
-// of that time, and where none runs it is nothing's. Operations without a class are left out, such as loops, whose own operations
-// have one. The first run warms up and does not count; the times are a run's mean, and add up to what a run takes. Nil without a
-// second run.
+// timesOf divides the time of a program's runs among classes of operations. Where several operations run side by side, each
+// gets an equal share of that time; where none runs, it counts as nothing. Operations without a class are left out: a loop has
+// none, the operations in it have. The first run warms up and does not count. The times are means over the other runs, and add
+// up to what a run takes. The result is nil without a second run.
 func timesOf(spans []xla.Span, module string, class map[string]string) map[string]time.Duration {
 	runs := map[string][]xla.Span{}
 	var order []string

@@ -27,9 +27,10 @@ func Named(name string) (Config, bool) {
 
 // With is the data set that a user names instead of c by --data and --data-dir; either may be empty.
 //
-// A name of [Named] keeps the rest of c where that is of this kind, else only the seed and how pixels become the encoder's. Any other name is a folder: of the
-// files of c's kind where they are there, else of images, which makes the kind folder. Dir is the folder of the files of
-// the kind named. A packed set gives its own canvas, channels and window; images that are not packed have c's, or 256 pixels.
+// If the name is one of [Named] and of c's kind, the other settings of c stay. If it is of another kind, only the seed and
+// the pixel settings stay. Any other name is a folder: of the files of c's kind if they are there, else of images, which
+// makes the kind folder. Dir is the folder with the files of the kind named. A packed set gives its own canvas, channels and
+// window; images that are not packed have c's, or 256 pixels.
 //
 // A folder that is not there is an [settings.ErrInvalid] where c's kind has no files.
 func (c Config) With(name, dir string) (Config, error) {

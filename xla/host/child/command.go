@@ -36,7 +36,7 @@ type Command struct {
 	Stdin []byte
 	// Limit is how long it may take; 0 is as long as the context lasts.
 	Limit time.Duration
-	// Most is how many bytes it may print on standard output, 0 for DefaultMost.
+	// Most is how many bytes it may print on standard output; 0 is 64 MiB.
 	Most int64
 }
 

@@ -18,7 +18,7 @@ type Job[In, Out any] struct {
 	Name string
 	// Errors are those that [errors.Is] still finds in the error of a job, on this side of the processes.
 	Errors []error
-	// Most is how many bytes Out may have in JSON, 0 for DefaultMost.
+	// Most is how many bytes Out may have in JSON; 0 is 64 MiB.
 	Most int64
 }
 
