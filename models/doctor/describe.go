@@ -16,7 +16,8 @@ const (
 // content stands for an image's pixels: the first half of a SHA-256.
 type content [16]byte
 
-// contentOf is of the pixels and of the shape that they had: a square that was squeezed is not the one that was not.
+// contentOf hashes the pixels and the aspect ratio that the image had before it was squeezed to a square: images that differ in
+// it are not the same.
 func contentOf(pixels []uint8, aspect float32) (c content) {
 	h := sha256.New()
 	h.Write(pixels)
@@ -52,8 +53,8 @@ func (d *drawing) mirrored() drawing {
 	return m
 }
 
-// code has a bit for each of 256 directions: the side of it on which a drawing is. Two drawings at the angle a differ in
-// a/pi of the bits, on average (Charikar 2002).
+// code has a bit for each of 256 directions: the sign of a drawing's component along it. Two drawings at the angle a differ in
+// a/pi of the bits on average (Charikar 2002).
 type code [cells / 64]uint64
 
 // differs counts the bits that differ.

@@ -28,7 +28,7 @@ const (
 
 func (k kind) String() string { return [...]string{"", "seen", "mirrored", "near", "exact"}[k] }
 
-// better has the more similar before, and the lower number where two are equally similar.
+// better tells whether m is the more similar of the two, or has the lower number where both are equally similar.
 func (m match) better(than match) bool {
 	if m.kind == exact || than.kind == exact {
 		return m.kind == exact && (than.kind != exact || m.of < than.of)
@@ -50,8 +50,8 @@ type findings struct {
 	alike      []int32 // training images that are near or exact duplicates of this training image
 }
 
-// newFindings finds the images with the same pixels. Those that could not be read have the content zero and are left out;
-// firsts are the others, without exact copies.
+// newFindings finds the images with the same pixels. Images that could not be read have the content zero and are left out.
+// firsts are the images to compare further: without exact copies of earlier ones, and without flat images.
 func newFindings(a *album, train int) (f *findings, firsts []int32) {
 	n := len(a.contents)
 	f = &findings{
@@ -136,7 +136,7 @@ func (f *findings) similar(p pair) {
 	}
 }
 
-// close gives the copies of firsts what was found for these.
+// close gives each exact copy what was found for the first image with its pixels.
 func (f *findings) close() {
 	for i, first := range f.first {
 		if int(first) == i {

@@ -11,8 +11,7 @@ import (
 	"github.com/mocotpu/mocotpu/xla/host/limits"
 )
 
-// Neighbours is what nearest neighbours among the training images make of the test images, in percent, with those that are
-// leaked and without.
+// Neighbours is the kNN accuracy on the test images in percent, with the leaked images and without them.
 type Neighbours struct {
 	// By says what is compared: the encoder's features, the pixels, or for image files and large sets the gray 16x16 drawings.
 	By string `json:"by"`

@@ -32,7 +32,7 @@ type opened struct {
 }
 
 // open opens a split. Image files come as thumbnails; broken ones are black, and have the aspect 0. Where c sets no window,
-// theirs is what otherwise makes of them; it may be nil.
+// otherwise chooses one by the files; nil chooses none.
 func open(c dataset.Config, split string, otherwise func(*files.List) picture.Window) (*opened, error) {
 	dir, err := c.Packed(split)
 	if err != nil {

@@ -14,11 +14,12 @@ import (
 const (
 	// nearCosine is the cosine of two drawings from which images are near duplicates.
 	nearCosine = 0.98
-	// tables is how often images are sorted into buckets, each time by other bits of their codes. Two images at the
-	// cosine nearCosine have 6.4 % of the bits different, so that all 16 bits agree in 35 of 100 tables, and in none of 16 for
-	// one pair in 900.
+	// tables is how often images are sorted into buckets, each time by 16 other bits of their codes. Two images at the cosine
+	// nearCosine differ in 6.4 % of the bits. They share a bucket with a probability of 35 % in each table, and one such pair
+	// in 900 shares none in all 16.
 	tables = cells / 16
-	// mostBits that differ: those of a pair at the cosine nearCosine are 16.3, with a deviation of 3.9.
+	// mostBits is how many bits of two codes may differ before their drawings are compared. A pair at the cosine nearCosine
+	// differs in 16.3 bits on average, with a deviation of 3.9.
 	mostBits = 32
 	// mostInBucket bounds the work where very many images are alike, as the frames of a film are: see album.window.
 	mostInBucket = 4096
@@ -37,8 +38,8 @@ type album struct {
 	drawings []drawing
 	codes    []code
 	mirrors  []code // of the mirror images
-	// window is how many of those that follow it in a bucket an image is compared with. Where a bucket holds more, pairs
-	// are missed, but not what they are of: the images are joined by those between them.
+	// window is how many images an image is compared with, of those that follow it in its bucket. In a larger bucket some
+	// pairs are missed, but their images still fall into one group, through the images between them.
 	window int
 }
 
@@ -58,11 +59,11 @@ func (a *album) add(i int, c content, d drawing) {
 	}
 }
 
-// similar calls found with the pairs of near duplicates among the images, whose numbers ascend, in any order but from one
-// goroutine at a time, each once. Flat images have none.
+// similar calls found once for each pair of near duplicates among the images, whose numbers ascend. The pairs come in any
+// order, from one goroutine at a time. Flat images have none.
 //
-// Images with equal bits in one of the tables are compared by all of their bits, and by their drawings where these are
-// alike. It gives up with the context.
+// Images that share a bucket in one of the tables are compared by all bits of their codes. Where these are alike, the drawings
+// are compared. It gives up with the context.
 func (a *album) similar(ctx context.Context, images []int32, progress encoder.Progress, found func(pair)) error {
 	var mu sync.Mutex
 	entries := make([]uint32, 2*len(images))
@@ -110,8 +111,8 @@ func (a *album) similar(ctx context.Context, images []int32, progress encoder.Pr
 	return nil
 }
 
-// sort puts images and their mirror images, as twice their number and that plus one, in the order of the table's bits,
-// and returns where each value of them starts.
+// sort sorts images and their mirror images by the table's bits, and returns where each value of these bits starts. Image i is
+// the entry 2i, and its mirror image 2i+1.
 func (a *album) sort(entries []uint32, images []int32, table int) []int {
 	starts := make([]int, 1<<16+2)
 	for _, i := range images {

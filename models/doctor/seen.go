@@ -13,17 +13,17 @@ import (
 // Seen are pairs that an encoder sees as one picture, and that are no duplicates by their pixels: crops of one picture, the
 // next frame of a film, or what the encoder cannot tell apart. A person has to look.
 type Seen struct {
-	// Cosine is that of the features from which a pair is listed: that which nine in ten images of a sample have to their
-	// own middle, without a tenth of each side.
+	// Cosine is the limit from which a pair is listed: the cosine similarity of features that nine in ten images of a sample
+	// reach with their own centre crop, which leaves out a tenth on each side.
 	Cosine float32 `json:"cosine"`
-	// Images counts the test images, or without any the training images, of which the most similar training image is at
-	// that cosine or above. Pairs are the most similar first: 10 000 at most.
+	// Images counts, of Of test images, those with such a pair among the training images. Without test images both count
+	// training images. Pairs lists them, the most similar first: 10 000 at most.
 	Images int    `json:"images"`
 	Of     int    `json:"of"`
 	Pairs  []Pair `json:"pairs"`
 }
 
-// middles are how many images have their middle embedded.
+// middles is the size of that sample.
 const middles = 256
 
 // seen looks for pairs by the encoder's features, which are in memory.
@@ -72,7 +72,7 @@ func (e *examination) readable(first, last int) (numbers []int32) {
 	return numbers
 }
 
-// bar is the cosine of features that nine in ten images have to their own middle.
+// bar computes Seen.Cosine.
 func (e *examination) bar(ctx context.Context, train judge.Labelled) (float32, error) {
 	info, numbers := e.train.Info(), e.readable(0, e.findings.train)
 	n := min(middles, len(numbers))
@@ -101,7 +101,7 @@ func (e *examination) bar(ctx context.Context, train judge.Labelled) (float32, e
 	return cosines[n/10], nil
 }
 
-// middle fills dst with the image without a tenth of each side, by the nearest pixels.
+// middle fills dst with the centre crop of an image, enlarged by nearest pixels.
 func middle(dst, image []uint8, size, channels int) {
 	for y := range size {
 		for x := range size {

@@ -17,8 +17,8 @@ import (
 
 // Open a trained run, embed its images, and classify some by their nearest neighbours. The queries here are images of the
 // bank, which find themselves, so that the outcome is known; a score takes held-out ones. The Go engine needs nothing
-// installed; with sequential operations its sums, and so the output, are the same in every run. A program opens the fastest
-// engine with xla.Open.
+// installed, so that the example runs anywhere; its options are those that package xla gives it. A program opens the fastest
+// engine of the machine with xla.Open.
 func Example() {
 	ctx, engine := context.Background(), must.M1(compute.NewWithConfig("go:ops_sequential"))
 	dir := exampleRun(engine)

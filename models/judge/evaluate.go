@@ -17,7 +17,7 @@ import (
 // pixelBytes is how much memory the pixels of the training images may take as features.
 const pixelBytes = 4 << 30
 
-// longSearch is how many operations of a search take minutes on a CPU, so that it is said before.
+// longSearch is the number of operations from which a search takes minutes on a CPU. Its time is then told before.
 const longSearch = 1e13
 
 // evaluation is one call of Evaluate at work.
@@ -34,9 +34,9 @@ type evaluation struct {
 	progress    Progress
 }
 
-// Evaluate judges an encoder, and the baselines asked for before it, on labelled images: it learns from train and is
-// measured on test. For label-free alone they need no labels, and test may be nil. It changes neither the weights nor a run directory. Progress may be nil. The report's Engine and
-// Versions are left to the caller.
+// Evaluate judges the baselines asked for, and then the encoder, on labelled images: classifiers learn from train and are
+// measured on test. For label-free alone the images need no labels, and test may be nil. It changes neither the weights nor a
+// run directory. Progress may be nil. The report's Engine and Versions are left to the caller.
 //
 // Features are kept in memory, images are not. It gives up with the context. Options and images that do not suit are an
 // [settings.ErrInvalid]; features that are not finite are [ErrNotFinite].

@@ -22,9 +22,9 @@ func byNearness(a, b neighbour) int {
 	return 0
 }
 
-// offer gives the next row of the bank, whose similarities to some queries are given, to the queries' heaps of their k
-// nearest, whose roots are the farthest of them. Rows are offered in ascending order: a later one loses a tie. Limits are
-// what a similarity must be above: the root's in a full heap.
+// offer adds the next row of the bank to the heaps of those queries that have it among their k nearest so far. Similarities
+// has one value for each query. The root of a heap is the farthest of its rows. Limits has what a similarity must be above: in
+// a full heap, that of the root. Rows are offered in ascending order, so that a later one loses a tie.
 func offer(heaps [][]neighbour, limits []float32, k int, similarities []float32, row int32) {
 	for q := 0; q < len(limits); {
 		// In a long bank a row is among the nearest of few queries: the others are passed over eight at a time.
@@ -48,7 +48,7 @@ func offer(heaps [][]neighbour, limits []float32, k int, similarities []float32,
 	}
 }
 
-// farther is how many similarities at the beginning are at most their limits, in whole eights.
+// farther counts the similarities at the beginning that are at most their limits, rounded down to a multiple of eight.
 func farther(similarities, limits []float32) int {
 	n := 0
 	for ; len(similarities) >= 8 && len(limits) >= 8; n += 8 {

@@ -17,7 +17,7 @@ import (
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
-// errTrunkChanged says that a frozen trunk came out of the training another: the result judges nothing.
+// errTrunkChanged says that training changed a trunk that should be frozen, so that the result is worth nothing.
 var errTrunkChanged = errors.New("the frozen trunk changed")
 
 // network is the encoder that a classifier is put on. It is copied: training changes nothing of it.

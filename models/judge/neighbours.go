@@ -76,8 +76,8 @@ func (s *Search) nearest(ctx context.Context, bank, queries unit, k int, progres
 		limits[q] = float32(math.Inf(-1))
 	}
 	width := heightOf(bank, s.bankBlock)
-	// One tensor serves all blocks: as many of them would be left to the garbage collector, which lets that grow to the size of
-	// the bank. The rows beyond the bank's last are those of the block before, whose similarities nobody reads.
+	// One tensor serves all blocks. A tensor for each would wait for the garbage collector, and together they would grow to the
+	// size of the bank. Rows beyond the bank's last one are left from the block before; nobody reads their similarities.
 	rows, err := bank.block(0, width)
 	if err != nil {
 		return nil, err

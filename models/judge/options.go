@@ -48,8 +48,9 @@ type Options struct {
 	LR            float64
 	// Labels are the shares of the labels that finetune trains on, in percent: above 0, at most 100.
 	Labels []float64
-	// PerClass are numbers of labelled images of each class, ascending, for linear-fast and for finetune instead of Labels:
-	// exactly so many are drawn, Draws times, from Seed and the seeds after it. None is not to. See [FewLabels].
+	// PerClass are numbers of labelled images of each class, ascending. linear-fast then also learns from exactly so many, and
+	// finetune does so instead of from Labels. The images are drawn Draws times, from Seed and the seeds after it. Empty does
+	// neither. See [FewLabels].
 	PerClass []int
 	Draws    int
 	// Seed of the classifiers: first weights, order, crops, choice of labels.
@@ -99,7 +100,7 @@ func (o Options) Validate(w *encoder.Weights) error {
 	return p.Err()
 }
 
-// Progress is called with how an evaluation comes along, from the goroutine that called [Evaluate].
+// Progress is told how far an evaluation is, from the goroutine that called [Evaluate].
 type Progress interface {
 	// Note is a sentence for the user: what was left out or changed, and why.
 	Note(text string)

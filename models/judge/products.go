@@ -10,12 +10,13 @@ import (
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
-// rowsTogether divides the rows of every block of a bank: a backend may look at so many as an image of 8x8 pixels.
+// rowsTogether divides the number of rows of every block of a bank. A backend may treat so many rows as an image of 8x8 pixels:
+// see products.
 const rowsTogether = 64
 
-// products are those of rows: [bank, dim] and [queries, dim] to [bank, queries]. Where a backend's convolutions are faster
-// than its products of matrices, the rows of the bank are pixels, whose channels are the features, and every query is a
-// kernel of one pixel.
+// products returns the inner products of rows: [bank, dim] and [queries, dim] to [bank, queries]. Where a backend's
+// convolutions are faster than its matrix products, it computes them as a convolution: the rows of the bank are pixels with
+// the features as channels, and every query is a kernel of one pixel.
 func products(bank, queries *Node) *Node {
 	convolves := mesh.Says(bank.Graph().Backend(), func(e interface{ ConvolvesFaster() bool }) bool { return e.ConvolvesFaster() })
 	if !convolves {

@@ -56,8 +56,8 @@ func (s Size) checkIn(memory int64) error {
 	return nil
 }
 
-// Estimate says how long a search takes here: it times the products of one pair of blocks, after a first that compiles the
-// program. Looking for the nearest among them is not in it, nor is what else the machine does: on a busy one a search took
+// Estimate says how long a search takes on this machine. It times the products of one pair of blocks, after a first pair that
+// compiles the program. The time to pick the nearest rows is not included, nor is other load: on a busy machine a search took
 // two to four times as long.
 func (s *Search) Estimate(ctx context.Context, size Size) (time.Duration, error) {
 	const most = 8 // pairs of blocks that are timed

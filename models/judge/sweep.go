@@ -54,9 +54,9 @@ func FastProbe() SweepOptions {
 // SweepResult is what the best of the rates gave.
 type SweepResult struct {
 	*Tally
-	// LR was chosen by the accuracy on a tenth of the training rows, Held (in percent, one for each of the rates
-	// tried), of which ties go to the lower rate and whose
-	// loss must have stayed a number. Then a classifier was trained on all rows with it.
+	// LR is the rate with the best accuracy on a held-out tenth of the training rows, among those whose loss stayed finite; of
+	// equally good ones the lowest. Held has these accuracies in percent, one for each rate tried. The tally is of a
+	// classifier that was then trained on all rows with LR.
 	LR   float64
 	Held []float64
 	// Losses are its mean cross-entropies over each epoch.

@@ -12,9 +12,8 @@ import (
 	"github.com/mocotpu/mocotpu/models/encoder"
 )
 
-// unit is features as a search sees them: every row at the length 1. A bank may take half of the memory, so that no second
-// one is made: rows are scaled where they are copied into a block. A row of zeros stays as it is: it is equally far from
-// everything.
+// unit is features as a search sees them: every row has the length 1. A bank may take half of the memory, so no scaled copy is
+// made; rows are scaled when they are copied into a block. A row of zeros stays as it is, equally far from everything.
 type unit struct {
 	encoder.Features
 	scale []float64 // what a row's elements are multiplied by; nil where rows have their length already

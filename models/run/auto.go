@@ -17,7 +17,7 @@ type Facts struct {
 	Images int `json:"images"`
 	// Side of the images in pixels: as they are stored, or of image files the median of the shorter sides.
 	Side int `json:"side"`
-	// Crop is the least area of crops, a share of the image's, of which at most one in fifty shows next to nothing.
+	// Crop is the smallest area of crops, as a share of the image, at which at most one crop in fifty shows next to nothing.
 	Crop float64 `json:"crop"`
 	// Sided says that the images differ from their mirror images in what they have in common, as characters do.
 	Sided bool `json:"sided"`
@@ -157,8 +157,8 @@ func fitFolder(c *Config, f Facts, choose func(flag string, value any, format st
 	}
 }
 
-// momentumFor is the largest of the usual momenta whose mean reaches back no more than an epoch, and 0.99 where that is
-// shorter than 100 steps.
+// momentumFor is the largest of the usual momenta that averages over no more than an epoch, and 0.99 where an epoch has fewer
+// than 100 steps.
 func momentumFor(steps int) float64 {
 	for _, m := range []float64{0.999, 0.998, 0.995} {
 		if 1/(1-m) <= float64(steps)+0.5 {

@@ -10,9 +10,9 @@ import (
 	"github.com/mocotpu/mocotpu/models/resnet"
 )
 
-// Arguments are those of `mocotpu train` that make this configuration of its preset, as far as they shape what is trained:
-// the machine, where things are and what is looked at on the way are left out. A folder of images is called by its last
-// name. flagOf is the flag, without dashes, that sets a field named as in config.json, "" where there is none.
+// Arguments returns the arguments of `mocotpu train` that turn the preset into this configuration. It leaves out what does not
+// change the training: the machine, paths, and what is measured on the way. A folder of images is given by the last part of its
+// path. flagOf returns the flag, without dashes, for a field named as in config.json, or "".
 func (c Config) Arguments(flagOf func(field string) string) []string {
 	base, err := Preset(c.Preset)
 	switch {

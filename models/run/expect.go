@@ -124,7 +124,7 @@ func (e *Expectations) String() string { return strings.Join(e.GetSlice(), " ") 
 // Type is the kind of value that help prints for a flag.
 func (*Expectations) Type() string { return "figure@epoch>=number" }
 
-// checkExpectations lists expectations that nothing will ever tell of.
+// checkExpectations lists expectations that cannot be met, or that the run never evaluates.
 func (c Config) checkExpectations(p *settings.Check) {
 	for _, e := range c.Run.Expect {
 		p.OneOf("run.expect", e.Figure, Figures...)
@@ -133,7 +133,7 @@ func (c Config) checkExpectations(p *settings.Check) {
 			p.That(e.Value >= 0 && e.Value <= 100 && !never, "run.expect", "is %s, want a percentage from 0 to 100, and one that can be met", e)
 		}
 		last := c.Run.Epochs
-		to := "" // in a run of so many steps, who knows its images knows
+		to := "" // the epochs of a run measured in steps depend on the number of images
 		if last > 0 {
 			to = fmt.Sprintf(" to the run's %d", last)
 		}

@@ -25,8 +25,8 @@ const (
 type Summary struct {
 	Dir   string `json:"dir"`
 	State string `json:"state"`
-	// Step is that of the newest row and Epoch the one it is in, counted from 1. Epochs is what the schedule spans: 0 for a run that is
-	// measured in steps, of which Steps is the number.
+	// Step is the step of the newest row, and Epoch the epoch that it is in, counted from 1. Epochs is what the schedule spans.
+	// It is 0 for a run that is measured in steps; Steps is then their number.
 	Step   int `json:"step"`
 	Epoch  int `json:"epoch"`
 	Epochs int `json:"epochs"`

@@ -20,7 +20,8 @@ const (
 	mostGlyphs = 1 << 20
 	// workerBytes is the least that a decoder takes beside its canvas: its goroutine, its tables, a small file.
 	workerBytes = 64 << 10
-	// mostMemory is more than any machine has: a run's directory may be read on a smaller one than made it.
+	// mostMemory is more than any machine has. Readers of a run directory check against it, since they may have less memory than
+	// the machine that wrote it.
 	mostMemory = 1 << 50
 	// mostViews is more than the memory of any machine, that of all its devices together, in bytes.
 	mostViews = 1 << 47

@@ -2,7 +2,7 @@ package rendezvous
 
 import "syscall"
 
-// apart keeps the console's interrupt from a process, which gets it from its launcher.
+// apart keeps the console's interrupt from a process, since its launcher passes it on.
 func apart() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }

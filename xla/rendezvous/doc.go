@@ -9,14 +9,14 @@
 //
 // # One fate
 //
-// A process that fails says so ([Meeting.Abort]); one that is killed, or does not answer for [Silence], is missed by the
-// server. The first cause is told to all ([Meeting.Lost], [Meeting.Why]), and every call that waits returns it.
+// A process that fails says so ([Meeting.Abort]). If one is killed, or does not answer for [Silence], the server notices. All
+// processes learn the first cause ([Meeting.Lost], [Meeting.Why]), and every call that waits returns it.
 //
 // # Who may join
 //
-// Who has the run's secret: the server asks every client to sign a number with the key that is made of it (NATS's nkeys),
-// and the secret itself is never sent. What they tell each other is not encrypted. The server listens on the loopback
-// interface where the coordinator's address is one of it, else on all.
+// Every process that has the run's secret may join. The server asks each client to sign a number with a key derived from the
+// secret (NATS's nkeys), so the secret itself is never sent. The messages are not encrypted. If the coordinator's address is a
+// loopback address, the server listens there only, else on all interfaces.
 //
 // # Errors
 //

@@ -26,7 +26,7 @@ func (m *Meeting) Abort(reason string) {
 func (m *Meeting) abort(cause string) {
 	ctx, cancel := context.WithTimeout(m.over, callTime)
 	defer cancel()
-	_, _ = m.kv.Create(ctx, encoded(abortKey), []byte(cause)) // the first cause is kept; who cannot tell is missed
+	_, _ = m.kv.Create(ctx, encoded(abortKey), []byte(cause)) // the first cause is kept; on an error the server notices the loss
 }
 
 // Lost is closed when the run is over because a process is gone or has failed, this one included. It is not when the
@@ -114,8 +114,8 @@ func (m *Meeting) Stopped() *Stop { return m.stopped.Load() }
 
 // Stop tells whether the run ends after the steps done. Every process calls it before every step.
 //
-// Process 0 decides, before the step that it begins next: nobody can finish that step without it, so that all see the
-// decision when they ask after it.
+// Process 0 decides before it begins its next step. No process can finish that step without process 0, so all of them see the
+// decision when they ask again after it.
 func (m *Meeting) Stop(done int) (bool, error) {
 	stop := m.stopping.Load()
 	switch {

@@ -19,7 +19,7 @@ import (
 // ExitLost is the exit code of a process whose run is over because of another one: that of a temporary failure, EX_TEMPFAIL.
 const ExitLost = 75
 
-// endTogether is how long processes may take to end after one of them has failed: they do so by themselves.
+// endTogether is how long processes may take to end by themselves after one of them has failed. Then they are killed.
 const endTogether = 10 * time.Second
 
 // A Launch is a run of several processes on this machine.

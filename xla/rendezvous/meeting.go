@@ -22,14 +22,14 @@ import (
 var ErrJoin = errors.New("the processes of the run did not come together")
 
 const (
-	// pings that were not answered, of so many seconds each, make a process one that is gone.
+	// A process that leaves pingsOut pings unanswered, sent every pingEvery, counts as gone.
 	pingEvery, pingsOut = 5 * time.Second, 5
-	// Silence is how long a process may not answer, though its connection stands, before it counts as gone: it was
-	// stopped, or its machine has lost the network.
+	// Silence is how long a process may leave pings unanswered before it counts as gone. Its connection still stands: the
+	// process was stopped, or its machine has lost the network.
 	Silence = pingEvery * (pingsOut + 1)
 	// connectEvery is how often a process tries to reach process 0, which may start later.
 	connectEvery = 200 * time.Millisecond
-	// lingers is how long process 0 serves the others after it could not join.
+	// lingers is how long process 0 still serves the others after it failed to join, so that they learn why.
 	lingers = time.Second
 	// maxValue bounds a value of the store, in bytes.
 	maxValue = 32 << 20
@@ -283,7 +283,7 @@ func (m *Meeting) Leave() error {
 	return err
 }
 
-// goodbye has the server outlive its clients, which are done: whatever fails from here on is nobody's concern.
+// goodbye keeps the server running until its clients have left. They are done, so errors from here on do not matter.
 func (m *Meeting) goodbye() {
 	if m.server == nil {
 		_ = m.Put(leftKey(m.config.Index), nil)
