@@ -95,7 +95,7 @@ func mnist() *record {
 		Notes: []string{
 			"The team that this project began with trained on digits with the settings of `student`, one BatchNorm over the batch and no shuffle, and could not tell by the loss whether it learned. " +
 				"By these runs its settings cost ten points, and BatchNorm over the whole batch another ten: its encoder is far above the untrained one, which its loss does not tell, and far below raw pixels. " +
-				"A leak through BatchNorm is not the cause. A leak shows as a lower loss and an easier contrastive task. That happens where groups of 16 images are not shuffled, and costs a point or nothing there; " +
+				"These points were not lost to a leak through BatchNorm. A leak shows as a lower loss and an easier contrastive task. That happens where groups of 16 images are not shuffled, and costs a point or nothing there; " +
 				"with one BatchNorm over the 128 images the loss is higher.",
 			"More steps of fewer images at a higher rate are better, chosen among six settings by the same test images after two epochs, and temperature 0.5 among four by a hundred labels, on the same test images: " +
 				"a tenth of the queue are digits of the query's own class, which a low temperature pushes away. Both are in the preset `mnist`. " +
