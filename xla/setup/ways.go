@@ -66,19 +66,8 @@ func builtCPU(tensorflow, onednn wheel, libraries []pinned, gloo bool) way {
 			} else {
 				wheels = append(wheels, tensorflow)
 			}
-			for _, w := range wheels {
-				file, err := w.fetch(ctx, work, progress)
-				if err != nil {
-					return "", nil, err
-				}
-				progress("unpacking " + w.name)
-				if err := unpack(ctx, file, work, keepForCPU); err != nil {
-					return "", nil, err
-				}
-				if err := os.Remove(file); err != nil {
-					return "", nil, err
-				}
-				files[w.file] = w.sha256
+			if err := unpackAll(ctx, wheels, work, work, keepForCPU, files, progress); err != nil {
+				return "", nil, err
 			}
 			unpacked := filepath.Join(work, "tensorflow")
 			if _, err := cpuplugin.Build(ctx, unpacked, dir, gloo, progress); err != nil {
@@ -108,7 +97,7 @@ func keepForCPU(name string) string {
 	return ""
 }
 
-// unpackedWheels unpacks wheels one after the other, so that the disk holds only one archive at a time.
+// unpackedWheels keeps some files of wheels, one of which is the plugin.
 func unpackedWheels(wheels []wheel, pluginPath string, keep func(name string) string) way {
 	all := sha256.New()
 	var largest, unpacked int64
@@ -127,18 +116,8 @@ func unpackedWheels(wheels []wheel, pluginPath string, keep func(name string) st
 				return "", nil, err
 			}
 			files := map[string]string{}
-			for _, w := range wheels {
-				file, err := w.fetch(ctx, work, progress)
-				if err != nil {
-					return "", nil, err
-				}
-				if err := unpack(ctx, file, dir, keep); err != nil {
-					return "", nil, err
-				}
-				if err := os.Remove(file); err != nil {
-					return "", nil, err
-				}
-				files[w.file] = w.sha256
+			if err := unpackAll(ctx, wheels, work, dir, keep, files, progress); err != nil {
+				return "", nil, err
 			}
 			return pluginPath, files, os.RemoveAll(work)
 		},

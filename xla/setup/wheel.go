@@ -56,6 +56,26 @@ func (w wheel) fetch(ctx context.Context, dir string, progress func(string)) (st
 	return path, nil
 }
 
+// unpackAll downloads wheels into work and extracts them into dir one after the other, so that the disk holds only one archive
+// at a time. It puts their checksums into files.
+func unpackAll(ctx context.Context, wheels []wheel, work, dir string, keep func(name string) string, files map[string]string, progress func(string)) error {
+	for _, w := range wheels {
+		file, err := w.fetch(ctx, work, progress)
+		if err != nil {
+			return err
+		}
+		progress("unpacking " + w.name)
+		if err := unpack(ctx, file, dir, keep); err != nil {
+			return err
+		}
+		if err := os.Remove(file); err != nil {
+			return err
+		}
+		files[w.file] = w.sha256
+	}
+	return nil
+}
+
 // unpack extracts the files of a wheel for which keep returns a path relative to dir, and not "".
 func unpack(ctx context.Context, path, dir string, keep func(name string) string) error {
 	archive, err := zip.OpenReader(path)
