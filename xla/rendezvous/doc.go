@@ -2,10 +2,9 @@
 // store), which all are clients of:
 //
 //	m, err := rendezvous.Join(ctx, rendezvous.Config{Coordinator: "10.0.0.1:7700", Index: i, Count: n, Secret: secret})
-//	err = m.Agree(ctx, "version", version)      // all have the same, or all get an error that names who differs
-//	text, err := m.Share(ctx, "begin", text)    // what process 0 has
-//	stop, err := m.Stop(done)                   // before every step: whether all end here
-//	err = m.Leave()                             // waits until all are done
+//	text, err := m.Share(ctx, "begin", text) // what process 0 has
+//	stop, err := m.Stop(done)                // before every step: whether all end here
+//	err = m.Leave()                          // waits until all are done
 //
 // # One fate
 //

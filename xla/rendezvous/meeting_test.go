@@ -72,14 +72,6 @@ func TestTogether(t *testing.T) {
 		if m.Index() != i || m.Count() != 3 || m.Host() != "127.0.0.1" {
 			t.Errorf("process %d is %d of %d at %s", i, m.Index(), m.Count(), m.Host())
 		}
-		if err := m.Agree(ctx, "version", "v1"); err != nil {
-			t.Errorf("process %d: %v", i, err)
-		}
-		err := m.Agree(ctx, "data", map[bool]string{true: "blue", false: "red"}[i == 2])
-		if want := "process 2 (" + m.who[2].String() + ") has blue; process 0"; !errors.Is(err, ErrDiffer) ||
-			!strings.Contains(err.Error(), "differ in their data: "+want) {
-			t.Errorf("process %d: error %v, want one that says %q", i, err, want)
-		}
 		if v, err := m.Share(ctx, "begin", fmt.Append(nil, "of ", i)); err != nil || string(v) != "of 0" {
 			t.Errorf("process %d: shared %q, %v, want process 0's", i, v, err)
 		}
