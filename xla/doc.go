@@ -26,9 +26,9 @@
 // wraps them: use errors.Is and errors.As.
 //
 // A program on several devices of our CPU plugin ends when one of them fails: the error names the device. Where one does
-// not arrive at a collective operation, that is reported after 20 seconds (OnNotice), and the execution fails with
-// DeadlineExceeded after a minute for every device that a core has to serve, at most ten. XLA's flags change both times,
-// for the process (--xla_cpu_collective_call_warn_stuck_timeout_seconds and
+// not arrive at a collective operation, standard error says so after 20 seconds, with which devices wait where, and the
+// execution fails with DeadlineExceeded after a minute for every device that a core has to serve, at most ten. XLA's flags
+// change both times, for the process (--xla_cpu_collective_call_warn_stuck_timeout_seconds and
 // --xla_cpu_collective_call_terminate_timeout_seconds in XLA_FLAGS). Programs on several devices run one at a time.
 //
 // XLA ends the process, with no error, in these cases:

@@ -55,9 +55,9 @@ func checkFlags() error {
 
 // cpuFlags are the words that the cpu engine with that many devices adds to XLA_FLAGS.
 //
-// XLA's warning after 20 seconds and its end of the process after 40 more become ours, see OnNotice: a program on several
-// devices that makes no progress is reported after 20 seconds, and given up after a minute for every device that a core
-// has to serve, at most ten: where many devices share few cores, one may be ahead of another by that much.
+// XLA's warning after 20 seconds and its end of the process after 40 more become ours: a program on several devices that
+// makes no progress is reported after 20 seconds, and given up after a minute for every device that a core has to serve, at
+// most ten: where many devices share few cores, one may be ahead of another by that much.
 //
 // YNNPACK's fusions gain nothing here, their builder was next to the only segmentation fault seen in XLA, and others have
 // found wrong numbers in them: an empty list of their kinds leaves them out.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/janpfeifer/must"
 )
 
 // slicePlugin builds the plugin that opens as libtpu does on a host of a v3-32, and makes this machine one with a TPU.
@@ -62,9 +64,10 @@ func TestSlice(t *testing.T) {
 // Who waits for the other hosts of a slice is told so, and does not wait for good.
 func TestSliceWaits(t *testing.T) {
 	plugin := slicePlugin(t)
-	told := make(chan string, 4)
-	OnNotice(func(text string) { told <- text })
-	defer OnNotice(nil)
+	told := must.M1(os.Create(filepath.Join(t.TempDir(), "stderr")))
+	defer told.Close()
+	defer func(f *os.File) { os.Stderr = f }(os.Stderr)
+	os.Stderr = told
 	defer func(d time.Duration) { sliceNotice = d }(sliceNotice)
 	sliceNotice = time.Millisecond
 	t.Setenv("MOCOTPU_TEST_WAIT", "300")
@@ -73,7 +76,7 @@ func TestSliceWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.Close()
-	if text := <-told; !strings.Contains(text, "the other 3 host(s) of the slice") || !strings.Contains(text, "given up after 30m") {
+	if text := string(must.M1(os.ReadFile(told.Name()))); !strings.Contains(text, "the other 3 host(s) of the slice") || !strings.Contains(text, "given up after 30m") {
 		t.Errorf("told %q, want what is waited for and for how long", text)
 	}
 	var failed *Error
