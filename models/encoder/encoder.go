@@ -33,7 +33,6 @@ const defaultBatch = 64
 // Encoder is a trained encoder on an engine. It is used from one goroutine.
 type Encoder struct {
 	manifest Manifest
-	notes    []string
 	config   ProgramConfig // without the size of the images given
 	mesh     *mesh.Mesh
 	store    *model.Store
@@ -46,7 +45,7 @@ type imageShape struct{ size, channels int }
 // scope holds the variables in the store.
 const scope = "encoder"
 
-// Open is [Load] and [New].
+// Open is [Load] and [New]: who wants to know what was passed over calls them, and reads the notes between.
 func Open(b compute.Backend, path string, o Options) (*Encoder, error) {
 	w, err := Load(path)
 	if err != nil {
@@ -83,7 +82,7 @@ func New(b compute.Backend, w *Weights, o Options) (*Encoder, error) {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
 	e := &Encoder{
-		manifest: w.Manifest, notes: w.Notes, mesh: m, store: model.NewStore(), programs: map[imageShape]*Program{},
+		manifest: w.Manifest, mesh: m, store: model.NewStore(), programs: map[imageShape]*Program{},
 		config: ProgramConfig{
 			Encoder: network, Views: w.Manifest.Views(), ImageSize: w.Manifest.Input.ImageSize, Batch: o.Batch,
 		},
@@ -96,9 +95,6 @@ func New(b compute.Backend, w *Weights, o Options) (*Encoder, error) {
 
 // Manifest says what was opened.
 func (e *Encoder) Manifest() Manifest { return e.manifest }
-
-// Notes tell the user, a line each, what was passed over when it was opened, and why; empty when all is well.
-func (e *Encoder) Notes() []string { return e.notes }
 
 // Embed returns the features of n square images of one size, uint8 [n, size, size, channels].
 func (e *Encoder) Embed(images []uint8, n int) (Embedding, error) {
