@@ -14,6 +14,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/picture"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
@@ -91,6 +92,11 @@ func (o embedOptions) check(w *encoder.Weights, outputs ...string) error {
 	return refuseExisting(o.force, outputs...)
 }
 
+// options say how the encoder computes.
+func (o embedOptions) options() encoder.Options {
+	return encoder.Options{Batch: o.batch, Precision: o.precision}
+}
+
 // embedFiles embeds the files and folders that are named.
 func embedFiles(cmd *cobra.Command, paths []string, o embedOptions, choice engine.Config) error {
 	w, err := loadEncoder(cmd, o.encoder)
@@ -108,22 +114,16 @@ func embedFiles(cmd *cobra.Command, paths []string, o embedOptions, choice engin
 	if err != nil {
 		return usageError{err}
 	}
-	opened, e, err := openEncoder(cmd, w, encoder.Options{Batch: o.batch, Precision: o.precision}, choice)
-	if err != nil {
+	return withEncoder(cmd, w, o.options(), choice, func(_ *xla.Engine, e *encoder.Encoder, watch *terminal.Stages) error {
+		m, dim, err := bank.Write(cmd.Context(), o.out, e, w, list, bank.Options{
+			Projection: o.projection, Library: library, Broken: tellBroken(cmd, "which is left out"), Progress: watch.Stage(fmt.Sprintf("embedding %d images", list.Len())),
+		})
+		watch.End()
+		if err == nil {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: float32 [%d, %d], and their names in %s\n", o.out, len(m.Names), dim, o.out+bank.Suffix)
+		}
 		return err
-	}
-	defer opened.Close()
-	defer e.Close()
-	watch := terminal.NewStages(cmd.ErrOrStderr())
-	defer watch.Close()
-	m, dim, err := bank.Write(cmd.Context(), o.out, e, w, list, bank.Options{
-		Projection: o.projection, Library: library, Broken: tellBroken(cmd, "which is left out"), Progress: watch.Stage(fmt.Sprintf("embedding %d images", list.Len())),
 	})
-	watch.End()
-	if err == nil {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: float32 [%d, %d], and their names in %s\n", o.out, len(m.Names), dim, o.out+bank.Suffix)
-	}
-	return err
 }
 
 func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config) error {
@@ -163,25 +163,18 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	if o.labels != "" && set.Labels == nil {
 		return usageError{fmt.Errorf("--labels: %s has none", set.Name)}
 	}
-	opened, e, err := openEncoder(cmd, w, encoder.Options{Batch: o.batch, Precision: o.precision}, choice)
-	if err != nil {
-		return err
-	}
-	defer opened.Close()
-	defer e.Close()
-	watch := terminal.NewStages(cmd.ErrOrStderr())
-	defer watch.Close()
-	progress := watch.Stage("embedding " + set.Name)
-	write := func(features, labels io.Writer) error {
-		return e.WriteNPY(cmd.Context(), images, o.projection, features, labels, progress)
-	}
-	err = writeWhole(o.out, func(features io.Writer) error {
-		if o.labels == "" {
-			return write(features, nil)
+	err = withEncoder(cmd, w, o.options(), choice, func(_ *xla.Engine, e *encoder.Encoder, watch *terminal.Stages) error {
+		progress := watch.Stage("embedding " + set.Name)
+		write := func(features, labels io.Writer) error {
+			return e.WriteNPY(cmd.Context(), images, o.projection, features, labels, progress)
 		}
-		return writeWhole(o.labels, func(labels io.Writer) error { return write(features, labels) })
+		return writeWhole(o.out, func(features io.Writer) error {
+			if o.labels == "" {
+				return write(features, nil)
+			}
+			return writeWhole(o.labels, func(labels io.Writer) error { return write(features, labels) })
+		})
 	})
-	watch.End()
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/convert"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
@@ -92,19 +93,22 @@ func addFileFlags(flags *pflag.FlagSet, encoder, decoder *string) {
 	flags.StringVar(decoder, "decoder", "auto", "what decodes image files that are JPEGs: turbojpeg, go, or the faster that is there (auto)")
 }
 
-// openEncoder opens an engine and puts an encoder on it. The caller closes both, the encoder first.
-func openEncoder(cmd *cobra.Command, w *encoder.Weights, o encoder.Options, choice engine.Config) (*xla.Engine, *encoder.Encoder, error) {
+// withEncoder opens an engine, puts an encoder on it, and lets both be used, with what shows how that comes along.
+func withEncoder(cmd *cobra.Command, w *encoder.Weights, o encoder.Options, choice engine.Config, use func(*xla.Engine, *encoder.Encoder, *terminal.Stages) error) error {
 	opened, err := machine.OpenEngine(choice, programs.Kept(cmd.ErrOrStderr()))
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
+	defer opened.Close()
 	o.Devices = opened.NumDevices()
 	e, err := encoder.New(opened, w, o)
 	if err != nil {
-		opened.Close()
-		return nil, nil, usageError{err}
+		return usageError{err}
 	}
-	return opened, e, nil
+	defer e.Close()
+	watch := terminal.NewStages(cmd.ErrOrStderr())
+	defer watch.Close()
+	return use(opened, e, watch)
 }
 
 // loadEncoder reads it, and prints what it passed over. A file of other software is read as import does.

@@ -15,6 +15,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/models/report"
+	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
 )
 
@@ -87,23 +88,18 @@ func (f searchFlags) search(cmd *cobra.Command, paths []string) error {
 	if err != nil {
 		return err
 	}
-	opened, e, err := openEncoder(cmd, w, encoder.Options{}, *f.engine)
-	if err != nil {
+	var found []bank.Found
+	err = withEncoder(cmd, w, encoder.Options{}, *f.engine, func(opened *xla.Engine, e *encoder.Encoder, watch *terminal.Stages) error {
+		s, err := judge.NewSearch(opened)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		found, err = b.Search(cmd.Context(), s, e, w, list, f.neighbours, bank.Options{
+			Library: library, Broken: tellBroken(cmd, "which is not looked for"), Progress: watch.Stage(fmt.Sprintf("embedding %d images", list.Len())),
+		})
 		return err
-	}
-	defer opened.Close()
-	defer e.Close()
-	s, err := judge.NewSearch(opened)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	watch := terminal.NewStages(cmd.ErrOrStderr())
-	defer watch.Close()
-	found, err := b.Search(cmd.Context(), s, e, w, list, f.neighbours, bank.Options{
-		Library: library, Broken: tellBroken(cmd, "which is not looked for"), Progress: watch.Stage(fmt.Sprintf("embedding %d images", list.Len())),
 	})
-	watch.End()
 	switch {
 	case errors.Is(err, bank.ErrOther):
 		return usageError{fmt.Errorf("%w: name the bank's by --encoder", err)}
