@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 
@@ -51,30 +52,34 @@ func findSource(dir string, folders []string, base, archive string) (*source, []
 	return s, lookedFor, err
 }
 
-func openSource(name string) (*source, error) {
+// openSized opens a file and returns its size.
+func openSized(name string) (*os.File, int64, error) {
 	f, err := regular.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("data: %w", err)
+		return nil, 0, fmt.Errorf("data: %w", err)
 	}
 	info, err := f.Stat()
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("data: %w", err)
+		return nil, 0, fmt.Errorf("data: %w", err)
 	}
-	return decompress(name, f, info.Size(), f.Close)
+	return f, info.Size(), nil
+}
+
+func openSource(name string) (*source, error) {
+	f, size, err := openSized(name)
+	if err != nil {
+		return nil, err
+	}
+	return decompress(name, f, size, f.Close)
 }
 
 func openZipMember(archive, member string) (*source, error) {
-	f, err := regular.Open(archive)
+	f, size, err := openSized(archive)
 	if err != nil {
-		return nil, fmt.Errorf("data: %w", err)
+		return nil, err
 	}
-	info, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("data: %w", err)
-	}
-	z, err := zip.NewReader(f, info.Size())
+	z, err := zip.NewReader(f, size)
 	if err != nil {
 		f.Close()
 		return nil, readError(archive, err)
@@ -88,8 +93,8 @@ func openZipMember(archive, member string) (*source, error) {
 			f.Close()
 			return nil, readError(archive, err)
 		}
-		size := min(m.UncompressedSize64, m.CompressedSize64*inflation)
-		return decompress(archive+":"+m.Name, r, int64(size), f.Close)
+		most := min(m.UncompressedSize64, m.CompressedSize64*inflation)
+		return decompress(archive+":"+m.Name, r, int64(most), f.Close)
 	}
 	f.Close()
 	return nil, corrupt(archive, "no member %s", member)
