@@ -4,16 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/mocotpu/mocotpu/xla/host/child"
 )
 
 // ExitLost is the exit code of a process whose run is over because of another one: that of a temporary failure, EX_TEMPFAIL.
@@ -44,31 +44,29 @@ func (l Launch) Run() (code int, err error) {
 	ctx, kill := context.WithCancel(context.Background())
 	defer kill()
 	ended := make(chan int, l.Processes)
-	processes := make([]*process, l.Processes)
+	processes := make([]*exec.Cmd, l.Processes)
 	secret := rand.Text()
 	lines := &lines{w: l.Stderr}
 	for i := range processes {
-		p := &process{ready: make(chan error, 1)}
 		c := exec.CommandContext(ctx, l.Args[0], l.Args[1:]...)
 		c.Env = append(os.Environ(), fmt.Sprint("MOCOTPU_PROCESS=", i), fmt.Sprint("MOCOTPU_PROCESSES=", l.Processes),
 			"MOCOTPU_COORDINATOR="+coordinator, SecretVariable+"="+secret)
-		c.SysProcAttr = apart()
 		c.Stdout, c.Stderr = l.Stdout, &prefixed{to: lines}
 		if i > 0 {
 			c.Stdout, c.Stderr = &prefixed{to: lines, prefix: fmt.Sprintf("[%d] ", i)}, &prefixed{to: lines, prefix: fmt.Sprintf("[%d] ", i)}
 		}
-		p.command = c
-		processes[i] = p
-		go p.run(ended)
-		if err := <-p.ready; err != nil {
+		wait, err := child.Start(c) // which the terminal's signals do not reach: they come from here
+		if err != nil {
 			return 0, fmt.Errorf("rendezvous: starting process %d: %w", i, err)
 		}
+		processes[i] = c
+		go func() { ended <- exitCode(c, wait()) }()
 	}
 	return l.wait(processes, ended, kill), nil
 }
 
 // wait waits for all processes, and ends those that do not end with the others.
-func (l Launch) wait(processes []*process, ended <-chan int, kill func()) (code int) {
+func (l Launch) wait(processes []*exec.Cmd, ended <-chan int, kill func()) (code int) {
 	var late <-chan time.Time
 	killed := false
 	for left := len(processes); left > 0; {
@@ -83,7 +81,7 @@ func (l Launch) wait(processes []*process, ended <-chan int, kill func()) (code 
 			}
 		case s := <-l.Signals:
 			for _, p := range processes {
-				_ = p.command.Process.Signal(s) // one that has ended needs none
+				_ = p.Process.Signal(s) // one that has ended needs none
 			}
 		case <-late:
 			fmt.Fprintf(l.Stderr, "mocotpu: %d of %d processes did not end with the others within %s, and are killed\n", left, len(processes), endTogether)
@@ -94,30 +92,15 @@ func (l Launch) wait(processes []*process, ended <-chan int, kill func()) (code 
 	return code
 }
 
-// A process is one of a launch.
-type process struct {
-	command *exec.Cmd
-	ready   chan error
-}
-
-// run runs the process on a thread that lives until its end: the kernel ends a child with the thread that started it.
-func (p *process) run(ended chan<- int) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err := p.command.Start()
-	p.ready <- err
-	if err != nil {
-		return
+// exitCode is that of a process, with the error of waiting for it: as shells give it where a signal has ended it.
+func exitCode(c *exec.Cmd, err error) int {
+	if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
 	}
-	err = p.command.Wait()
-	code := p.command.ProcessState.ExitCode()
-	if status, ok := p.command.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		code = 128 + int(status.Signal())
+	if code := c.ProcessState.ExitCode(); code != 0 || err == nil {
+		return code
 	}
-	if code == 0 && err != nil && !errors.Is(err, exec.ErrWaitDelay) {
-		code = 1 // its output could not be passed on
-	}
-	ended <- code
+	return 1 // its output could not be passed on
 }
 
 // lines writes whole lines of several writers.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"time"
 )
@@ -77,15 +76,16 @@ func (c Command) Run(ctx context.Context) ([]byte, error) {
 	cmd := exec.CommandContext(inner, c.Args[0], c.Args[1:]...)
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.Dir = c.Dir
-	cmd.SysProcAttr = attributes()
-	cmd.Cancel = func() error { return kill(cmd.Process) }
 	cmd.WaitDelay = goneAfter
 	out, words := &bounded{most: c.Most, over: stop}, &tail{}
 	if out.most == 0 {
 		out.most = defaultMost
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(c.Stdin), out, words
-	err := runOnThread(cmd)
+	wait, err := Start(cmd)
+	if err == nil {
+		err = wait()
+	}
 	if errors.Is(err, exec.ErrWaitDelay) { // it is done, and something that it left behind holds its output
 		err = nil
 	}
@@ -104,13 +104,6 @@ func (c Command) Run(ctx context.Context) ([]byte, error) {
 		return out.kept, &Error{Program: c.Args[0], Code: code, Words: words.String(), Err: err}
 	}
 	return out.kept, nil
-}
-
-// runOnThread runs a command on a thread that lives until its end: the kernel ends a child with the thread that started it.
-func runOnThread(cmd *exec.Cmd) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	return cmd.Run()
 }
 
 // bounded keeps what is written, and calls over when it is too much.
