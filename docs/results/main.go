@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/host/guard"
 )
 
@@ -50,7 +51,7 @@ func update(root string) error {
 		if p.now == p.wanted {
 			continue
 		}
-		if err := os.WriteFile(name, []byte(p.wanted), 0o644); err != nil {
+		if err := durable.Replace(durable.Disk{}, name, []byte(p.wanted)); err != nil {
 			return err
 		}
 		fmt.Println(name)
