@@ -18,13 +18,8 @@ import (
 // isClose fails unless the slices agree within the tolerance.
 func isClose(t *testing.T, what string, got, want []float32, tolerance float64) {
 	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s: got %d values, want %d", what, len(got), len(want))
-	}
-	for i := range got {
-		if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= tolerance) {
-			t.Fatalf("%s: value %d: got %v, want %v within %v", what, i, got[i], want[i], tolerance)
-		}
+	if d := parity.Compare(got, want); !(d.MaxAbs <= tolerance) {
+		t.Fatalf("%s: %v, want within %v", what, d, tolerance)
 	}
 }
 
