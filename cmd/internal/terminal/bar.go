@@ -10,8 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Watched tells whether a person watches what is written to w.
-func Watched(w io.Writer) bool {
+// watched tells whether a person watches what is written to w.
+func watched(w io.Writer) bool {
 	f, ok := beneath(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -56,7 +56,7 @@ func (b *bar) clear() {
 
 // Download returns a function that shows how much of something has come, in bytes; in a log it shows nothing.
 func Download(w io.Writer, name string) func(done, total int64) {
-	if !Watched(w) {
+	if !watched(w) {
 		return func(_, _ int64) {}
 	}
 	b := newBar(w, progressbar.OptionShowBytes(true))

@@ -28,7 +28,7 @@ type packing struct {
 // images. end takes the bar away.
 func Packing(talk io.Writer, o *packed.Options) (end func()) {
 	p := &packing{talk: talk}
-	if Watched(talk) {
+	if watched(talk) {
 		p.bar = newBar(talk, progressbar.OptionShowIts(), progressbar.OptionSetItsString("img"))
 	}
 	o.Progress, o.Note, o.Broken = p.at, p.note, p.broken

@@ -18,7 +18,7 @@ type Stages struct {
 
 // NewStages begins; close it.
 func NewStages(talk io.Writer) *Stages {
-	if Watched(talk) {
+	if watched(talk) {
 		return &Stages{talk: talk, bar: newBar(talk)}
 	}
 	p := newPulse(talk)

@@ -11,7 +11,7 @@ import (
 func Timed(w io.Writer, what string) func(verdict string) {
 	begun := time.Now()
 	took := func() time.Duration { return time.Since(begun).Round(time.Second) }
-	if !Watched(w) {
+	if !watched(w) {
 		fmt.Fprintf(w, "%s ...\n", what)
 		return func(verdict string) { fmt.Fprintf(w, "  %s, %s\n", verdict, took()) }
 	}

@@ -38,7 +38,7 @@ type Training struct {
 // true while the run has done steps that no checkpoint holds.
 func NewTraining(out, talk io.Writer, json bool, unsaved *atomic.Bool) *Training {
 	r := &Training{out: out, talk: talk, json: json, unsaved: unsaved, began: time.Now()}
-	if Watched(talk) {
+	if watched(talk) {
 		r.bar = newBar(talk, progressbar.OptionSetElapsedTime(true))
 		return r
 	}

@@ -13,7 +13,7 @@ import (
 // side, both views of them, the second in order, and the learning rate; for a symmetric loss the views exchanged as well.
 func StepInputs(n, size int, order []int, symmetric bool, step string, lr float32) []*tensors.Tensor {
 	views := func(v string, order []int) *tensors.Tensor {
-		return tensors.FromFlatDataAndDimensions(AffineParams("view"+v+"."+step, n, order), n, 2)
+		return tensors.FromFlatDataAndDimensions(affineParams("view"+v+"."+step, n, order), n, 2)
 	}
 	inputs := []*tensors.Tensor{
 		tensors.FromFlatDataAndDimensions(Pixels("images"+step, n, size), n, size, size, 3),
@@ -27,7 +27,7 @@ func StepInputs(n, size int, order []int, symmetric bool, step string, lr float3
 
 // Views are view 1 of the first step's images, as the encoder of a recorded run sees them: float32 [n,size,size,3].
 func Views(n, size int) *tensors.Tensor {
-	pixels, params := Pixels("images0", n, size), AffineParams("view1.0", n, nil)
+	pixels, params := Pixels("images0", n, size), affineParams("view1.0", n, nil)
 	values := make([]float32, len(pixels))
 	for i, p := range pixels {
 		image := i / (len(pixels) / n)

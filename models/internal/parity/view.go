@@ -24,9 +24,9 @@ func (Affine) Apply(images, params *Node, size int) *Node {
 	return Add(Mul(x, column(0)), column(1))
 }
 
-// AffineParams are n views' parameters by formula, [n, 2], row i being that of image order[i]; order nil is the batch's
+// affineParams are n views' parameters by formula, [n, 2], row i being that of image order[i]; order nil is the batch's
 // order.
-func AffineParams(name string, n int, order []int) []float32 {
+func affineParams(name string, n int, order []int) []float32 {
 	params := make([]float32, 0, 2*n)
 	for i := range n {
 		if order != nil {
