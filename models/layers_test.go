@@ -23,10 +23,16 @@ type rule struct {
 
 var rules = []rule{
 	{
-		[]string{"models/encoder", "models/judge", "models/doctor", "models/convert", "models/report", "models/run/...", "models/step"},
+		[]string{"models/encoder", "models/judge", "models/doctor", "models/convert", "models/report", "models/run/...", "models/step", "models/bank", "models/selftest"},
 		[]string{"models/train"},
 		nil,
-		"who reads a run or an encoder needs no training loop",
+		"who reads a run or an encoder, or takes single steps, needs no training loop",
+	},
+	{
+		[]string{"models/run/..."},
+		[]string{"models/encoder", "models/judge", "models/report"},
+		nil,
+		"a run's files know nothing of those who read them",
 	},
 	{
 		[]string{"models/data/...", "models/augment", "models/resnet", "models/moco", "models/format/...", "xla/...", "tpu/..."},
@@ -145,26 +151,73 @@ func ofTests(folder string) bool {
 	return strings.HasSuffix(folder, "test") && folder != "models/selftest"
 }
 
-func TestImportRules(t *testing.T) {
-	used := make([]bool, len(rules))
-	eachImport(t, func(file, imported string) {
-		folder, imported := path.Dir(file), strings.TrimPrefix(imported, module)
-		if ofTests(folder) {
-			return
+// checker holds imports to rules.
+type checker struct {
+	rules []rule
+	used  []bool // the rules that are about some package
+}
+
+// forbids says which rules forbid a file's import, and why.
+func (c *checker) forbids(file, imported string) (problems []string) {
+	folder, imported := path.Dir(file), strings.TrimPrefix(imported, module)
+	if ofTests(folder) {
+		return nil
+	}
+	for i, r := range c.rules {
+		if !match(r.importers, folder) {
+			continue
 		}
-		for i, r := range rules {
-			if !match(r.importers, folder) {
-				continue
-			}
-			used[i] = true
-			if match(r.imports, imported) && !match(r.except, imported) && imported != folder {
-				t.Errorf("%s imports %s: %s", file, imported, r.why)
-			}
+		c.used[i] = true
+		if match(r.imports, imported) && !match(r.except, imported) && imported != folder {
+			problems = append(problems, file+" imports "+imported+": "+r.why)
+		}
+	}
+	return problems
+}
+
+func TestImportRules(t *testing.T) {
+	c := checker{rules, make([]bool, len(rules))}
+	eachImport(t, func(file, imported string) {
+		for _, problem := range c.forbids(file, imported) {
+			t.Error(problem)
 		}
 	})
 	for i, r := range rules {
-		if !used[i] {
+		if !c.used[i] {
 			t.Errorf("no package is one of %v: correct the rule", r.importers)
+		}
+	}
+}
+
+// The rules see what they forbid.
+func TestForbidden(t *testing.T) {
+	made := []rule{
+		{[]string{"a/..."}, []string{"b/...", "log"}, []string{"b/free"}, "a is below"},
+		{[]string{"a"}, []string{"b"}, nil, "a is alone"},
+		{[]string{"c"}, []string{"a"}, nil, "nobody is c"},
+	}
+	c := checker{made, make([]bool, len(made))}
+	var got []string
+	for _, i := range [][2]string{
+		{"a/a.go", module + "b"}, {"a/deep/a.go", module + "b/deep"}, {"a/deep/a.go", "log"},
+		{"a/a.go", module + "b/free"}, {"a/a.go", module + "bb"}, {"a/a.go", "log/slog"}, {"ab/a.go", module + "b"},
+		{"a/atest/a.go", module + "b"}, {"b/b.go", module + "a"}, {"b/b.go", module + "b/deep"},
+	} {
+		got = append(got, c.forbids(i[0], i[1])...)
+	}
+	want := []string{
+		"a/a.go imports b: a is below", "a/a.go imports b: a is alone", "a/deep/a.go imports b/deep: a is below", "a/deep/a.go imports log: a is below",
+	}
+	if !slices.Equal(got, want) || !slices.Equal(c.used, []bool{true, true, false}) {
+		t.Errorf("problems %q of rules %v, want %q of all but the last", got, c.used, want)
+	}
+	c = checker{rules, make([]bool, len(rules))}
+	for _, i := range [][2]string{
+		{"models/bank/a.go", "models/train"}, {"models/selftest/a.go", "models/train"}, {"models/run/checkpoint/a.go", "models/encoder"},
+		{"models/run/a.go", "models/judge"}, {"models/run/a.go", "models/report"},
+	} {
+		if problems := c.forbids(i[0], module+i[1]); len(problems) != 1 {
+			t.Errorf("%s imports %s: problems %q, want one", i[0], i[1], problems)
 		}
 	}
 }
