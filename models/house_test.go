@@ -21,7 +21,7 @@ const (
 	fileBudget     = 400 // a Go file that no program wrote
 	readmeBudget   = 150
 	cmdBudget      = 2600 // cmd/mocotpu without its tests: flags, calls, printing
-	internalBudget = 2000 // cmd/internal without its tests, or what leaves cmd/mocotpu for its budget's sake would go there
+	internalBudget = 2050 // cmd/internal without its tests, or what leaves cmd/mocotpu for its budget's sake would go there
 )
 
 // goFiles calls see with every Go file of the module that no program wrote, by its path from the root.
