@@ -199,9 +199,16 @@ func TestForbidden(t *testing.T) {
 	c := checker{made, make([]bool, len(made))}
 	var got []string
 	for _, i := range [][2]string{
-		{"a/a.go", module + "b"}, {"a/deep/a.go", module + "b/deep"}, {"a/deep/a.go", "log"},
-		{"a/a.go", module + "b/free"}, {"a/a.go", module + "bb"}, {"a/a.go", "log/slog"}, {"ab/a.go", module + "b"},
-		{"a/atest/a.go", module + "b"}, {"b/b.go", module + "a"}, {"b/b.go", module + "b/deep"},
+		{"a/a.go", module + "b"},
+		{"a/deep/a.go", module + "b/deep"},
+		{"a/deep/a.go", "log"},
+		{"a/a.go", module + "b/free"},
+		{"a/a.go", module + "bb"},
+		{"a/a.go", "log/slog"},
+		{"ab/a.go", module + "b"},
+		{"a/atest/a.go", module + "b"},
+		{"b/b.go", module + "a"},
+		{"b/b.go", module + "b/deep"},
 	} {
 		got = append(got, c.forbids(i[0], i[1])...)
 	}
@@ -213,8 +220,11 @@ func TestForbidden(t *testing.T) {
 	}
 	c = checker{rules, make([]bool, len(rules))}
 	for _, i := range [][2]string{
-		{"models/bank/a.go", "models/train"}, {"models/selftest/a.go", "models/train"}, {"models/run/checkpoint/a.go", "models/encoder"},
-		{"models/run/a.go", "models/judge"}, {"models/run/a.go", "models/report"},
+		{"models/bank/a.go", "models/train"},
+		{"models/selftest/a.go", "models/train"},
+		{"models/run/checkpoint/a.go", "models/encoder"},
+		{"models/run/a.go", "models/judge"},
+		{"models/run/a.go", "models/report"},
 	} {
 		if problems := c.forbids(i[0], module+i[1]); len(problems) != 1 {
 			t.Errorf("%s imports %s: problems %q, want one", i[0], i[1], problems)
