@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"math"
 	"testing"
-	"time"
 
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla/programs"
@@ -14,8 +13,8 @@ import (
 )
 
 // MoCo v1 as published takes, on every TPU, what the same step written in JAX took (libtpu 0.0.52, JAX 0.10.2, state
-// donated; shuffled by the feed and without augmentation), in MiB; it compiles within ten minutes and 8 GB, and the whole
-// state is written in place.
+// donated; shuffled by the feed and without augmentation), in MiB; it compiles within 8 GB, and the whole state is
+// written in place.
 func TestSlowMoCoV1ForTPUs(t *testing.T) {
 	xlatest.LibTPU(t)
 	const state = 305 << 20 // three copies of the encoder's parameters, two of its buffers, the queue
@@ -25,7 +24,6 @@ func TestSlowMoCoV1ForTPUs(t *testing.T) {
 	}{{"v2-8", 2863}, {"v3-8", 2863}, {"v5e-8", 2819}} {
 		t.Run(test.topology, func(t *testing.T) {
 			t.Setenv(programs.Variable, t.TempDir())
-			start := time.Now()
 			code, text, stderr := call(t, "compile", "--preset=moco-v1", "--json", "--topology="+test.topology)
 			var p plan.Plan
 			if err := json.Unmarshal([]byte(text), &p); code != 0 || err != nil {
@@ -41,8 +39,8 @@ func TestSlowMoCoV1ForTPUs(t *testing.T) {
 			if p.Memory.Aliased < state || p.Memory.Outputs-p.Memory.Aliased > 1<<16 {
 				t.Errorf("%d bytes aliased of outputs of %d, want the whole state", p.Memory.Aliased, p.Memory.Outputs)
 			}
-			if took := time.Since(start); took > 10*time.Minute || p.HostBytes > 8e9 {
-				t.Errorf("compiling took %s and %.1f GB", took, float64(p.HostBytes)/1e9)
+			if p.HostBytes > 8e9 {
+				t.Errorf("compiling took %.1f GB, want at most 8", float64(p.HostBytes)/1e9)
 			}
 		})
 	}
