@@ -50,7 +50,7 @@ func topology(t *testing.T, name string) tpu.Topology {
 	return found
 }
 
-var glyphs = Program{Title: "glyphs-go: resnet10 of width 8 at 16 pixels, queue 1024", Batch: 192, Groups: 8, Precision: "float32", Remat: "none"}
+var glyphs = Program{Title: "glyphs-go: resnet10 of width 8 at 16 pixels, queue 1024", Batch: 192, Halves: []int{96, 48}, Groups: 8, Precision: "float32", Remat: "none"}
 
 func planOf(t *testing.T, c *Compilation, target string, p Program) *Plan {
 	t.Helper()
@@ -96,7 +96,7 @@ func flags(c Change) string { return "--" + strings.TrimSuffix(c.Setting+"="+c.V
 func TestReports(t *testing.T) {
 	fits := planOf(t, recorded(t), "v3-8", glyphs)
 	big := glyphs
-	big.Title, big.Batch = "moco-v1: resnet50 of width 64 at 224 pixels, queue 65536", 4096
+	big.Title, big.Batch, big.Halves = "moco-v1: resnet50 of width 64 at 224 pixels, queue 65536", 4096, []int{2048, 1024, 512}
 	unfit := planOf(t, failed(tooBig), "v2-8", big)
 	local, err := makePlan(recorded(t), Engine("cpu", 8), glyphs)
 	if err != nil {
