@@ -30,8 +30,9 @@ type Options struct {
 // Install installs the plugin of an engine, or does nothing (without network) where what it would install is there.
 // A plugin recorded with Options.Plugin counts as there as long as its file does.
 //
-// cpu takes 313 MB to download, 39 where python3 has tensorflow-cpu of the version of package cpuplugin, 1.7 GB of disk while it builds and 910 MB after; cuda 2.5 GB, 5 GB and 4 GB, to
-// compile only 247 MB, 750 MB and 440 MB; tpu 137 MB, 750 MB and 470 MB. Two processes that install at once take turns.
+// cpu takes 313 MB to download (39 where python3 has tensorflow-cpu of cpuplugin.TensorFlowVersion), 1.7 GB of disk while
+// it builds and 910 MB after; cuda 2.5 GB, 5 GB and 4 GB, to compile only 247 MB, 750 MB and 440 MB; tpu 137 MB, 750 MB
+// and 470 MB. Two processes that install at once take turns.
 func Install(ctx context.Context, engine string, o Options) (Plugin, error) {
 	if !slices.Contains(Engines, engine) {
 		return Plugin{}, unknownEngine(engine)

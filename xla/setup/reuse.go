@@ -49,7 +49,10 @@ func takeFrom(ctx context.Context, installed string, libraries []pinned, dir str
 		return err
 	}
 	for _, library := range libraries {
-		if err := copyPinned(ctx, library, installed, dir); err != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := copyPinned(library, installed, dir); err != nil {
 			return err
 		}
 	}
@@ -77,25 +80,14 @@ print(json.dumps([d.version, str(d.locate_file("tensorflow"))]))`
 }
 
 // copyPinned copies a file from one folder to another and checks what it has copied.
-func copyPinned(ctx context.Context, p pinned, from, to string) (err error) {
+func copyPinned(p pinned, from, to string) error {
 	in, err := regular.Open(filepath.Join(from, p.name))
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := regular.OpenFile(filepath.Join(to, p.name), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
-	if err != nil {
-		return err
-	}
 	h := sha256.New()
-	_, err = io.Copy(io.MultiWriter(out, h), in)
-	if closed := out.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
+	if err := write(filepath.Join(to, p.name), io.TeeReader(in, h), 0o755); err != nil {
 		return err
 	}
 	if got := fmt.Sprintf("%x", h.Sum(nil)); got != p.sha256 {

@@ -101,7 +101,7 @@ func unpack(ctx context.Context, path, dir string, keep func(name string) string
 	return nil
 }
 
-func extract(f *zip.File, to string) (err error) {
+func extract(f *zip.File, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
@@ -110,7 +110,12 @@ func extract(f *zip.File, to string) (err error) {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, f.Mode().Perm()|0o644) // ptxas must stay executable
+	return write(to, in, f.Mode().Perm()|0o644) // ptxas must stay executable
+}
+
+// write makes a file of what is read.
+func write(to string, in io.Reader, mode os.FileMode) (err error) {
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
 	if err != nil {
 		return err
 	}
