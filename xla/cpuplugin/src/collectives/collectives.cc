@@ -1,13 +1,14 @@
 // Collective operations between the devices of one process, in place of XLA's own, which cannot be aborted.
 //
 // Read in this order: ../launch.h what the devices of a launch share, launch.cc how they meet and who watches, notice.cc
-// who hears of it, fault.cc what tests inject, reduce.h the arithmetic, and the operations below.
+// who hears of it, fault.cc what tests inject, reduce.h the arithmetic, member.h a device's place, and the operations below.
 
 #include <cstring>
 #include <exception>
 
 #include "fault.cc"
 #include "launch.cc"
+#include "member.h"
 #include "notice.cc"
 #include "reduce.h"
 #include "xla/backends/cpu/collectives/cpu_collectives.h"
@@ -18,8 +19,6 @@
 namespace mocotpu {
 namespace {
 
-using Address = stream_executor::DeviceAddressBase;
-using Executor = xla::Communicator::Executor;
 using Parts = absl::Span<const Part* const>;
 
 const char* From(Address a) { return static_cast<const char*>(a.opaque()); }
@@ -27,9 +26,9 @@ char* To(Address a) { return static_cast<char*>(a.opaque()); }
 
 // One device's end of the operations between a group of devices. What XLA calls an element is of type; the work of an
 // operation is shared by those who meet.
-class InProcess : public xla::Communicator {
+class InProcess : public Member {
  public:
-  InProcess(int rank, size_t ranks) : rank_(rank), ranks_(ranks) {}
+  InProcess(int rank, size_t ranks) : Member("devices", rank, ranks) {}
 
   // Every device reduces a share and hands it to the others.
   xla::Future<> AllReduce(Address send, Address receive, xla::PrimitiveType type, size_t count, xla::ReductionKind kind,
@@ -100,23 +99,7 @@ class InProcess : public xla::Communicator {
     });
   }
 
-  xla::Future<> Broadcast(Address, Address, xla::PrimitiveType, size_t, xla::RankId, const Executor&) override {
-    return Lacks("broadcast");
-  }
-  xla::Future<> Send(Address, xla::PrimitiveType, size_t, xla::RankId, const Executor&) override { return Lacks("send"); }
-  xla::Future<> Recv(Address, xla::PrimitiveType, size_t, xla::RankId, const Executor&) override {
-    return Lacks("receive");
-  }
-
-  absl::StatusOr<size_t> NumRanks() const override { return ranks_; }
-  absl::StatusOr<size_t> CurrentRank() override { return rank_; }
-  std::string ToString() const override { return absl::StrCat("rank ", rank_, " of ", ranks_); }
-
  private:
-  static xla::Future<> Lacks(const char* what) {
-    return xla::Future<>(absl::UnimplementedError(absl::StrCat(what, " between devices is not implemented")));
-  }
-
   // No exception may reach XLA, which calls this.
   template <typename Work>
   xla::Future<> Meet(const char* kind, const Executor& executor, Part part, Work work) noexcept {
@@ -146,9 +129,6 @@ class InProcess : public xla::Communicator {
     operation.number = key.op_id;
     return launch->Meet(operation, kind, rank_, part, work);
   }
-
-  const int rank_;
-  const size_t ranks_;
 };
 
 class InProcessCollectives : public xla::cpu::CpuCollectives {

@@ -19,6 +19,7 @@
 #include <optional>
 #include <vector>
 
+#include "../collectives/member.h"
 #include "../collectives/reduce.h"
 #include "../launch.h"
 #include "gloo/rendezvous/context.h"
@@ -37,8 +38,6 @@
 namespace mocotpu {
 namespace {
 
-using Address = stream_executor::DeviceAddressBase;
-using Executor = xla::Communicator::Executor;
 using std::chrono::milliseconds;
 
 // Gloo writes to sockets as to files: where the other end is gone the system sends SIGPIPE, which Go would take for a
@@ -88,10 +87,10 @@ class Store : public gloo::rendezvous::Store {
 };
 
 // One device's end of the operations between a group of devices.
-class OverGloo : public xla::Communicator {
+class OverGloo : public Member {
  public:
   OverGloo(std::shared_ptr<gloo::rendezvous::Context> context, milliseconds limit)
-      : context_(std::move(context)), limit_(limit) {}
+      : Member("processes", context->rank, context->size), context_(std::move(context)), limit_(limit) {}
 
   // Every device reduces the share of its rank and hands it to the others.
   xla::Future<> AllReduce(Address send, Address receive, xla::PrimitiveType type, size_t count, xla::ReductionKind kind,
@@ -186,18 +185,6 @@ class OverGloo : public xla::Communicator {
     });
   }
 
-  xla::Future<> Broadcast(Address, Address, xla::PrimitiveType, size_t, xla::RankId, const Executor&) override {
-    return Lacks("broadcast");
-  }
-  xla::Future<> Send(Address, xla::PrimitiveType, size_t, xla::RankId, const Executor&) override { return Lacks("send"); }
-  xla::Future<> Recv(Address, xla::PrimitiveType, size_t, xla::RankId, const Executor&) override {
-    return Lacks("receive");
-  }
-
-  absl::StatusOr<size_t> NumRanks() const override { return size(); }
-  absl::StatusOr<size_t> CurrentRank() override { return rank(); }
-  std::string ToString() const override { return absl::StrCat("rank ", rank(), " of ", size()); }
-
  private:
   enum Kind : uint8_t { kReduce = 0x40, kGather, kExchange, kPermute };
   struct Piece {
@@ -205,14 +192,11 @@ class OverGloo : public xla::Communicator {
     size_t bytes = 0;
   };
 
-  size_t rank() const { return context_->rank; }
-  size_t size() const { return context_->size; }
+  size_t rank() const { return rank_; }
+  size_t size() const { return ranks_; }
   bool Known(xla::RankId r) const { return r.value() >= 0 && static_cast<size_t>(r.value()) < size(); }
   static Piece PieceOf(Address of, Share share, size_t bytes) {
     return {static_cast<char*>(of.opaque()) + share.first * bytes, share.count * bytes};
-  }
-  static xla::Future<> Lacks(const char* what) {
-    return xla::Future<>(absl::UnimplementedError(absl::StrCat(what, " between processes is not implemented")));
   }
 
   // Sends out[r] to every rank r, and fills in[r] from it; they agree in size where both have something. It throws where
