@@ -116,7 +116,7 @@ fuzz: ## look for files that break a reader, 30 seconds each (FUZZTIME=1h, FUZZ=
 
 STRESS ?= 60
 
-stress: setup ## the tests on eight devices 60 times, several at once (STRESS=200 takes an hour); stacks of a hang in bin/stress
+stress: setup ## the tests on eight devices 60 times, several at once (STRESS=200); stacks of a hang in bin/stress
 	.ci/stress.sh $(STRESS)
 
 sanitize: build ## the CPU plugin's tests with AddressSanitizer and UndefinedBehaviorSanitizer in it

@@ -63,7 +63,7 @@ func Compiler() (string, error) {
 // Libraries are used. The plugin looks for Libraries in its own folder, so that they have to be moved or copied to
 // outDir, which must exist. With gloo, which HasGloo tells, it runs programs over several processes. progress, where not nil, is told what happens in words.
 //
-// It takes half a minute to a minute on two cores and 1 GB of memory. An interrupted Build leaves no file in outDir. The words of
+// It takes about a minute on two cores, and 2.2 GB of memory. An interrupted Build leaves no file in outDir. The words of
 // CXXFLAGS in the environment are given to g++ after its own.
 // It fails with ErrNoCompiler where g++ is missing.
 func Build(ctx context.Context, wheelDir, outDir string, gloo bool, progress func(string)) (string, error) {
