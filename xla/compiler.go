@@ -27,7 +27,12 @@ func (e *Engine) describeCompiler(found foundPlugin) ([]string, error) {
 		return nil, err
 	}
 	compiler := []string{e.name, e.version, e.plugin.environment(), runtime.GOARCH, processor, fmt.Sprint(runtime.NumCPU())}
-	return slices.Concat(compiler, files, e.plugin.devices(e.client)), nil
+	devices := e.plugin.devices(e.client)
+	if e.name == "cpu" && e.several != nil {
+		// These are alike but for their numbers, which differ between processes that may exchange what they compile.
+		devices = []string{fmt.Sprintf("%d of %d devices", e.several.local, e.devices)}
+	}
+	return slices.Concat(compiler, files, devices), nil
 }
 
 // libraries describes the shared libraries in a plugin's folder: the plugin, and what came with it.

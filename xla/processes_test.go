@@ -2,6 +2,8 @@ package xla_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +98,31 @@ func testSpread(t *testing.T, processes, devices int) {
 func TestTwoProcesses(t *testing.T)             { testSpread(t, 2, 1) }
 func TestFourProcesses(t *testing.T)            { testSpread(t, 4, 1) }
 func TestTwoProcessesOfTwoDevices(t *testing.T) { testSpread(t, 2, 2) }
+
+// TestOneProcessCompiles: of the processes of a run on one machine one compiles a program, and the others load it.
+func TestOneProcessCompiles(t *testing.T) {
+	if os.Getenv("MOCOTPU_TEST_PROCESS") == "" {
+		t.Setenv(xlatest.KeptPrograms, filepath.Join(t.TempDir(), "programs"))
+	}
+	outputs, parent := xlatest.Processes(t, 4, 1, func(t *testing.T, e *xla.Engine, _ *rendezvous.Meeting) {
+		exchanges(t, e)
+		fmt.Println("result:", e.Compiled(), e.Loaded())
+	})
+	if !parent {
+		return
+	}
+	compiled, loaded := 0, 0
+	for _, output := range outputs {
+		var c, l int
+		if _, err := fmt.Sscan(resultOf(output), &c, &l); err != nil {
+			t.Fatalf("%v: %s", err, output)
+		}
+		compiled, loaded = compiled+c, loaded+l
+	}
+	if compiled != 1 || loaded != 3 {
+		t.Errorf("%d compiled and %d loaded in four processes, want 1 and 3", compiled, loaded)
+	}
+}
 
 // A process that compiles another program than process 0 is told so, and does not wait for it.
 func TestOtherProgramIsRefused(t *testing.T) {

@@ -29,6 +29,7 @@ type Program struct {
 	global  bool // over all devices of several processes
 	text    string
 	key     string // in Options.Programs, "" if it is not to be kept
+	claim   func() // gives back what keeps others from compiling it, or nil
 	options string // SHA-256 of those that it is compiled with
 	engine  *Engine
 

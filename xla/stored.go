@@ -39,10 +39,26 @@ func (p *Program) find(options string) []byte {
 	}
 	p.key = programs.Key(programs.Running, append([]string{withoutName(p.text), options}, s.compiler...)...)
 	found, err := s.Get(p.key)
+	if errors.Is(err, fs.ErrNotExist) && !p.together() {
+		// Another process may be compiling it: those of a run on one machine begin at once. Where none can be kept from it, all
+		// compile.
+		if claim, failed := s.Claim(p.key, p.waits); failed == nil {
+			p.claim = claim
+			found, err = s.Get(p.key)
+		}
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		p.tell("compiled again", err)
 	}
 	return found
+}
+
+// together reports whether the processes of a run may have to compile the program at the same time: compilers for GPUs wait
+// for what the others have measured of its kernels.
+func (p *Program) together() bool { return p.global && p.engine.name != "cpu" }
+
+func (p *Program) waits() {
+	notice(fmt.Sprintf("still waiting for another process, which compiles the same program, %s", p.Name))
 }
 
 // disordered reports whether the engine would lose the order of a program's exchanges when it loads the program. XLA's CPU
@@ -65,8 +81,12 @@ func withoutName(text string) string {
 	return text
 }
 
-// store keeps what was compiled just now. A plugin that cannot serialize it keeps nothing.
+// store keeps what was compiled just now, and lets the others go who wait for it. A plugin that cannot serialize it keeps
+// nothing.
 func (p *Program) store() {
+	if p.claim != nil {
+		defer p.claim()
+	}
 	p.mu.Lock()
 	executable := p.executable
 	p.mu.Unlock()

@@ -98,15 +98,24 @@ func (s *Store) Put(key string, program []byte) error {
 	if size := int64(header + len(program)); size > s.limit() {
 		return fmt.Errorf("programs: a program of %d bytes, want at most the %d of the folder", size, s.limit())
 	}
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return fmt.Errorf("programs: %w", err)
+	if err := s.ready(); err != nil {
+		return err
 	}
-	err := checkFolder(s.Dir)
-	if err == nil {
-		err = s.write(key, program)
-	}
+	err := s.write(key, program)
 	if err == nil {
 		err = s.evict(key + suffix)
+	}
+	if err != nil {
+		return fmt.Errorf("programs: %w", err)
+	}
+	return nil
+}
+
+// ready makes the folder, and finds out whether it is to be trusted.
+func (s *Store) ready() error {
+	err := os.MkdirAll(s.Dir, 0o700)
+	if err == nil {
+		err = checkFolder(s.Dir)
 	}
 	if err != nil {
 		return fmt.Errorf("programs: %w", err)

@@ -64,7 +64,10 @@ func runProcess(t *testing.T, process string, count, devices int, body func(t *t
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := xla.Open("cpu", xla.Options{Devices: devices, Processes: &xla.Processes{Index: index, Count: count, Store: m, Host: m.Host()}})
+	e, err := xla.Open("cpu", xla.Options{
+		Devices: devices, Programs: kept(),
+		Processes: &xla.Processes{Index: index, Count: count, Store: m, Host: m.Host()},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
