@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mocotpu/mocotpu/models/internal/trial"
+	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
@@ -97,11 +98,17 @@ func TestMicroBatchesOnDevices(t *testing.T) {
 	}
 }
 
-// TestMicroBatchesSymmetric: v2 with both terms of the loss.
-func TestMicroBatchesSymmetric(t *testing.T) {
+// symmetric is v2 with both terms of the loss.
+func symmetric() moco.Step {
 	c := trial.Small()
 	variants["v2"](&c)
 	c.Symmetric = true
+	return c
+}
+
+// TestMicroBatchesSymmetric: v2 with both terms of the loss.
+func TestMicroBatchesSymmetric(t *testing.T) {
+	c := symmetric()
 	whole := newRunner(t, xlatest.CPU(t, 8), 8, c)
 	defer whole.Close()
 	c.Micro = 4

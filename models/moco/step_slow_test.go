@@ -6,10 +6,20 @@ import (
 	"math"
 	"testing"
 
+	"github.com/mocotpu/mocotpu/models/internal/parity"
 	"github.com/mocotpu/mocotpu/models/internal/trial"
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
+
+// TestSlowEightDevicesGiveTheNumbersOfOneResNet18 has the width that ResNet-18 has.
+func TestSlowEightDevicesGiveTheNumbersOfOneResNet18(t *testing.T) {
+	c := trial.Small()
+	c.Encoder.Arch, c.Encoder.Width, c.Encoder.Dim = "resnet18", 64, 128
+	one := newRunner(t, xlatest.CPU(t, 1), 1, c).conditioned().run(t, 1, 0.001)
+	eight := newRunner(t, xlatest.CPU(t, 8), 8, c).conditioned().run(t, 1, 0.001)
+	compareRuns(t, eight, one, trial.Limits{Loss: parity.Elsewhere, State: parity.Elsewhere, Gradient: 1e-3})
+}
 
 // TestSlowTwentySteps says what holds of "eight devices give the numbers of one" at twenty steps. Where a step is a
 // smooth function (condition), everything does, to rounding. Where ReLUs switch and the rate is high, rounding grows

@@ -47,6 +47,19 @@ func machineOf(t testing.TB, name string, devices int) Machine {
 
 var errNoMemory = errors.New("no memory")
 
+// TestRecorded holds the CPU engine to all that was recorded of PyTorch, but for steps in bfloat16, which make nightly has.
+func TestRecorded(t *testing.T) {
+	s := newSession(machineOf(t, "cpu", 8))
+	defer s.close()
+	for _, name := range []string{"encoder, float32", "step, float32", "views", "encoder, bfloat16"} {
+		if r := s.do(t.Context(), find(t, "cpu", name)); r.Verdict != Pass {
+			t.Errorf("%s: %s, %s", name, r.Verdict, r.Why)
+		} else {
+			t.Logf("%s: %v in %.1f s", name, r.Figures, r.Seconds)
+		}
+	}
+}
+
 // TestRecordedSize bounds what the recorded numbers add to the program.
 func TestRecordedSize(t *testing.T) {
 	const most = 2 << 20

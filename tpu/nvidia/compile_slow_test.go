@@ -9,6 +9,12 @@ import (
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
+// TestSlowCompile has the steps that TestCompile leaves out: glyphs for eight H100s, and a ResNet-18 in bfloat16 for one.
+func TestSlowCompile(t *testing.T) {
+	asRecorded(t, "glyphs", "h100x8")
+	asRecorded(t, "cifar10", "h100x1")
+}
+
 // The step of moco-v2, a ResNet-50 at 224 pixels, compiles for eight H100s in bfloat16: every convolution is cuDNN's, with the
 // channels last and operands in bfloat16.
 func TestSlowCompileResNet50(t *testing.T) {

@@ -109,29 +109,31 @@ func check(t *testing.T, name string, p *plan.Plan) {
 	}
 }
 
-// The steps of glyphs in float32 and of a ResNet-18 in bfloat16 compile for one H100 and for eight: kernels, convolutions,
-// exchanges and memory are as recorded.
+// The step of glyphs in float32 compiles for one H100, and that of a ResNet-18 in bfloat16 for eight: kernels, convolutions,
+// exchanges and memory are as recorded. TestSlowCompile has the other two.
 func TestCompile(t *testing.T) {
+	asRecorded(t, "glyphs", "h100x1")
+	asRecorded(t, "cifar10", "h100x8")
+}
+
+// asRecorded compiles a preset's step beside others, ResNet-18's in bfloat16.
+func asRecorded(t *testing.T, preset, topology string) {
 	xlatest.CUDACompiler(t)
-	for _, preset := range []string{"glyphs", "cifar10"} {
-		for _, topology := range []string{"h100x1", "h100x8"} {
-			t.Run(preset+"-"+topology, func(t *testing.T) {
-				t.Parallel()
-				c, err := run.Preset(preset)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if preset == "cifar10" {
-					c.Encoder.Precision = "bfloat16"
-				}
-				p := compiled(t, c, topology)
-				check(t, preset+"-"+topology+".txt", p)
-				if len(p.Kernels.BFloat16) > 0 {
-					t.Errorf("sums in bfloat16: %+v, want those of gradients over GPUs in float32", p.Kernels.BFloat16)
-				}
-			})
+	t.Run(preset+"-"+topology, func(t *testing.T) {
+		t.Parallel()
+		c, err := run.Preset(preset)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		if preset == "cifar10" {
+			c.Encoder.Precision = "bfloat16"
+		}
+		p := compiled(t, c, topology)
+		check(t, preset+"-"+topology+".txt", p)
+		if len(p.Kernels.BFloat16) > 0 {
+			t.Errorf("sums in bfloat16: %+v, want those of gradients over GPUs in float32", p.Kernels.BFloat16)
+		}
+	})
 }
 
 // What needs a GPU is not there, and says so; a program is compiled and read.
