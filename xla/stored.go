@@ -39,7 +39,7 @@ func (p *Program) find(options string) []byte {
 	}
 	p.key = programs.Key(programs.Running, append([]string{withoutName(p.text), options}, s.compiler...)...)
 	found, err := s.Get(p.key)
-	if errors.Is(err, fs.ErrNotExist) && !p.together() {
+	if errors.Is(err, fs.ErrNotExist) {
 		// Another process may be compiling it: those of a run on one machine begin at once. Where none can be kept from it, all
 		// compile.
 		if claim, failed := s.Claim(p.key, p.waits); failed == nil {
@@ -52,10 +52,6 @@ func (p *Program) find(options string) []byte {
 	}
 	return found
 }
-
-// together reports whether the processes of a run may have to compile the program at the same time: compilers for GPUs wait
-// for what the others have measured of its kernels.
-func (p *Program) together() bool { return p.global && p.engine.name != "cpu" }
 
 func (p *Program) waits() {
 	notice(fmt.Sprintf("still waiting for another process, which compiles the same program, %s", p.Name))
