@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/bank"
 	"github.com/mocotpu/mocotpu/models/data"
@@ -72,6 +73,9 @@ func newEmbed() *cobra.Command {
 	flags.IntVar(&o.batch, "batch", 64, "images that the program takes at a time, a multiple of the devices")
 	flags.StringVar(&o.precision, "precision", "", "arithmetic: float32 or bfloat16 (default: what it was trained with)")
 	engine := addEngineFlags(flags)
+	runflags.SetGroup(flags, runflags.GroupFirst, "encoder", "data", "out")
+	runflags.SetGroup(flags, runflags.GroupData, "decoder", "data-dir", "split", "images")
+	runflags.SetGroup(flags, runflags.GroupEngine, "batch", "precision", "backend", "devices", "plugin")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if o.encoder != "" {
 			return embedFiles(cmd, args, o, *engine)

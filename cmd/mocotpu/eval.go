@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
@@ -73,6 +74,10 @@ func newEval() *cobra.Command {
 	flags.StringVar(&f.out, "out", "", "file to write the report to (default <run or file>.report.json)")
 	flags.BoolVar(&f.force, "force", false, "replace a report that is there already")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON, and nothing else, on standard output")
+	runflags.SetGroup(flags, runflags.GroupFirst, "protocols", "baselines", "data")
+	runflags.SetGroup(flags, runflags.GroupData, "data-dir", "train-images", "test-images")
+	runflags.SetGroup(flags, runflags.GroupEngine, "backend", "devices", "plugin")
+	runflags.SetGroup(flags, runflags.GroupProtocols, "knn-ks", "knn-temperature", "epochs", "batch", "lr", "labels", "labels-per-class", "draws", "seed")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return eval(cmd, args[0], f) }
 	return cmd
 }

@@ -60,14 +60,14 @@ func (b *binder) bind(value any, flag, path, usage string) {
 
 // bindConfig declares the flags that set one field each.
 func bindConfig(flags *pflag.FlagSet, c *run.Config) {
-	b := &binder{flags: flags, group: groupFirst}
+	b := &binder{flags: flags, group: GroupFirst}
 	b.bind(&c.Engine.Backend, "backend", "engine.backend", "engine")
 	b.bind(&c.Engine.Devices, "devices", "engine.devices", "devices to use; they divide the BatchNorm groups (0: one on the CPU, else all)")
 	b.bind(&c.MoCo.Batch, "batch", "moco.batch", "global batch")
 	b.bind(&c.Run.Epochs, "epochs", "run.epochs", "epochs to train")
 	b.bind(&c.Optim.LR, "lr", "optim.lr", "peak learning rate")
 
-	b.group = groupData
+	b.group = GroupData
 	b.bind(&c.Data.TrainImages, "train-images", "data.train_images", "training images to use (0: all)")
 	b.bind(&c.Data.Canvas, "canvas", "data.canvas", "of a folder's images: side of the square they are squeezed to, or were packed at")
 	b.bind(&c.Data.Channels, "channels", "data.channels", "channels that the encoder reads: 1 is gray, of colours their luma (0: 3, to which gray is repeated)")

@@ -41,7 +41,7 @@ func Add(flags *pflag.FlagSet) *Config {
 	flags.StringVar(&f.preset, "preset", run.DefaultPreset, "settings to start from: "+strings.Join(run.PresetNames(), ", "))
 	flags.StringVar(&f.dir, "dir", "", "run directory; one of an earlier run goes on from there (default runs/<preset>-<time>)")
 	flags.StringVar(&f.data, "data", "", "data set ("+strings.Join(dataset.Kinds, ", ")+", emnist/<split>), or the folder of the preset's files or of your own images")
-	SetGroup(flags, groupFirst, "preset", "dir", "data")
+	SetGroup(flags, GroupFirst, "preset", "dir", "data")
 	bindConfig(flags, &f.config)
 	return f
 }

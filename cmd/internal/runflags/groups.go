@@ -16,8 +16,10 @@ const groupOf = "group"
 
 // The groups of flags, in the order in which help shows them. Flags of no group come last, as output.
 const (
-	groupFirst     = "The ones that matter most"
-	groupData      = "Data and views"
+	// GroupFirst has the few that most users set.
+	GroupFirst = "The ones that matter most"
+	// GroupData is that of the images.
+	GroupData      = "Data and views"
 	groupModel     = "Model"
 	groupAlgorithm = "Algorithm"
 	groupOptim     = "Optimisation"
@@ -25,11 +27,13 @@ const (
 	GroupEngine = "Engine"
 	// GroupProcesses is that of a run over several processes.
 	GroupProcesses = "Several processes"
+	// GroupProtocols is that of how an encoder is judged.
+	GroupProtocols = "Protocols"
 	groupRun       = "Run and evaluation"
 	groupOutput    = "Output"
 )
 
-var groups = []string{groupFirst, groupData, groupModel, groupAlgorithm, groupOptim, GroupEngine, GroupProcesses, groupRun, groupOutput}
+var groups = []string{GroupFirst, GroupData, groupModel, groupAlgorithm, groupOptim, GroupEngine, GroupProcesses, GroupProtocols, groupRun, groupOutput}
 
 // SetGroup puts flags into a group.
 func SetGroup(flags *pflag.FlagSet, group string, names ...string) {
