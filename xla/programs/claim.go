@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mocotpu/mocotpu/xla/host/lock"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 const (
@@ -48,7 +49,7 @@ func (s *Store) Claim(key string, told func()) (release func(), err error) {
 
 // claim locks a file, and returns nil where another has the lock, or had it and has removed the file.
 func claim(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := regular.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
