@@ -54,7 +54,7 @@ func (p *Program) find(options string) []byte {
 }
 
 func (p *Program) waits() {
-	notice(fmt.Sprintf("still waiting for another process, which compiles the same program, %s", p.Name))
+	notice(fmt.Sprintf("still waiting for another process, which compiles the same program, %s: at most ten minutes", p.Name))
 }
 
 // disordered reports whether the engine would lose the order of a program's exchanges when it loads the program. XLA's CPU

@@ -1,7 +1,9 @@
 package programs
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -32,7 +34,7 @@ func (s *Store) Claim(key string, told func()) (release func(), err error) {
 		}
 		if f != nil {
 			return func() {
-				_ = os.Remove(name) // first, so that nobody takes it for free and finds it gone
+				_ = os.Remove(name) // first: who gets its lock afterwards sees that the file is not there any more
 				_ = f.Close()
 			}, nil
 		}
@@ -53,13 +55,19 @@ func claim(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if lock.Try(f) == nil {
-		mine, err := f.Stat()
-		if err == nil {
-			if there, err := os.Lstat(name); err == nil && os.SameFile(mine, there) {
-				return f, nil
-			}
-		}
+	err = lock.Try(f)
+	if errors.Is(err, lock.ErrHeld) {
+		return nil, f.Close()
+	}
+	var mine fs.FileInfo
+	if err == nil {
+		mine, err = f.Stat()
+	}
+	if err != nil { // such as a file system without locks
+		return nil, errors.Join(err, f.Close())
+	}
+	if there, err := os.Lstat(name); err == nil && os.SameFile(mine, there) {
+		return f, nil
 	}
 	return nil, f.Close()
 }

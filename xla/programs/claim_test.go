@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,15 +53,19 @@ func TestClaim(t *testing.T) {
 func TestClaimOfTheDead(t *testing.T) {
 	s := newStore(t)
 	must.M1(s.Claim("b", nil))
-	must.M(os.WriteFile(s.Dir+"/a.claimed.mocotpu-program.tmp", nil, 0o600))
+	must.M(os.WriteFile(filepath.Join(s.Dir, "a.claimed.mocotpu-program.tmp"), nil, 0o600))
 	release := must.M1(s.Claim("a", nil))
 	release()
 }
 
-// TestClaimRefuses: in a folder of others nothing is claimed.
+// TestClaimRefuses: in a folder of others nothing is claimed, nor where a claim's file cannot be made; neither waits.
 func TestClaimRefuses(t *testing.T) {
 	s := newStore(t)
 	must.M(s.Put("a", nil))
+	must.M(os.Mkdir(filepath.Join(s.Dir, "b.claimed.mocotpu-program.tmp"), 0o700))
+	if _, err := s.Claim("b", nil); err == nil || !strings.Contains(err.Error(), "b.claimed") {
+		t.Errorf("error %v, want that a folder is in the way", err)
+	}
 	must.M(os.Chmod(s.Dir, 0o777))
 	if _, err := s.Claim("a", nil); !errors.Is(err, programs.ErrUnsafe) {
 		t.Errorf("error %v, want ErrUnsafe", err)
