@@ -46,7 +46,7 @@ tools: bin/tools/ready ## install Jupyter's client, GoNB and TensorBoard for the
 bin/tools/ready: notebooks/setup.sh notebooks/requirements.txt go.mod
 	notebooks/setup.sh bin/tools
 
-# Small batches learn more in their first minute. The preset's own eight epochs learn more in all: mocotpu train.
+# Small batches learn more in the first minute than the preset's own: see docs/benchmarks.md.
 demo: installer ## train on drawn characters and watch the kNN accuracy rise (a few minutes)
 	@$(MAKE) --no-print-directory -j2 build setup-cpu
 	$(MOCOTPU) train --preset=glyphs --backend=cpu --batch=32 --bn-groups=4 --lr=0.03 --epochs=3

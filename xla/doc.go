@@ -13,7 +13,7 @@
 //
 // What was compiled can be kept for the next process (Options.Programs): a program of the same text is then loaded, where
 // plugin, devices, environment and processor are the same. Its numbers are the same, bit for bit, and it reads the same. One
-// process compiles a program at a time; others that want the same one wait for it, at most ten minutes, and load it: so do the
+// process compiles what is kept; others that want the same program wait for it, at most ten minutes, and load it: so do the
 // processes of a run on the CPU. On GPUs each has programs of its own, for its devices.
 //
 // A program can also be saved in a file (Program.Save), for an engine that is opened with it (Options.Saved): it is loaded

@@ -38,15 +38,9 @@ func (p *Program) find(options string) []byte {
 		return nil
 	}
 	p.key = programs.Key(programs.Running, append([]string{withoutName(p.text), options}, s.compiler...)...)
-	found, err := s.Get(p.key)
-	if errors.Is(err, fs.ErrNotExist) {
-		// Another process may be compiling it: those of a run on one machine begin at once. Where none can be kept from it, all
-		// compile.
-		if claim, failed := s.Claim(p.key, p.waits); failed == nil {
-			p.claim = claim
-			found, err = s.Get(p.key)
-		}
-	}
+	// Another process may be compiling it: those of a run on one machine begin at once.
+	found, claim, err := s.GetOrClaim(p.key, p.waits)
+	p.claim = claim
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		p.tell("compiled again", err)
 	}

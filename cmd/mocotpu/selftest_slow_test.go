@@ -8,8 +8,8 @@ import (
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
-// TestSelftestSlow has the CPU engine pass the self-test on eight devices. Those of its checks that no quick test of another
-// package makes are TestRecorded's, in package selftest.
+// TestSelftestSlow has the CPU engine pass the self-test on eight devices. Quick tests of package selftest make the same checks, but
+// for steps in bfloat16, memory, the second start and the power cut, as this command has them.
 func TestSelftestSlow(t *testing.T) {
 	xlatest.CPU(t, 1) // skips where there is none
 	passSelftest(t, "--backend=cpu --devices=8",

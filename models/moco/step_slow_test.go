@@ -21,6 +21,14 @@ func TestSlowEightDevicesGiveTheNumbersOfOneResNet18(t *testing.T) {
 	compareRuns(t, eight, one, trial.Limits{Loss: parity.Elsewhere, State: parity.Elsewhere, Gradient: 1e-3})
 }
 
+func TestSlowEightDevicesGiveTheNumbersOfOneSymmetric(t *testing.T) {
+	c := trial.Small()
+	c.Symmetric = true
+	one := newRunner(t, xlatest.CPU(t, 1), 1, c).conditioned().run(t, 2, 0.001)
+	eight := newRunner(t, xlatest.CPU(t, 8), 8, c).conditioned().run(t, 2, 0.001)
+	compareRuns(t, eight, one, trial.Elsewhere)
+}
+
 // TestSlowTwentySteps says what holds of "eight devices give the numbers of one" at twenty steps. Where a step is a
 // smooth function (condition), everything does, to rounding. Where ReLUs switch and the rate is high, rounding grows
 // about tenfold a step, and after some six steps two runs keep the same course only: the losses' mean, not the parameters.

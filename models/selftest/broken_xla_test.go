@@ -105,7 +105,7 @@ func TestBrokenRecords(t *testing.T) {
 	}
 }
 
-// TestBrokenEngines has an engine that is wrong in one way after the other: the check that guards it fails.
+// TestBrokenEngines has an engine pass, and then be wrong in one way after the other: the check that guards it fails.
 func TestBrokenEngines(t *testing.T) {
 	s := newSession(machineOf(t, "cpu", 2))
 	defer s.close()
@@ -115,6 +115,11 @@ func TestBrokenEngines(t *testing.T) {
 		return c, nil
 	}
 	s.large = s.small
+	for _, name := range []string{"go engine, float32", "devices", "repeat", "donation"} {
+		if r := s.do(t.Context(), find(t, "cpu", name)); r.Verdict != Pass {
+			t.Errorf("%s: %s, %s; want it to pass", name, r.Verdict, r.Why)
+		}
+	}
 	honest, planned := s.steps, s.machine.Planned
 	// wrong has the n-th run of steps leave a wrong state.
 	wrong := func(n int, change func(r *trial.Run)) {

@@ -12,6 +12,9 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 )
 
+// TestSlowResNet18TrainsFromImageFiles is TestTrainsFromImageFiles with a ResNet-18, for eight steps.
+func TestSlowResNet18TrainsFromImageFiles(t *testing.T) { trainFromFiles(t, "resnet18", 64, 8) }
+
 // TestSlowResNet50TrainsFromAPackedFolder takes five steps of ImageNet-mini's preset, batch 64 on eight devices, from
 // a packed set of a thousand images of odd sizes and kinds.
 func TestSlowResNet50TrainsFromAPackedFolder(t *testing.T) {

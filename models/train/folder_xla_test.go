@@ -16,15 +16,18 @@ import (
 )
 
 // TestTrainsFromImageFiles takes four steps at 64 pixels from three hundred images of odd sizes and kinds, on two devices.
-func TestTrainsFromImageFiles(t *testing.T) {
+func TestTrainsFromImageFiles(t *testing.T) { trainFromFiles(t, "resnet10", 16, 4) }
+
+func trainFromFiles(t *testing.T, arch string, width, steps int) {
+	t.Helper()
 	dir := t.TempDir()
 	must.M(specimen.Folder(filepath.Join(dir, "train"), specimen.Options{Images: 300, Classes: 10, Width: 200, Height: 150, Odd: true}))
 	c := run.MoCoV2()
 	c.Preset = ""
 	c.Data = dataset.Config{Kind: "folder", Dir: dir, Canvas: 80}
-	c.Encoder.Arch, c.Encoder.Width, c.Views.ImageSize = "resnet10", 16, 64
+	c.Encoder.Arch, c.Encoder.Width, c.Views.ImageSize = arch, width, 64
 	c.MoCo.Batch, c.MoCo.Queue, c.MoCo.KeyMomentum = 16, 256, 0.99
-	c.Run.Steps, c.Run.LogEvery, c.Run.Dir = 4, 1, t.TempDir()
+	c.Run.Steps, c.Run.LogEvery, c.Run.Dir = steps, 1, t.TempDir()
 	trainFromFolder(t, c, 2)
 }
 

@@ -112,8 +112,8 @@ func evaluated(every int) func(dir string) run.Config {
 	}
 }
 
-// Four processes of a device each take as long to compile as the rest of these tests: make nightly has them, in glyphs.
 func TestTrainOverTwoProcessesOfTwoDevices(t *testing.T) { testTrainOver(t, 2, 2, 3, evaluated(1)) }
+func TestTrainOverFourProcesses(t *testing.T)            { testTrainOver(t, 4, 1, 3, evaluated(0)) }
 
 // TestStopOverProcesses has process 1 wish to stop: both stop after the same step, with a checkpoint.
 func TestStopOverProcesses(t *testing.T) {

@@ -16,33 +16,47 @@ const (
 	claimLimit = 10 * time.Minute        // compiling takes seconds, and minutes for a large network on a slow host
 	claimLook  = 50 * time.Millisecond   // between two looks at whether it is free
 	claimTold  = 20 * time.Second        // before the wait is told
-	claimed    = ".claimed" + tempSuffix // evict removes what is left of it
+	claimed    = ".claimed" + tempSuffix // what is left of one is removed as other temporary files are
 )
 
-// Claim keeps others from compiling a program at the same time, in this process and in others: it waits for whoever has
-// claimed it, at most ten minutes, or until that process ends. Get may find the program then. The caller gives the claim back
-// by calling release, after Put. told is called once where the wait is long. An error means that nothing is claimed.
-func (s *Store) Claim(key string, told func()) (release func(), err error) {
-	if err := s.ready(); err != nil {
-		return nil, err
+// GetOrClaim returns a stored program, as Get does, or the claim to compile it: others that ask, in this process or another,
+// then wait until release is called, or the process that has the claim ends, ten minutes in all at most. The caller calls release after
+// Put, or when nothing came of it. Both are nil where the caller compiles beside others: where it has waited in vain, the error
+// says for what, and where nothing can be claimed. The error is Get's otherwise, also beside a claim. told is called once where the
+// wait is long.
+func (s *Store) GetOrClaim(key string, told func()) (program []byte, release func(), err error) {
+	program, err = s.Get(key)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrDamaged) {
+		return program, nil, err
+	}
+	if s.ready() != nil {
+		return nil, nil, err // which Put will say
 	}
 	name := filepath.Join(s.Dir, key+claimed)
+	waited := false
 	for begun := time.Now(); ; time.Sleep(claimLook) {
-		f, err := claim(name)
-		if err != nil {
-			return nil, fmt.Errorf("programs: %w", err)
+		f, failed := claim(name)
+		if failed != nil {
+			return nil, nil, err // such as a file system without locks
 		}
 		if f != nil {
-			return func() {
-				_ = os.Remove(name) // first: who gets its lock afterwards sees that the file is not there any more
-				_ = f.Close()
-			}, nil
+			release = func() { giveBack(f, name) }
+			found, again := s.Get(key)
+			switch {
+			case again == nil:
+				release()
+				return found, nil, nil
+			case waited: // whoever compiled it could not keep it: the next ones cannot, either
+				release()
+				return nil, nil, again
+			}
+			return nil, release, err
 		}
-		waited := time.Since(begun)
-		if waited > claimLimit {
-			return nil, fmt.Errorf("programs: %s is still being compiled by another process after %s", name, claimLimit)
+		waited = true
+		if time.Since(begun) > claimLimit {
+			return nil, nil, fmt.Errorf("programs: another process was still compiling it after %s", claimLimit)
 		}
-		if waited > claimTold && told != nil {
+		if time.Since(begun) > claimTold && told != nil {
 			told()
 			told = nil
 		}
@@ -59,15 +73,31 @@ func claim(name string) (*os.File, error) {
 	if errors.Is(err, lock.ErrHeld) {
 		return nil, f.Close()
 	}
-	var mine fs.FileInfo
-	if err == nil {
-		mine, err = f.Stat()
-	}
-	if err != nil { // such as a file system without locks
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if there, err := os.Lstat(name); err == nil && os.SameFile(mine, there) {
-		return f, nil
+	if !isAt(f, name) {
+		return nil, f.Close()
 	}
-	return nil, f.Close()
+	now := time.Now()
+	_ = os.Chtimes(name, now, now) // one that a dead process left may be old enough for evict
+	return f, nil
+}
+
+// giveBack removes the file first: who gets its lock afterwards sees that it is not there any more.
+func giveBack(f *os.File, name string) {
+	if isAt(f, name) {
+		_ = os.Remove(name)
+	}
+	_ = f.Close()
+}
+
+// isAt reports whether a name is still that of an open file.
+func isAt(f *os.File, name string) bool {
+	mine, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(name)
+	return err == nil && os.SameFile(mine, there)
 }

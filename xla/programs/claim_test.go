@@ -1,4 +1,4 @@
-package programs_test
+package programs
 
 import (
 	"bytes"
@@ -6,15 +6,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/janpfeifer/must"
-
-	"github.com/mocotpu/mocotpu/xla/programs"
 )
+
+func newStore(t *testing.T) *Store {
+	t.Helper()
+	return &Store{Dir: filepath.Join(t.TempDir(), "programs")}
+}
 
 // TestClaim: of ten that want a program at once, one compiles it, and the others find it. Nothing but the program is left.
 func TestClaim(t *testing.T) {
@@ -23,19 +26,15 @@ func TestClaim(t *testing.T) {
 	var all sync.WaitGroup
 	for range 10 {
 		all.Go(func() {
-			release, err := s.Claim("a", nil)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer release()
-			got, err := s.Get("a")
-			if errors.Is(err, fs.ErrNotExist) {
+			got, release, err := s.GetOrClaim("a", nil)
+			if release != nil {
+				defer release()
 				compiled.Add(1)
-				err = s.Put("a", []byte("made"))
-				got = []byte("made")
+				if got, err = []byte("made"), s.Put("a", []byte("made")); err != nil {
+					t.Error(err)
+				}
 			}
-			if err != nil || !bytes.Equal(got, []byte("made")) {
+			if !bytes.Equal(got, []byte("made")) {
 				t.Errorf("got %q, %v", got, err)
 			}
 		})
@@ -44,17 +43,82 @@ func TestClaim(t *testing.T) {
 	if n := compiled.Load(); n != 1 {
 		t.Errorf("compiled %d times, want once", n)
 	}
-	if left := names(t, s); left != "a.mocotpu-program" {
-		t.Errorf("the folder has %s, want the program alone", left)
+	if left := must.M1(os.ReadDir(s.Dir)); len(left) != 1 || left[0].Name() != "a"+suffix {
+		t.Errorf("the folder has %v, want the program alone", left)
 	}
 }
 
-// TestClaimOfTheDead: the claim of a process that has ended is nobody's, and another program's claim keeps nobody.
-func TestClaimOfTheDead(t *testing.T) {
+// TestClaimInVain: where the one that compiles keeps nothing, those that waited compile side by side, without a claim.
+func TestClaimInVain(t *testing.T) {
 	s := newStore(t)
-	must.M1(s.Claim("b", nil))
-	must.M(os.WriteFile(filepath.Join(s.Dir, "a.claimed.mocotpu-program.tmp"), nil, 0o600))
-	release := must.M1(s.Claim("a", nil))
+	_, release, _ := s.GetOrClaim("a", nil)
+	waiting := make(chan bool)
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			waiting <- true
+			if got, claim, err := s.GetOrClaim("a", nil); got != nil || claim != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("got %q, a claim %t, %v", got, claim != nil, err)
+			} else if claim != nil {
+				claim() // it began only after the release
+			}
+		})
+		<-waiting
+	}
+	release()
+	all.Wait()
+}
+
+// TestClaimIsHeld: nobody else gets a claim that is held, also where its file is one that a dead process left long ago and
+// other programs are stored meanwhile; another program's can be had.
+func TestClaimIsHeld(t *testing.T) {
+	s := newStore(t)
+	must.M(s.Put("b", nil))
+	name, old := filepath.Join(s.Dir, "a"+claimed), time.Now().Add(-2*staleAfter)
+	must.M(os.WriteFile(name, nil, 0o600))
+	must.M(os.Chtimes(name, old, old))
+	_, release, err := s.GetOrClaim("a", nil)
+	if release == nil || !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("no claim, %v", err)
+	}
+	must.M(s.Put("c", nil))
+	if f, err := claim(name); f != nil || err != nil {
+		t.Errorf("claimed twice, %v", err)
+	}
+	_, other, _ := s.GetOrClaim("d", nil)
+	if other == nil {
+		t.Error("another program is not to be had")
+	}
+	other()
+	release()
+	if f, err := claim(name); f == nil || err != nil {
+		t.Errorf("not claimed after it was given back, %v", err)
+	}
+}
+
+// TestClaimOfAnother: giving a claim back leaves the file of whoever has it now.
+func TestClaimOfAnother(t *testing.T) {
+	s := newStore(t)
+	_, release, _ := s.GetOrClaim("a", nil)
+	name := filepath.Join(s.Dir, "a"+claimed)
+	must.M(os.Remove(name)) // as evict does after an hour
+	_, mine, _ := s.GetOrClaim("a", nil)
+	release()
+	if f, err := claim(name); f != nil || err != nil {
+		t.Errorf("claimed while another holds it, %v", err)
+	}
+	mine()
+}
+
+// TestClaimOfDamaged: what is damaged is compiled by one, too, and said to be damaged.
+func TestClaimOfDamaged(t *testing.T) {
+	s := newStore(t)
+	must.M(s.Put("a", nil))
+	must.M(os.WriteFile(s.path("a"), []byte("nonsense"), 0o600))
+	_, release, err := s.GetOrClaim("a", nil)
+	if release == nil || !errors.Is(err, ErrDamaged) {
+		t.Fatalf("a claim %t, error %v, want both", release != nil, err)
+	}
 	release()
 }
 
@@ -62,12 +126,12 @@ func TestClaimOfTheDead(t *testing.T) {
 func TestClaimRefuses(t *testing.T) {
 	s := newStore(t)
 	must.M(s.Put("a", nil))
-	must.M(os.Mkdir(filepath.Join(s.Dir, "b.claimed.mocotpu-program.tmp"), 0o700))
-	if _, err := s.Claim("b", nil); err == nil || !strings.Contains(err.Error(), "b.claimed") {
-		t.Errorf("error %v, want that a folder is in the way", err)
+	must.M(os.Mkdir(filepath.Join(s.Dir, "b"+claimed), 0o700))
+	if _, release, err := s.GetOrClaim("b", nil); release != nil || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a claim %t, error %v", release != nil, err)
 	}
 	must.M(os.Chmod(s.Dir, 0o777))
-	if _, err := s.Claim("a", nil); !errors.Is(err, programs.ErrUnsafe) {
-		t.Errorf("error %v, want ErrUnsafe", err)
+	if _, release, err := s.GetOrClaim("c", nil); release != nil || !errors.Is(err, ErrUnsafe) {
+		t.Errorf("a claim %t, error %v, want ErrUnsafe", release != nil, err)
 	}
 }

@@ -5,7 +5,7 @@
 //	e, err := xla.Open("cpu", xla.Options{Programs: store})
 //
 // A program is found by its [Key], which begins with its [Kind]: whoever asks puts into it whatever changes what a compiler
-// makes. Whoever does not find one claims it before compiling ([Store.Claim]), so that others wait for it.
+// makes. An engine that does not find one claims it before it compiles ([Store.GetOrClaim]), so that others wait for it.
 //
 // # Saved programs
 //

@@ -72,7 +72,7 @@ type Usage struct {
 	Bytes    int64
 }
 
-// Usage looks at the folder; there is none before the first program.
+// Usage looks at the folder; there may be none.
 func (s *Store) Usage() (Usage, error) {
 	var u Usage
 	files, err := s.files(suffix)

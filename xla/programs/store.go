@@ -43,7 +43,7 @@ const (
 
 // A Store is a folder of compiled programs of both kinds, a file each. Several goroutines and processes may use it at once.
 type Store struct {
-	// Dir is made when the first program is stored.
+	// Dir is made for the first program.
 	Dir string
 	// Limit is how many bytes the programs may take; 0 is 4 GB. The least recently used are removed first.
 	Limit int64
