@@ -8,8 +8,8 @@ import (
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
-// TestSelftestSlow has the CPU engine pass the self-test on eight devices. Quick tests of package selftest make the same checks, but
-// for steps in bfloat16, memory, the second start and the power cut, as this command has them.
+// TestSelftestSlow has the CPU engine pass the self-test on eight devices. Quick tests of package selftest make the same
+// checks, but for steps in bfloat16, the second start and the power cut.
 func TestSelftestSlow(t *testing.T) {
 	xlatest.CPU(t, 1) // skips where there is none
 	passSelftest(t, "--backend=cpu --devices=8",

@@ -16,17 +16,13 @@ import (
 func TestSlowEightDevicesGiveTheNumbersOfOneResNet18(t *testing.T) {
 	c := trial.Small()
 	c.Encoder.Arch, c.Encoder.Width, c.Encoder.Dim = "resnet18", 64, 128
-	one := newRunner(t, xlatest.CPU(t, 1), 1, c).conditioned().run(t, 1, 0.001)
-	eight := newRunner(t, xlatest.CPU(t, 8), 8, c).conditioned().run(t, 1, 0.001)
-	compareRuns(t, eight, one, trial.Limits{Loss: parity.Elsewhere, State: parity.Elsewhere, Gradient: 1e-3})
+	eightGiveTheNumbersOfOne(t, c, 1, trial.Limits{Loss: parity.Elsewhere, State: parity.Elsewhere, Gradient: 1e-3})
 }
 
 func TestSlowEightDevicesGiveTheNumbersOfOneSymmetric(t *testing.T) {
 	c := trial.Small()
 	c.Symmetric = true
-	one := newRunner(t, xlatest.CPU(t, 1), 1, c).conditioned().run(t, 2, 0.001)
-	eight := newRunner(t, xlatest.CPU(t, 8), 8, c).conditioned().run(t, 2, 0.001)
-	compareRuns(t, eight, one, trial.Elsewhere)
+	eightGiveTheNumbersOfOne(t, c, 2, trial.Elsewhere)
 }
 
 // TestSlowTwentySteps says what holds of "eight devices give the numbers of one" at twenty steps. Where a step is a

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/internal/invariants"
 	"github.com/mocotpu/mocotpu/models/internal/trial"
+	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/hlo"
@@ -56,10 +57,14 @@ func TestEightDevicesGiveTheNumbersOfOne(t *testing.T) {
 }
 
 func TestEightDevicesGiveTheNumbersOfOneSymmetric(t *testing.T) {
-	c := symmetric()
-	one := newRunner(t, xlatest.CPU(t, 1), 1, c).conditioned().run(t, 2, 0.001)
-	eight := newRunner(t, xlatest.CPU(t, 8), 8, c).conditioned().run(t, 2, 0.001)
-	compareRuns(t, eight, one, trial.Elsewhere)
+	eightGiveTheNumbersOfOne(t, symmetric(), 2, trial.Elsewhere)
+}
+
+func eightGiveTheNumbersOfOne(t *testing.T, c moco.Step, steps int, limits trial.Limits) {
+	t.Helper()
+	one := newRunner(t, xlatest.CPU(t, 1), 1, c).conditioned().run(t, steps, 0.001)
+	eight := newRunner(t, xlatest.CPU(t, 8), 8, c).conditioned().run(t, steps, 0.001)
+	compareRuns(t, eight, one, limits)
 }
 
 // TestGoEngineGivesTheNumbersOfXLA compares two engines that share no code below GoMLX's graph.

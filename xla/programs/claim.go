@@ -15,15 +15,18 @@ import (
 const (
 	claimLimit = 10 * time.Minute        // compiling takes seconds, and minutes for a large network on a slow host
 	claimLook  = 50 * time.Millisecond   // between two looks at whether it is free
-	claimTold  = 20 * time.Second        // before the wait is told
 	claimed    = ".claimed" + tempSuffix // what is left of one is removed as other temporary files are
 )
 
-// GetOrClaim returns a stored program, as Get does, or the claim to compile it: others that ask, in this process or another,
-// then wait until release is called, or the process that has the claim ends, ten minutes in all at most. The caller calls release after
-// Put, or when nothing came of it. Both are nil where the caller compiles beside others: where it has waited in vain, the error
-// says for what, and where nothing can be claimed. The error is Get's otherwise, also beside a claim. told is called once where the
-// wait is long.
+// claimTold is how long a wait may be before it is told; a variable for the tests.
+var claimTold = 20 * time.Second
+
+// GetOrClaim returns a stored program, as Get does, or the claim to compile it. Others that ask, in this process or another,
+// wait while somebody has the claim, ten minutes in all at most; told, if not nil, is called once where that is long. A process
+// that ends gives its claim back. The caller calls release after Put, or when nothing came of it.
+//
+// Program and release are both nil where the caller compiles beside others: nothing can be claimed, or it has waited in vain.
+// The error is Get's, also beside a claim, or says that the wait was too long.
 func (s *Store) GetOrClaim(key string, told func()) (program []byte, release func(), err error) {
 	program, err = s.Get(key)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrDamaged) {

@@ -50,21 +50,24 @@ func TestClaim(t *testing.T) {
 
 // TestClaimInVain: where the one that compiles keeps nothing, those that waited compile side by side, without a claim.
 func TestClaimInVain(t *testing.T) {
+	before := claimTold
+	claimTold = 0
+	defer func() { claimTold = before }()
 	s := newStore(t)
 	_, release, _ := s.GetOrClaim("a", nil)
-	waiting := make(chan bool)
-	var all sync.WaitGroup
+	var waiting, all sync.WaitGroup
 	for range 3 {
+		waiting.Add(1)
 		all.Go(func() {
-			waiting <- true
-			if got, claim, err := s.GetOrClaim("a", nil); got != nil || claim != nil && !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("got %q, a claim %t, %v", got, claim != nil, err)
-			} else if claim != nil {
-				claim() // it began only after the release
+			if got, claim, err := s.GetOrClaim("a", waiting.Done); got != nil || claim != nil || !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("got %q, a claim %t, %v, want neither and that it is not there", got, claim != nil, err)
+				if claim != nil {
+					claim() // or the others wait for it
+				}
 			}
 		})
-		<-waiting
 	}
+	waiting.Wait()
 	release()
 	all.Wait()
 }
