@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -64,6 +65,21 @@ func each(all []*Meeting, f func(i int, m *Meeting)) {
 		wg.Go(func() { f(i, m) })
 	}
 	wg.Wait()
+}
+
+// While a run stands nothing of it is on the disk: a process that is killed leaves nothing behind.
+func TestNoFiles(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	all := meet(t, 2)
+	each(all, func(_ int, m *Meeting) {
+		if err := m.Barrier(t.Context(), "here"); err != nil {
+			t.Error(err)
+		}
+	})
+	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+		t.Errorf("%v in the folder of temporary files, %v, want nothing", left, err)
+	}
 }
 
 func TestTogether(t *testing.T) {

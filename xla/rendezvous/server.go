@@ -84,7 +84,7 @@ func (m *Meeting) stopServing() {
 		m.server.WaitForShutdown()
 	}
 	if m.dir != "" {
-		_ = os.RemoveAll(m.dir) // it is empty, and temporary
+		_ = os.RemoveAll(m.dir) // where the store was not opened; it is empty
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,7 +28,7 @@ func (m *Meeting) openStore(ctx context.Context) error {
 		m.kv, err = streams.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket: bucket, Storage: jetstream.MemoryStorage, MaxValueSize: maxValue,
 		})
-		return err
+		return errors.Join(err, os.RemoveAll(m.dir)) // the server needs its empty folder no more, and a kill would leave it behind
 	}
 	for {
 		if m.kv, err = streams.KeyValue(ctx, bucket); !errors.Is(err, jetstream.ErrBucketNotFound) {
