@@ -22,6 +22,7 @@ var opensItself = map[string]string{
 	"models/convert/onnx.go":        "what it has just written",
 	"models/convert/stablehlo.go":   "what it has just written",
 	"xla/compiler.go":               "files of /proc",
+	"xla/hardware.go":               "files of /sys",
 	"xla/host/durable/sync_unix.go": "a folder",
 	"xla/host/regular/regular.go":   "it is the door",
 	"xla/setup/disk.go":             "its own lock",

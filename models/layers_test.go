@@ -95,13 +95,13 @@ var rules = []rule{
 		"a library registers no flags and prints nothing",
 	},
 	{
-		[]string{"cmd/internal/machine", "cmd/internal/terminal", "cmd/mocotpu/bench"},
+		[]string{"cmd/machine", "cmd/internal/terminal", "cmd/mocotpu/bench"},
 		[]string{"flag", "log", "github.com/spf13/..."},
 		nil,
 		"flags are read in the command and runflags, and what they call takes values",
 	},
 	{
-		[]string{"cmd/mocotpu/...", "cmd/internal/machine", "notebooks/..."},
+		[]string{"cmd/mocotpu/...", "cmd/machine", "notebooks/..."},
 		[]string{"github.com/schollz/...", "golang.org/x/term"},
 		nil,
 		"one package draws on terminals, where names from files are quoted",

@@ -89,7 +89,7 @@ func TestTopologiesOpen(t *testing.T) {
 	if _, err := Open(Topology{Name: "v5e:3x3", Chip: chips[3], Grid: []int{3, 3}}, xla.Options{}); err == nil {
 		t.Error("a grid that is none opened")
 	}
-	if _, err := Open(must(Lookup("v3-8")), xla.Options{Devices: 9}); err == nil || !strings.Contains(err.Error(), "9 devices asked for, there are 8") {
+	if _, err := Open(must(Lookup("v3-8")), xla.Options{Devices: 9}); err == nil || !strings.Contains(err.Error(), "9 devices, want 0 (all) to the 8 that there are: --devices") {
 		t.Errorf("nine of eight devices: %v", err)
 	}
 }

@@ -91,6 +91,15 @@ func (e *Engine) RunsLoops() bool { return e.plugin != nil }
 // PluginVersion returns what the plugin says about itself and its PJRT API, or "" for the go engine.
 func (e *Engine) PluginVersion() string { return e.version }
 
+// CompilerInputs are what decides, beside the program and the engine's options, what the compiler makes of it: the plugin's version,
+// the environment, with the file of flags that XLA_FLAGS may name, and the devices. The go engine has none.
+func (e *Engine) CompilerInputs() []string {
+	if e.plugin == nil {
+		return nil
+	}
+	return append([]string{e.version, compilerEnvironment()}, e.plugin.devices(e.client)...)
+}
+
 // Skipped returns why Open("auto") took none of the engines it prefers, in their order. It is empty otherwise.
 func (e *Engine) Skipped() []error { return e.skipped }
 

@@ -23,7 +23,7 @@ func openPlugged(name string, o Options) (*Engine, error) {
 		return nil, err
 	}
 	if name == "tpu" {
-		if err := findTPU("/dev"); err != nil {
+		if err := findTPU("/"); err != nil {
 			return nil, &Error{Op: openTPU, Code: NotFound, Msg: err.Error()}
 		}
 	}
@@ -79,7 +79,7 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 	if devices > b.NumDevices() {
 		n := b.NumDevices()
 		b.Finalize()
-		return nil, fmt.Errorf("xla: %s: %d devices asked for, there are %d", name, devices, n)
+		return nil, fmt.Errorf("%w: %s: %d devices, want 0 (all) to the %d that there are: --devices", ErrOptions, name, devices, n)
 	}
 	e := newEngine(name, b)
 	e.plugin, e.client = p, p.lastClient()

@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/cmd/mocotpu/bench"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/judge"

@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla/host/durable"

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla"

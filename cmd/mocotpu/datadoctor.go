@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/doctor"
 	"github.com/mocotpu/mocotpu/models/encoder"

@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/peers"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/programs"
 	"github.com/mocotpu/mocotpu/xla/setup"

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/models/run"
 )
 

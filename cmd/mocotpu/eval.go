@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/judge"
@@ -43,7 +43,7 @@ func newEval() *cobra.Command {
 			"               labels, and is all there is for images without classes\n" +
 			"  linear       the papers' protocol: crops and flips, frozen trunk, SGD at rate 30, 100 epochs\n" +
 			"  finetune     the whole encoder, on 1, 10 and 100 % of the labels\n\n" +
-			"Baselines, judged by the same code: pixels (raw), untrained (the run's first weights, BatchNorm recalibrated) and\n" +
+			"Baselines, judged by the same code: pixels (raw), untrained (weights drawn by the run's seed, BatchNorm recalibrated) and\n" +
 			"supervised (the run's recipe with labels). The last takes as long as the run did.\n\n" +
 			"--labels-per-class=1,10,100 has linear-fast and finetune learn from exactly so many labels of each class; beside\n" +
 			"untrained, finetune compares a pretrained encoder with one that learns from scratch.",

@@ -9,7 +9,7 @@ import (
 
 	"github.com/janpfeifer/must"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu"
 	"github.com/mocotpu/mocotpu/tpu/plan"

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/xla"
 )
 

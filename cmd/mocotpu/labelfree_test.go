@@ -67,7 +67,7 @@ func TestWithoutClasses(t *testing.T) {
 // --expect ends a run with exit code 4, names itself, and goes with the run until it is taken back; a bad one is exit code 2.
 func TestExpect(t *testing.T) {
 	t.Chdir(t.TempDir())
-	code, _, stderr := call(t, append(tinyRun, "--dir", "run", "--knn-every", "1", "--expect", "loss@1<=1000", "--expect", "knn@1>=99")...)
+	code, _, stderr := call(t, append(tinyRun, "--dir", "run", "--knn-every", "1", "--log-every", "100", "--expect", "loss@1<=1000", "--expect", "knn@1>=99")...)
 	if code != exitUnexpected || !strings.Contains(stderr, "after epoch 1: knn is ") || !strings.Contains(stderr, "want knn@1>=99") {
 		t.Fatalf("exit code %d, stderr %q, want %d and what is wrong", code, stderr, exitUnexpected)
 	}
@@ -78,13 +78,12 @@ func TestExpect(t *testing.T) {
 		t.Errorf("without: exit code %d, %q, %q", code, stdout, stderr)
 	}
 	for args, want := range map[string]string{
-		"--expect=knn":                       "'knn@10>=45'",
-		"--expect=nkn@2>=1":                  `--expect is "nkn", want one of knn, rank`,
-		"--expect=knn@3>=1":                  "want one from 1 to the run's 2",
-		"--expect=knn@1>=1":                  "evaluations are every --knn-every (2) epochs",
-		"--keep=last=1,best=loss":            `--keep best is "loss", want one of knn, rank`,
-		"--expect=knn@1>=1 --knn-every=0":    "nothing is evaluated",
-		"--expect=loss@1>=1 --log-every=100": "there is no row",
+		"--expect=knn":                    "'knn@10>=45'",
+		"--expect=nkn@2>=1":               `--expect is "nkn", want one of knn, rank`,
+		"--expect=knn@3>=1":               "want one from 1 to the run's 2",
+		"--expect=knn@1>=1":               "evaluations are every --knn-every (2) epochs",
+		"--keep=last=1,best=loss":         `--keep best is "loss", want one of knn, rank`,
+		"--expect=knn@1>=1 --knn-every=0": "nothing is evaluated",
 	} {
 		code, _, stderr := call(t, append(tinyRun, append(strings.Fields(args), "--dir", "other")...)...)
 		if _, err := os.Stat("other"); code != 2 || !strings.Contains(stderr, want) || err == nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/janpfeifer/must"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/xla"

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/peers"
 	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/run"

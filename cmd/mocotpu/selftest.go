@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/cmd/mocotpu/bench"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/selftest"

@@ -18,8 +18,8 @@ func newTrain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "train",
 		Short: "Train an encoder, and watch by nearest neighbours whether it learns",
-		Long: "Trains the preset's encoder by Momentum Contrast. Each epoch prints the loss against its chance level and\n" +
-			"the accuracy of a nearest-neighbour classifier on held-out images, the first time before training.\n" +
+		Long: "Trains the preset's encoder by Momentum Contrast. Prints the loss against its chance level and, every\n" +
+			"--knn-every epochs, the accuracy of a nearest-neighbour classifier on held-out images, first before training.\n" +
 			"Ctrl-C or SIGTERM stops after the step in flight and writes a checkpoint. The same command with --dir goes on\n" +
 			"with the run, bit for bit.",
 		Example: "  mocotpu train                                        # drawn characters, on the best engine there is\n" +

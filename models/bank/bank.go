@@ -21,6 +21,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/mocotpu/mocotpu/models/data/files"
@@ -135,8 +137,9 @@ func Write(ctx context.Context, path string, e *encoder.Encoder, w *encoder.Weig
 	return m, dim, errors.Join(err, source.Close())
 }
 
-// name sets the names of the rows: those of the list that are not broken.
+// name sets the names of the rows: those of the list that are not broken. It sorts the broken ones.
 func (m *Manifest) name(list *files.List) {
+	slices.SortFunc(m.Broken, func(a, b files.Broken) int { return strings.Compare(a.Name, b.Name) }) // they came in any order
 	broken := map[string]bool{}
 	for _, b := range m.Broken {
 		broken[b.Name] = true

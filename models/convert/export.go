@@ -45,7 +45,7 @@ func LoadSource(path string) (Source, error) {
 	if err != nil {
 		return Source{}, err
 	}
-	return Source{Encoder: run.Query, Run: run, Dir: path}, nil
+	return Source{Encoder: run.Query, Run: run, Dir: filepath.Clean(path)}, nil
 }
 
 // Options vary an export; the zero value is right for most.

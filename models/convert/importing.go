@@ -174,7 +174,7 @@ func deduce(tensors []safetensors.Tensor) (resnet.Config, error) {
 		c.Stem = resnet.StemImageNet
 	}
 	for name, head := range map[string]string{"fc.weight": resnet.HeadLinear, "fc.2.weight": resnet.HeadMLP} {
-		if shape, ok := shapes[name]; ok && len(shape) == 2 {
+		if shape := shapes[name]; len(shape) == 2 && shape[0] > 0 {
 			c.Head, c.Dim = head, shape[0]
 		}
 	}

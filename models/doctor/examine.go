@@ -132,7 +132,7 @@ func (e *examination) scan(ctx context.Context) error {
 		e.Progress.Note(note)
 	}
 	e.report.Splits = []*Split{train}
-	if len(train.Broken) == train.Images {
+	if train.unread == train.Images {
 		return fmt.Errorf("doctor: %s: none of %d images can be read, such as %s (%s): %w", e.report.Data, train.Images, train.Broken[0].Name, train.Broken[0].Problem, data.ErrCorrupt)
 	}
 	if e.test == nil {

@@ -180,8 +180,8 @@ func (f *findings) tell(s *Split, first, last int) {
 			s.Groups++
 		}
 	}
-	s.Groups -= len(s.Broken)
-	s.Distinct = last - first - len(s.Broken) - s.Exact - s.Near - s.Mirrored
+	s.Groups -= s.unread
+	s.Distinct = last - first - s.unread - s.Exact - s.Near - s.Mirrored
 }
 
 // Negatives says how much of a queue are near or exact duplicates of the query: keys that it is told to be unlike.

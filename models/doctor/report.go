@@ -159,7 +159,7 @@ func (r *Report) WriteText(w io.Writer) error {
 }
 
 // allFlat tells whether all images that can be read show nothing.
-func (s *Split) allFlat() bool { return s.Flat.Images > 0 && s.Flat.Images == s.Images-len(s.Broken) }
+func (s *Split) allFlat() bool { return s.Flat.Images > 0 && s.Flat.Images == s.Images-s.unread }
 
 // write writes what is in a split.
 func (s *Split) write(b *strings.Builder) {

@@ -47,15 +47,16 @@ type Split struct {
 	// than 32 pixels.
 	Flat Named `json:"flat"`
 	Tiny Named `json:"tiny"`
-	// Broken are the images that could not be read.
+	// Broken are the images that could not be read. A packed set was made without them: they are none of its Images.
 	Broken []files.Broken `json:"broken"`
 	// Exact counts the images whose pixels are those of an earlier one of the split, Near those that are near duplicates of an
 	// earlier one, and Mirrored those that are so of its mirror image. Distinct are the others that can be read: the four and
-	// Broken add up to Images. Flat images are compared for the same pixels alone.
+	// what could not be read add up to Images. Flat images are compared for the same pixels alone.
 	Exact    int `json:"exact"`
 	Near     int `json:"near"`
 	Mirrored int `json:"mirrored"`
 	Distinct int `json:"distinct"`
+	unread   int // of Images
 	// Groups counts the images that can be read when duplicates of duplicates are one.
 	Groups int `json:"groups"`
 }
@@ -83,7 +84,6 @@ func (o *opened) scan(ctx context.Context, name string, a *album, first int, pro
 	}
 	pixels, rows, indices := make([]uint8, chunk*info.ImageLen()), make([]data.Row, chunk), make([]int, chunk)
 	looks := make([]look, chunk)
-	unread := 0
 	for start := 0; start < info.N; start += chunk {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -107,7 +107,7 @@ func (o *opened) scan(ctx context.Context, name string, a *album, first int, pro
 		wg.Wait()
 		for i, l := range looks[:n] {
 			if rows[i].Aspect == 0 {
-				unread++
+				s.unread++
 				continue
 			}
 			a.add(first+start+i, l.content, l.drawing)
@@ -133,7 +133,7 @@ func (o *opened) scan(ctx context.Context, name string, a *album, first int, pro
 		s.Window = o.window.String()
 	}
 	s.count(info)
-	s.average(workers, (info.N-unread)*info.Size*info.Size)
+	s.average(workers, (info.N-s.unread)*info.Size*info.Size)
 	return s, nil
 }
 

@@ -113,6 +113,9 @@ func TestPackedSet(t *testing.T) {
 	if s.Images != 210 || s.Size != 48 || s.Exact != 1 || len(s.Broken) != 1 || s.Tiny.Images != 0 || !strings.HasSuffix(r.Duplicates[0].Image, "train 209") {
 		t.Errorf("%+v", s)
 	}
+	if all := s.Exact + s.Near + s.Mirrored + s.Distinct; all != s.Images { // the broken image is none of them
+		t.Errorf("%d exact, %d near, %d mirrored and %d distinct images are %d, want %d", s.Exact, s.Near, s.Mirrored, s.Distinct, all, s.Images)
+	}
 	if text := must.M1(json.Marshal(r)); bytes.Contains(text, []byte("null")) {
 		t.Errorf("a list of nothing is null in %s", text)
 	}

@@ -50,7 +50,11 @@ func LoadRun(dir string) (*Run, error) {
 			return nil, fmt.Errorf("encoder: %s: %w", saved.Dir, err)
 		}
 	}
-	if err := errors.Join(manifest.Validate(), r.Query.check(), r.Key.check()); err != nil {
+	err = manifest.Validate()
+	if err == nil { // the checks take a network that there is
+		err = errors.Join(r.Query.check(), r.Key.check())
+	}
+	if err != nil {
 		return nil, fmt.Errorf("encoder: %s: %w", saved.Dir, err)
 	}
 	return r, nil

@@ -75,9 +75,15 @@ func (e *evaluation) open() (err error) {
 			return fmt.Errorf("judge: %w: %s has no labels to judge by: want --data with some", settings.ErrInvalid, s.Name)
 		}
 	}
+	if labels {
+		if err := checkSets(train, test); err != nil {
+			return fmt.Errorf("judge: %w: %w", settings.ErrInvalid, err)
+		}
+	}
 	if err := e.checkPerClass(); err != nil {
 		return err
 	}
+	e.noteFirstWeights()
 	if slices.Contains(e.options.Protocols, "knn") {
 		clipped, note := e.knn.Clip(train.N)
 		if e.knn = clipped; note != "" {
@@ -272,6 +278,9 @@ func (e *evaluation) finetune(s subject) error {
 	override(&o.Batch, e.options.Batch)
 	override(&o.LR, e.options.LR)
 	o.TrunkLR = o.LR / 10
+	if s.name == "untrained" { // from scratch
+		o.TrunkLR = o.LR
+	}
 	if len(e.options.PerClass) > 0 {
 		return e.fewFinetune(s, o)
 	}

@@ -153,12 +153,8 @@ func (e *evaluation) fewLinear(s subject, train, test encoder.Embedding) error {
 	})
 }
 
-// fewFinetune is finetune with few labels. The untrained encoder is trained from scratch: its trunk as fast as the
-// classifier, where a pretrained one has a tenth of the rate.
+// fewFinetune is finetune with few labels.
 func (e *evaluation) fewFinetune(s subject, o recipe) error {
-	if s.name == "untrained" {
-		o.TrunkLR = o.LR
-	}
 	net, err := networkOf(s.weights)
 	if err != nil {
 		return err

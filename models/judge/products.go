@@ -7,6 +7,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
@@ -37,8 +38,11 @@ func products(bank, queries *Node) *Node {
 func similarities(exec *Exec, bank, queries *tensors.Tensor, use func(flat []float32)) error {
 	out, err := exec.Call(bank, queries)
 	if err != nil {
-		return fmt.Errorf("similarities: %w", err)
+		return fmt.Errorf("similarities: %w: %w", encoder.ErrEngine, err)
 	}
 	defer finalize(out)
-	return tensors.ConstFlatData(out[0], use)
+	if err := tensors.ConstFlatData(out[0], use); err != nil {
+		return fmt.Errorf("similarities: %w: %w", encoder.ErrEngine, err)
+	}
+	return nil
 }

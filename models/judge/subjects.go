@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -89,7 +90,19 @@ func pretrainingViews(w *encoder.Weights, train data.Source) (augment.Config, er
 	return views, err
 }
 
-// fresh is the encoder as its run began: the same first weights.
+// noteFirstWeights says of a run that began with weights from a file that the baselines do not.
+func (e *evaluation) noteFirstWeights() {
+	if e.weights.Run == nil {
+		return
+	}
+	began := cmp.Or(e.weights.Run.Run.Init, e.weights.Run.Run.ResumeFrom)
+	asked := func(baseline string) bool { return slices.Contains(e.options.Baselines, baseline) }
+	if began != "" && (asked("untrained") || asked("supervised")) {
+		e.progress.Note("the run began with the weights of " + began + ": the baselines untrained and supervised begin with weights drawn by its seed")
+	}
+}
+
+// fresh is the run's encoder with weights drawn by its seed: its first ones, unless they came from a file.
 func (e *evaluation) fresh() network {
 	w := e.weights.Trunk()
 	net := network{

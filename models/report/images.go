@@ -43,27 +43,24 @@ func open(sets map[dataset.Config]images, d dataset.Config) (images, error) {
 	return shown, nil
 }
 
-// apart makes every fifth training image a query, and the others the bank, in the set's own memory.
+// apart makes every fifth training image a query, and the others the bank. Both are copies: a packed set's own memory is its file.
 func apart(s *data.Set) (images, error) {
 	if s.N < 2 {
 		return images{}, fmt.Errorf("report: %s has %d image, want two at least", s.Name, s.N)
 	}
 	bank, queries := *s, *s
-	bank.N, queries.N, queries.Pixels, bank.Labels, queries.Labels = 0, 0, nil, nil, nil
+	bank.N, queries.N, bank.Pixels, queries.Pixels, bank.Labels, queries.Labels = 0, 0, nil, nil, nil, nil
 	for i := range s.N {
 		to := &bank
 		if i%apartEvery == 0 {
 			to = &queries
-			queries.Pixels = append(queries.Pixels, s.Image(i)...)
-		} else {
-			copy(s.Image(bank.N), s.Image(i)) // never ahead of what is read
 		}
+		to.Pixels = append(to.Pixels, s.Image(i)...)
 		to.N++
 		if s.Labels != nil {
 			to.Labels = append(to.Labels, s.Labels[i])
 		}
 	}
-	bank.Pixels = s.Pixels[:bank.N*s.ImageLen()]
 	return images{&bank, &queries, false}, nil
 }
 

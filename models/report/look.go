@@ -80,12 +80,12 @@ func newLook(ctx context.Context, b compute.Backend, dir string, c run.Config, s
 		return l, nil
 	}
 	k := min(c.KNN.Ks[len(c.KNN.Ks)-1], bank.N)
-	results, err := search.KNN(ctx, bankFeatures, bank.Labels, features, test.Labels, len(test.Classes),
+	results, err := search.KNN(ctx, bankFeatures, bank.Labels, features, test.Labels, len(bank.Classes),
 		judge.KNNOptions{Ks: []int{k}, Temperature: c.KNN.Temperature})
 	if err != nil {
 		return nil, err
 	}
-	l.Confusion = newConfusion(results[0].Tally, test.Classes, fmt.Sprintf(
+	l.Confusion = newConfusion(results[0].Tally, bank.Classes, fmt.Sprintf(
 		"kNN with k = %d over %d training images: %v %s", k, bank.N, results[0].Tally, strings.TrimSuffix(l.Queries, ",")))
 	return l, nil
 }

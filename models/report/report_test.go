@@ -340,6 +340,9 @@ func TestApart(t *testing.T) {
 	if want := []uint8{1, 2, 3, 4, 6, 7, 8, 9}; !slices.Equal(got.bank.Pixels, want) || !slices.Equal(got.bank.Labels, []int32{1, 2, 3, 4, 6, 7, 8, 9}) || got.bank.N != 8 {
 		t.Errorf("bank %+v, want %v", got.bank, want)
 	}
+	if want := []uint8{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}; !slices.Equal(s.Pixels, want) {
+		t.Errorf("the set itself is now %v, want %v: its memory may be a file's, which is only read", s.Pixels, want)
+	}
 	if _, err := apart(&data.Set{Name: "one", N: 1, Size: 1, Channels: 1, Pixels: []uint8{0}}); err == nil {
 		t.Error("one image alone: want an error")
 	}

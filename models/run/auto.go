@@ -140,7 +140,7 @@ func fitFolder(c *Config, f Facts, choose func(flag string, value any, format st
 	if canvas := (views*8/7 + 7) / 8 * 8; c.Data.Canvas == dataset.DefaultCanvas && canvas != c.Data.Canvas {
 		if dir, err := c.Data.Packed("train"); err == nil && dir == "" {
 			c.Data.Canvas = canvas
-			choose("canvas", canvas, "an eighth more than the views, as 256 for 224")
+			choose("canvas", canvas, "a seventh more than the views, as 256 for 224, up to a multiple of 8")
 		}
 	}
 	if f.Gray && c.Data.Channels == 0 {

@@ -19,9 +19,7 @@ func (s *session) checkExpectations() error {
 		at := e.Epoch * s.perEpoch
 		p.That(at <= s.total, "run.expect", "is %s, and the run has %d steps, %d an epoch: want an earlier epoch", e, s.total, s.perEpoch)
 		if !e.Evaluates() {
-			p.That(at >= s.config.Run.LogEvery, "run.expect", "is %s: by then, after %d steps, there is no row, see {run.log_every} (%d)",
-				e, at, s.config.Run.LogEvery)
-			continue
+			continue // every epoch has a row at its end or before it
 		}
 		p.That(s.judged != nil && (e.Figure != "knn" || s.test != nil), "run.expect", "is %s, and there are no held-out images with classes: want another figure", e)
 	}

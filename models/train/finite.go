@@ -87,16 +87,29 @@ func (s *snapshot) notFinite(order []stateTensor) string {
 
 // diverged is the error of the step in progress, in which a figure is no number any more.
 func (s *session) diverged(figure string) error {
+	what, err := s.traced(figure)
+	return errors.Join(s.divergedAt(what), err)
+}
+
+// uselessFeatures is the error of an evaluation after the steps done: a checkpoint of them gives the same features.
+func (s *session) uselessFeatures() error {
+	what, err := s.traced("a feature")
+	return errors.Join(fmt.Errorf("train: evaluation after step %d: %w: %s; a checkpoint of this step gives it again; %s", s.done, ErrDiverged, what, divergedAdvice), err)
+}
+
+// traced says that a figure is not finite, and what was so before it.
+func (s *session) traced(figure string) (what string, err error) {
+	what = figure + " is not finite"
 	if err := s.saver.wait(); err != nil { // the snapshot is the writer's
-		return errors.Join(s.divergedAt(figure+" is not finite"), err)
+		return what, err
 	}
 	if err := s.snapshot.take(s.step); err != nil {
-		return errors.Join(s.divergedAt(figure+" is not finite"), err)
+		return what, err
 	}
-	if what := s.snapshot.notFinite(s.order); what != "" {
-		return s.divergedAt(figure + " is not finite, and before it " + what)
+	if before := s.snapshot.notFinite(s.order); before != "" {
+		what += ", and before it " + before
 	}
-	return s.divergedAt(figure + " is not finite")
+	return what, nil
 }
 
 func (s *session) divergedAt(what string) error {

@@ -98,8 +98,8 @@ func TestDivergedBeforeTheEvaluation(t *testing.T) {
 	c := tiny(t.TempDir())
 	c.Data.TrainImages, c.Optim.LR = 16, 1e30
 	_, err := Train(t.Context(), c, goMachine(t), &recorder{})
-	if !errors.Is(err, ErrDiverged) {
-		t.Errorf("error %v, want ErrDiverged", err)
+	if !errors.Is(err, ErrDiverged) || !strings.Contains(err.Error(), "evaluation after step 1: diverged: a feature is not finite") {
+		t.Errorf("error %v, want ErrDiverged, of the evaluation", err)
 	}
 }
 

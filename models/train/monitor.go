@@ -163,7 +163,7 @@ func (m *monitor) labelFree(ctx context.Context) (*run.LabelFree, error) {
 	}
 	found, err := m.search.LabelFree(ctx, seen[0], seen[1], seen[2])
 	found.HeldOut = m.session.held != nil
-	return &found, m.judgement(ctx, err)
+	return &found, m.judgement(err)
 }
 
 // untrained judges the encoder before training, its BatchNorm statistics those of real images, and the raw pixels.
@@ -202,7 +202,7 @@ func (m *monitor) judgePixels(ctx context.Context, row *run.KNNRow) error {
 // judge is the accuracy in percent for each k.
 func (m *monitor) judge(ctx context.Context, bank encoder.Features, bankLabels []int32, queries encoder.Features, labels []int32) ([]run.Float, error) {
 	results, err := m.search.KNN(ctx, bank, bankLabels, queries, labels, len(m.all.bank.Info().Classes), m.knn)
-	if err := m.judgement(ctx, err); err != nil {
+	if err := m.judgement(err); err != nil {
 		return nil, err
 	}
 	accuracies := make([]run.Float, len(results))
@@ -212,13 +212,10 @@ func (m *monitor) judge(ctx context.Context, bank encoder.Features, bankLabels [
 	return accuracies, nil
 }
 
-// judgement marks what made a judgement fail: features that are no numbers, the end of the context, or the device.
-func (m *monitor) judgement(ctx context.Context, err error) error {
-	switch {
-	case errors.Is(err, judge.ErrNotFinite):
-		return m.session.diverged("a feature")
-	case err != nil && ctx.Err() == nil:
-		return deviceError{err}
+// judgement marks what made a judgement fail: features that are no numbers, or the device.
+func (m *monitor) judgement(err error) error {
+	if errors.Is(err, judge.ErrNotFinite) {
+		return m.session.uselessFeatures()
 	}
-	return err
+	return ofDevice(err)
 }

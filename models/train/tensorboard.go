@@ -16,17 +16,28 @@ type TensorBoard struct {
 	// Disk is where it is. Default: the real one.
 	Disk durable.FileSystem
 
-	first int // the first step of this process's part of the run
-	out   *tfevents.Writer
-	err   error // of the first write that failed: the run goes on without events
+	first, last int // the step that the file begins with, which may not be there yet, and the last one told of
+	out         *tfevents.Writer
+	err         error // of the first write that failed: the run goes on without events
 }
 
 // Step implements [Reporter].
 func (t *TensorBoard) Step(done, total int) {
-	if t.first == 0 {
-		t.first = done
+	if done <= t.last || t.last == 0 && t.out == nil { // done again, from a checkpoint, or the first
+		t.begin(done)
 	}
+	t.last = done
 	t.Reporter.Step(done, total)
+}
+
+// begin has the next events go to a new file, which tells TensorBoard to forget what others have from a step on.
+func (t *TensorBoard) begin(step int) {
+	if t.out != nil {
+		if err := t.out.Close(); t.err == nil {
+			t.err = err
+		}
+	}
+	t.out, t.first = nil, step
 }
 
 // Row implements [Reporter].
@@ -69,6 +80,10 @@ func (t *TensorBoard) KNN(r run.KNNRow) {
 	if f := r.LabelFree; f != nil {
 		all = append(all, labelFreeScalars("backbone", &f.Backbone)...)
 		all = append(all, labelFreeScalars("projection", f.Projection)...)
+	}
+	if r.Step > 0 && (t.last == 0 || r.Step < t.last) { // made up for, of the checkpoint that the run goes on from
+		t.begin(r.Step + 1)
+		t.last = r.Step
 	}
 	t.write(r.Step, all)
 	t.Reporter.KNN(r)

@@ -45,7 +45,11 @@ func (r Request) open() (e *xla.Engine, target string, err error) {
 		if e, err = xla.Open(r.Engine, r.Options); err != nil {
 			return nil, "", err
 		}
-		return e, fmt.Sprintf("%s/%d", e.EngineName(), e.NumDevices()), nil
+		target = fmt.Sprintf("%s/%d", e.EngineName(), e.NumDevices())
+		if !r.Options.GPU.IsZero() {
+			target += fmt.Sprintf(" %+v", r.Options.GPU)
+		}
+		return e, target, nil
 	}
 	p, err := lookup(r.Topology)
 	if err != nil {
@@ -105,7 +109,7 @@ func Serve(build func(e *xla.Engine, source []byte) error) bool {
 		if w.Save {
 			saved = w.Source
 		}
-		d.Compilation, err = compile(e, target, store, saved, func() error { return build(e, w.Source) })
+		d.Compilation, err = compile(e, target, w.Topology == "", store, saved, func() error { return build(e, w.Source) })
 		return d, err
 	})
 }

@@ -7,7 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mocotpu/mocotpu/xla"
@@ -104,10 +105,14 @@ func keep(store *programs.Store, key string, c *Compilation) {
 	}
 }
 
-// keyOf identifies a compilation: by the program's text, the compiler, the target, and what else decides what a compiler
-// makes.
-func keyOf(program, compiler, target string) string {
-	return programs.Key(programs.Ahead, program, compiler, target, os.Getenv("XLA_FLAGS"), os.Getenv("LIBTPU_INIT_ARGS"))
+// keyOf identifies a compilation: by the program's text, the target, and what decides what the compiler makes of it.
+func keyOf(program, target string, inputs []string) string {
+	return programs.Key(programs.Ahead, append([]string{program, target}, inputs...)...)
+}
+
+// dumps tells whether the compiler is to leave files of what it does: whoever asks for them wants to see it compile.
+func dumps(inputs []string) bool {
+	return slices.ContainsFunc(inputs, func(input string) bool { return strings.Contains(input, "xla_dump_") })
 }
 
 // errStored stops a compilation whose result is in the store.
@@ -119,12 +124,17 @@ var errStored = errors.New("plan: compiled before")
 //
 // The compiler runs in this process, and cannot be stopped: see [InChild].
 func Compile(e *xla.Engine, target string, store *programs.Store, build func() error) (*Compilation, error) {
-	return compile(e, target, store, nil, build)
+	return compile(e, target, false, store, nil, build)
 }
 
 // compile is Compile, which also saves the program, with what it was built from, unless source is nil. It then takes nothing from
-// the store, which has no program to run.
-func compile(e *xla.Engine, target string, store *programs.Store, source json.RawMessage, build func() error) (*Compilation, error) {
+// the store, which has no program to run. here says that the target is this machine, where what does not fit may fit when others
+// have given back their memory: a failure is not kept.
+func compile(e *xla.Engine, target string, here bool, store *programs.Store, source json.RawMessage, build func() error) (*Compilation, error) {
+	inputs := e.CompilerInputs()
+	if dumps(inputs) {
+		store = nil
+	}
 	var stored *Compilation
 	var unsavable error
 	var program *xla.Program
@@ -135,7 +145,7 @@ func compile(e *xla.Engine, target string, store *programs.Store, source json.Ra
 			return errors.New("plan: a second program, want one")
 		}
 		program = p
-		key = keyOf(p.StableHLO(), e.PluginVersion(), target)
+		key = keyOf(p.StableHLO(), target, inputs)
 		if store != nil && source == nil {
 			if stored = find(store, key, target); stored != nil {
 				return errStored
@@ -174,7 +184,7 @@ func compile(e *xla.Engine, target string, store *programs.Store, source json.Ra
 			return nil, err
 		}
 	}
-	if store != nil {
+	if store != nil && !(here && c.Failure != "") {
 		keep(store, key, c)
 	}
 	if source != nil && c.Compiled() {

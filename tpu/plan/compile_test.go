@@ -132,4 +132,16 @@ func TestCompileKey(t *testing.T) {
 	if c, err := plan.Compile(e, "cpu/1", store, product(e, 16)); err != nil || c.Stored {
 		t.Errorf("with other flags: stored %t, error %v, want another compilation", c.Stored, err)
 	}
+	flags := filepath.Join(t.TempDir(), "flags")
+	t.Setenv("XLA_FLAGS", flags)
+	for text, want := range map[string][]bool{"--xla_a=1": {false, true}, "--xla_a=2": {false, true}, "--xla_dump_to=/tmp/x": {false, false}} {
+		if err := os.WriteFile(flags, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range want {
+			if c, err := plan.Compile(e, "cpu/1", store, product(e, 16)); err != nil || c.Stored != want {
+				t.Errorf("%s: stored %t, error %v, want %t", text, c.Stored, err, want)
+			}
+		}
+	}
 }

@@ -81,6 +81,8 @@ type Meeting struct {
 
 	leaving atomic.Bool // all are done: nobody is missed any more
 
+	watching atomic.Pointer[watching] // once Watch was called
+
 	asked    atomic.Pointer[Stop] // who wants the run to stop; of process 0
 	stopping atomic.Pointer[Stop] // what was decided
 	stopped  atomic.Pointer[Stop] // once it has come
@@ -235,8 +237,11 @@ func (m *Meeting) findHost(ctx context.Context) error {
 			return nil
 		}
 		host, err := m.get(ctx, key)
+		if err != nil {
+			return err
+		}
 		m.host = string(host)
-		return err
+		return m.checkHost()
 	}
 	connected := m.conn.ConnectedAddr()
 	local, err := m.conn.LocalAddr(), error(nil)
@@ -244,13 +249,31 @@ func (m *Meeting) findHost(ctx context.Context) error {
 		return err
 	}
 	if m.config.Index > 1 {
-		return nil
+		return m.checkHost()
 	}
 	zero, _, err := net.SplitHostPort(connected)
 	if err != nil {
 		return err
 	}
-	return m.Put(key, []byte(zero))
+	if err := m.Put(key, []byte(zero)); err != nil {
+		return err
+	}
+	return m.checkHost()
+}
+
+// checkHost refuses an address that only this machine reaches where there are others: /etc/hosts may have its own name at 127.0.1.1.
+func (m *Meeting) checkHost() error {
+	ip := net.ParseIP(m.host)
+	if ip == nil || !ip.IsLoopback() {
+		return nil
+	}
+	for i, p := range m.who {
+		if p.Host != m.who[m.config.Index].Host {
+			return fmt.Errorf("%s reaches the coordinator %s at %s, where process %d (%s) cannot reach it: set --coordinator to an address instead of a name, in all processes",
+				m.Name(m.config.Index), m.config.Coordinator, m.host, i, p)
+		}
+	}
+	return nil
 }
 
 // Index is this process's number and Count how many there are.

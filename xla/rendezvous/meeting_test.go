@@ -82,6 +82,19 @@ func TestNoFiles(t *testing.T) {
 	}
 }
 
+// A machine that has its own name at a loopback address is found by itself alone.
+func TestHostOfLoopback(t *testing.T) {
+	for _, test := range []struct {
+		host, other string
+		refused     bool
+	}{{"127.0.1.1", "b", true}, {"::1", "b", true}, {"127.0.0.1", "a", false}, {"10.0.0.1", "b", false}} {
+		m := &Meeting{config: Config{Coordinator: "a:7700", Count: 2}, host: test.host, who: []person{{Host: "a"}, {Host: test.other}}}
+		if err := m.checkHost(); (err != nil) != test.refused || err != nil && !strings.Contains(err.Error(), "set --coordinator to an address") {
+			t.Errorf("%s, the other process on %s: error %v", test.host, test.other, err)
+		}
+	}
+}
+
 func TestTogether(t *testing.T) {
 	each(meet(t, 3), func(i int, m *Meeting) {
 		ctx := t.Context()

@@ -75,7 +75,7 @@ func interfaceOf(host string) string {
 	if host == "localhost" {
 		return "127.0.0.1"
 	}
-	return "::"
+	return "0.0.0.0" // in Go all of IPv6, too, where the system has it
 }
 
 func (m *Meeting) stopServing() {

@@ -1,7 +1,9 @@
 package rendezvous
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -28,9 +30,17 @@ type status struct {
 	Begun int64 `json:"begun"`
 }
 
-// Watch looks for processes that are alive but do not reach a program in which others wait for them. After a minute it
-// names them by notice, and again each time the wait has doubled. After patience it ends the run. Every process calls it once.
+// watching is how long others are waited for, and who is told.
+type watching struct {
+	report, patience time.Duration
+	notice           func(text string)
+}
+
+// Watch looks for processes that are alive but do not reach a program in which others wait for them, or a call such as
+// [Meeting.Barrier]. After a minute it names them by notice, and again each time the wait has doubled. After patience it ends the
+// run. Every process calls it once.
 func (m *Meeting) Watch(own Progress, patience time.Duration, notice func(text string)) error {
+	m.watching.Store(&watching{reportAfter, patience, notice})
 	_, err := m.conn.Subscribe(statusSubject, func(q *nats.Msg) {
 		begun, _ := own()
 		text, err := json.Marshal(status{m.config.Index, begun})
@@ -60,6 +70,35 @@ func (m *Meeting) Watch(own Progress, patience time.Duration, notice func(text s
 	return nil
 }
 
+// await is get for what a process puts, which it names where that takes long. One of those that wait tells it.
+func (m *Meeting) await(ctx context.Context, of int, key string) ([]byte, error) {
+	w := m.watching.Load()
+	if w == nil { // they have just come together
+		return m.get(ctx, key)
+	}
+	begun, tells := time.Now(), m.config.Index == 0 || of == 0 && m.config.Index == 1
+	for report := w.report; ; report *= 2 {
+		limited, cancel := context.WithDeadline(ctx, begun.Add(min(report, w.patience)))
+		value, err := m.get(limited, key)
+		cancel()
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return value, err
+		}
+		if report >= w.patience {
+			m.abort(fmt.Sprintf("%s did not come to %q within %s", m.Name(of), key, w.patience))
+			return m.get(ctx, key) // it is over
+		}
+		if tells {
+			w.notice(waitingFor(m.Name(of), time.Since(begun), w.patience))
+		}
+	}
+}
+
+// waitingFor is what a user is told.
+func waitingFor(names string, waiting, patience time.Duration) string {
+	return fmt.Sprintf("waiting for %s for %s: it is given up after %s", names, waiting.Round(time.Second), patience)
+}
+
 // look looks once, and returns after how long a wait is reported next.
 func (m *Meeting) look(own Progress, report, patience time.Duration, notice func(text string)) time.Duration {
 	begun, waiting := own()
@@ -77,7 +116,7 @@ func (m *Meeting) look(own Progress, report, patience time.Duration, notice func
 	if waiting >= patience {
 		m.abort(fmt.Sprintf("%s did not come to the next step within %s", names, patience))
 	} else if m.config.Index == first {
-		notice(fmt.Sprintf("waiting for %s for %s: it is given up after %s", names, waiting.Round(time.Second), patience))
+		notice(waitingFor(names, waiting, patience))
 	}
 	return 2 * report
 }

@@ -1,6 +1,7 @@
 package rendezvous
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,33 @@ func TestWatch(t *testing.T) {
 			t.Errorf("heard %q, want once %q", heard, want)
 		}
 		mu.Unlock()
+	}
+}
+
+// A process that does not come to where the others wait is named, by one of them, and ends the run at last; so does process 0, which
+// does not share what it has.
+func TestAwait(t *testing.T) {
+	for late := range 2 {
+		all := meet(t, 3)
+		heard := make(chan string, 100)
+		for _, m := range all {
+			m.watching.Store(&watching{report: 10 * time.Millisecond, patience: 50 * time.Millisecond, notice: func(text string) { heard <- text }})
+		}
+		each(all, func(i int, m *Meeting) {
+			if i == late {
+				return
+			}
+			err := m.Barrier(t.Context(), "saved")
+			if late == 0 {
+				_, err = m.Share(t.Context(), "verdict", nil)
+			}
+			if !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), all[0].Name(late)+" did not come to ") {
+				t.Errorf("process %d: error %v, want ErrLost, because of process %d", i, err, late)
+			}
+		})
+		if got, want := <-heard, "waiting for "+all[0].Name(late)+" for "; !strings.HasPrefix(got, want) {
+			t.Errorf("heard %q, want %q", got, want)
+		}
 	}
 }
 

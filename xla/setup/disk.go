@@ -1,10 +1,12 @@
 package setup
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/mocotpu/mocotpu/xla/host/limits"
 	filelock "github.com/mocotpu/mocotpu/xla/host/lock"
@@ -33,15 +35,34 @@ func checkDisk(dir string, want int64) error {
 	return nil
 }
 
-// lock waits until no other process changes dir. The lock ends with the process.
-func lock(dir, engine string) (unlock func(), err error) {
+// lock waits until no other process changes dir, and says so, as long as the context lasts. The lock ends with the process.
+func lock(ctx context.Context, dir, engine string, progress func(string)) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, "."+engine+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	if err := filelock.Wait(f); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+	told := false
+	for {
+		err := filelock.Try(f)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, filelock.ErrHeld) {
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+		}
+		if !told {
+			progress("waiting for another process, which installs the " + engine + " engine")
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, fmt.Errorf("waiting for another process, which installs the same engine: %w", context.Cause(ctx))
+		case <-time.After(lockEvery):
+		}
 	}
-	return func() { f.Close() }, nil
 }
+
+// lockEvery is how often one looks whether another process is done.
+const lockEvery = 200 * time.Millisecond

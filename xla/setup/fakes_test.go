@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -49,13 +50,15 @@ func (f *fakePython) install(t *testing.T, bin string) {
 	writeFile(t, filepath.Join(bin, "python3"), []byte(script))
 }
 
+// calls are those of pip: a plugin is loaded by a call of another kind.
 func (f *fakePython) calls(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(f.logFile)
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
-	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	calls := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	return slices.DeleteFunc(calls, func(call string) bool { return strings.HasPrefix(call, "-c ") })
 }
 
 // fakeWheel writes a wheel with these files into dir and returns its pin.

@@ -63,22 +63,29 @@ func install(ctx context.Context, engine string, o Options) (Plugin, error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return Plugin{}, err
 	}
-	unlock, err := lock(parent, engine)
+	unlock, err := lock(ctx, parent, engine, o.Progress)
 	if err != nil {
 		return Plugin{}, err
 	}
 	defer unlock()
+	if err := putBack(parent, engine); err != nil {
+		return Plugin{}, err
+	}
 
 	var ways []way
 	if o.Plugin != "" {
 		ways = []way{userPlugin(o.Plugin)}
 	} else if ways = waysOf(engine, o.CompileOnly); upToDate(engine, dir, ways) || o.CompileOnly && upToDate(engine, dir, waysOf(engine, false)) {
 		p, _, err := installed(engine)
-		return p, err
+		if err == nil {
+			err = checkLoads(ctx, p.Path)
+		}
+		if m, _ := readMarker(dir); err == nil || ctx.Err() != nil || m.Recipe == userRecipe {
+			return p, err
+		}
+		o.Progress(fmt.Sprintf("%v: it is installed again", err))
 	}
-	if err := removeLeftovers(parent, engine); err != nil {
-		return Plugin{}, err
-	}
+	removeLeftovers(parent, engine)
 	var failed error
 	for i, w := range ways {
 		err := w.run(ctx, parent, engine, o.Progress)
@@ -158,7 +165,23 @@ func replace(stage, dir string) error {
 	if err := durable.Rename(disk, stage, dir); err != nil {
 		return errors.Join(err, disk.Rename(old, dir))
 	}
-	return disk.RemoveAll(old)
+	_ = disk.RemoveAll(old) // a process that has it open may keep files of it on a network's disk: the next installation tries again
+	return nil
+}
+
+// putBack puts in place what an installation had ready, or had taken away, when it was killed. The caller has the lock.
+func putBack(parent, engine string) error {
+	dir := filepath.Join(parent, engine)
+	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	left, err := filepath.Glob(filepath.Join(parent, "."+engine+"-*"))
+	for _, path := range left { // the new one comes before its .old
+		if _, unmarked := readMarker(path); unmarked == nil {
+			return durable.Rename(durable.Disk{}, path, dir)
+		}
+	}
+	return err
 }
 
 // upToDate reports whether the installed plugin is the user's own, or what the first way possible here would install.
@@ -178,11 +201,10 @@ func upToDate(engine, dir string, ways []way) bool {
 	return false
 }
 
-// removeLeftovers removes what interrupted installations left. The caller has the lock.
-func removeLeftovers(parent, engine string) error {
-	left, err := filepath.Glob(filepath.Join(parent, "."+engine+"-*"))
+// removeLeftovers removes what interrupted installations left, as far as it can. The caller has the lock.
+func removeLeftovers(parent, engine string) {
+	left, _ := filepath.Glob(filepath.Join(parent, "."+engine+"-*")) // the pattern is right
 	for _, path := range left {
-		err = errors.Join(err, os.RemoveAll(path))
+		_ = os.RemoveAll(path)
 	}
-	return err
 }

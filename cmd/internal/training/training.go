@@ -9,9 +9,9 @@ import (
 	"io"
 	"path/filepath"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/machine"
 	"github.com/mocotpu/mocotpu/cmd/internal/peers"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
+	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/train"
 	"github.com/mocotpu/mocotpu/xla"

@@ -17,6 +17,9 @@ import (
 // maxPixels is the largest image that is decoded: the size from which Pillow suspects a decompression bomb.
 const maxPixels = 89478485
 
+// maxSide bounds a side, by whose length the weights of a resized image are many.
+const maxSide = 1 << 20
+
 // largePixels is the size from which only one image at a time is decoded, so that the memory of all decoders together stays bounded.
 const largePixels = 1 << 24
 
@@ -154,14 +157,18 @@ func checkSize(width, height int) error {
 	switch {
 	case width < 1 || height < 1:
 		return fmt.Errorf("picture: %dx%d pixels, want some", width, height)
+	case max(width, height) > maxSide:
+		return fmt.Errorf("picture: %dx%d pixels, want at most %d a side", width, height, maxSide)
 	case height > maxPixels/width:
 		return fmt.Errorf("picture: %dx%d pixels, want at most %d", width, height, maxPixels)
 	}
 	return nil
 }
 
-// release frees the memory of a large image.
-func (d *Decoder) release() { d.pix, d.rows = nil, nil }
+// release frees the memory of a large image, its axes' weights included: one pixel wide, it has as many as pixels.
+func (d *Decoder) release() {
+	d.pix, d.rows, d.resizer = nil, nil, resizer{channels: d.resizer.channels}
+}
 
 // open reads a file's header and returns the original's size and what decodes it, possibly at a fraction of that size.
 func (d *Decoder) open(file []byte) (width, height int, decode func() (raster, error), err error) {

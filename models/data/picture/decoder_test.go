@@ -73,6 +73,16 @@ func TestMaxPixels(t *testing.T) {
 	}
 }
 
+// TestMaxSide holds back an image one pixel wide, whose weights would take more memory than itself by far.
+func TestMaxSide(t *testing.T) {
+	var b bytes.Buffer
+	must.M(png.Encode(&b, &uniform{image.Rect(0, 0, 1, maxSide+1)}))
+	d := must.M1(NewDecoder(Canvas{Size: 8}, Go))
+	if _, err := d.Squeeze(make([]uint8, 3*8*8), b.Bytes()); err == nil || !strings.Contains(err.Error(), "1x1048577 pixels, want at most 1048576 a side") {
+		t.Errorf("error %v, want the size refused", err)
+	}
+}
+
 // uniform is black and takes no memory.
 type uniform struct{ bounds image.Rectangle }
 

@@ -17,14 +17,8 @@ import (
 var ErrHeld = errors.New("locked by another process")
 
 // Try takes the lock of an open file, or returns [ErrHeld].
-func Try(f *os.File) error { return take(f, kind{}) }
+func Try(f *os.File) error { return take(f, false) }
 
 // TryShared takes it so that others may take it in this way, too, which needs no right to write: to find out whether
 // anybody holds it.
-func TryShared(f *os.File) error { return take(f, kind{shared: true}) }
-
-// Wait takes the lock of an open file as soon as nobody else holds it.
-func Wait(f *os.File) error { return take(f, kind{wait: true}) }
-
-// kind is how a lock is taken.
-type kind struct{ shared, wait bool }
+func TryShared(f *os.File) error { return take(f, true) }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 
 	"github.com/janpfeifer/must"
@@ -34,33 +33,5 @@ func TestTry(t *testing.T) {
 	must.M(first.Close())
 	if err := Try(second); err != nil {
 		t.Errorf("error %v after the lock was given back", err)
-	}
-}
-
-// Wait returns when the holder is done, and no sooner.
-func TestWait(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "LOCK")
-	open := func() *os.File { return must.M1(os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)) }
-	first, second := open(), open()
-	defer second.Close()
-	must.M(Wait(first))
-	var over atomic.Bool
-	done := make(chan error)
-	go func() {
-		err := Wait(second)
-		if !over.Load() {
-			err = errors.Join(err, errors.New("two have the lock"))
-		}
-		done <- err
-	}()
-	over.Store(true)
-	must.M(first.Close())
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	third := open()
-	defer third.Close()
-	if err := Try(third); !errors.Is(err, ErrHeld) {
-		t.Errorf("error %v, want ErrHeld", err)
 	}
 }

@@ -9,16 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func take(f *os.File, k kind) error {
+func take(f *os.File, shared bool) error {
 	how := unix.LOCK_EX
-	if k.shared {
+	if shared {
 		how = unix.LOCK_SH
 	}
-	if !k.wait {
-		how |= unix.LOCK_NB
-	}
 	for {
-		err := unix.Flock(int(f.Fd()), how)
+		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
 		switch {
 		case errors.Is(err, unix.EWOULDBLOCK):
 			return ErrHeld

@@ -8,13 +8,10 @@ import (
 )
 
 // take locks a byte far behind the file's end: Windows keeps others from reading what is locked.
-func take(f *os.File, k kind) error {
-	flags := uint32(0)
-	if !k.shared {
+func take(f *os.File, shared bool) error {
+	flags := uint32(windows.LOCKFILE_FAIL_IMMEDIATELY)
+	if !shared {
 		flags |= windows.LOCKFILE_EXCLUSIVE_LOCK
-	}
-	if !k.wait {
-		flags |= windows.LOCKFILE_FAIL_IMMEDIATELY
 	}
 	behind := windows.Overlapped{OffsetHigh: 1 << 30}
 	err := windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &behind)

@@ -52,7 +52,7 @@ type Compiler struct {
 	Store *programs.Store
 	// Limit is how long one compilation may take.
 	Limit time.Duration
-	// Talk is where progress is shown.
+	// Talk is where progress is shown; nil for nowhere.
 	Talk io.Writer
 	// Save has what is compiled saved, too, in Compilation.Saved.
 	Save bool
@@ -72,11 +72,15 @@ func (c *Compiler) Compile(ctx context.Context, config run.Config, topology stri
 	if err != nil {
 		return nil, nil, err
 	}
+	talk := c.Talk
+	if talk == nil {
+		talk = io.Discard
+	}
 	micro := ""
 	if config.MoCo.Micro > 1 {
 		micro = fmt.Sprintf(", micro %d", config.MoCo.Micro)
 	}
-	stop := terminal.Timed(c.Talk, fmt.Sprintf("compiling for %s, batch %d, %s, remat %s%s", target.Name, config.MoCo.Batch, config.Encoder.Precision, config.Encoder.Remat, micro))
+	stop := terminal.Timed(talk, fmt.Sprintf("compiling for %s, batch %d, %s, remat %s%s", target.Name, config.MoCo.Batch, config.Encoder.Precision, config.Encoder.Remat, micro))
 	compilation, p, err := plan.InChild(ctx, r, c.Store, c.Limit)
 	if errors.Is(err, child.ErrLimit) {
 		err = fmt.Errorf("compile: %s was not done within %s (--time-limit)", target.Name, c.Limit)
