@@ -86,11 +86,14 @@ func (j Job[In, Out]) Serve(do func(context.Context, In) (Out, error)) bool {
 	if os.Getenv(Variable) != j.Name {
 		return false
 	}
-	out := os.Stdout
-	os.Stdout = os.Stderr
+	out, err := keepStdout()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "child: job %s: %v\n", j.Name, err)
+		os.Exit(1)
+	}
 	var in In
 	var a answer[Out]
-	err := errors.Join(os.Unsetenv(Variable), json.NewDecoder(os.Stdin).Decode(&in)) // a child's child has no such job
+	err = errors.Join(os.Unsetenv(Variable), json.NewDecoder(os.Stdin).Decode(&in)) // a child's child has no such job
 	if err == nil {
 		a.Out, err = do(context.Background(), in)
 	}
