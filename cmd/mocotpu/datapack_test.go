@@ -46,3 +46,20 @@ func TestPackAndTrain(t *testing.T) {
 		t.Errorf("exit code %d, stderr %s, want another canvas refused", code, talk)
 	}
 }
+
+// A packed set within the folder that it is made of would be taken for the folder's own images the next time.
+func TestPackOutside(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must.M(specimen.Folder("images", specimen.Options{Images: 4, Classes: 2, Width: 40, Height: 30}))
+	must.M(os.Symlink("images", "linked"))
+	must.M(os.Mkdir("beside", 0o755))
+	for _, args := range []string{"images images", "images images/class_00/x", "images linked/x/y", "linked images", "images beside/../images/x"} {
+		code, _, talk := call(t, append([]string{"data", "pack"}, strings.Fields(args)...)...)
+		if code != exitUsage || !strings.Contains(talk, "choose a folder outside") {
+			t.Errorf("%s: exit code %d, stderr %s, want a refusal", args, code, talk)
+		}
+	}
+	if code, _, talk := call(t, "data", "pack", "--canvas=16", "--split=train", "images", "images-packed"); code != 0 {
+		t.Errorf("beside it: exit code %d, stderr %s", code, talk)
+	}
+}

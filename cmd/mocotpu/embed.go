@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -77,6 +78,9 @@ func newEmbed() *cobra.Command {
 	runflags.SetGroup(flags, runflags.GroupData, "decoder", "data-dir", "split", "images")
 	runflags.SetGroup(flags, runflags.GroupEngine, "batch", "precision", "backend", "devices", "plugin")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkBackend(engine.Backend); err != nil {
+			return usageError{err}
+		}
 		if o.encoder != "" {
 			return embedFiles(cmd, args, o, *engine)
 		}
@@ -93,7 +97,13 @@ func (o embedOptions) check(w *encoder.Weights, outputs ...string) error {
 	if o.batch < 1 {
 		return usageError{fmt.Errorf("--batch %d: want at least 1", o.batch)}
 	}
-	return refuseExisting(o.force, outputs...)
+	if o.images < 0 {
+		return usageError{fmt.Errorf("--images %d: want at least 1, or 0 for all", o.images)}
+	}
+	if o.labels != "" && filepath.Clean(o.labels) == filepath.Clean(o.out) {
+		return usageError{fmt.Errorf("--labels and --out are both %s: want two files", o.out)}
+	}
+	return errors.Join(refuseInput(w.Path, outputs...), refuseExisting(o.force, outputs...))
 }
 
 // options say how the encoder computes.

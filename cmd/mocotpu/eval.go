@@ -88,13 +88,10 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Validate(w), f.check()); err != nil {
-		return usageError{err}
-	}
 	if f.out == "" {
 		f.out = w.Path + ".report.json"
 	}
-	if err := refuseExisting(f.force, f.out); err != nil {
+	if err := errors.Join(usage(errors.Join(f.Validate(w), f.check())), refuseExisting(f.force, f.out)); err != nil {
 		return err
 	}
 	watch := terminal.NewStages(cmd.ErrOrStderr())

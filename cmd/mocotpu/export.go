@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -55,6 +57,12 @@ func newExport() *cobra.Command {
 		if o.DType, ok = exportTypes[dtype]; !ok {
 			return usageError{fmt.Errorf("--dtype %s: want float32 or bfloat16", dtype)}
 		}
+		if err := checkBackend(engine.Backend); err != nil {
+			return usageError{err}
+		}
+		if o.Batch < 1 {
+			return usageError{fmt.Errorf("--batch %d: want at least 1", o.Batch)}
+		}
 		source, err := convert.LoadSource(args[0])
 		if err != nil {
 			return usageError{err}
@@ -63,7 +71,12 @@ func newExport() *cobra.Command {
 		if out == "" {
 			out = source.DefaultPath(format)
 		}
-		if err := refuseExisting(force, convert.Paths(out, format)...); err != nil {
+		out = filepath.Clean(out)
+		made := convert.Paths(out, format)
+		if info, err := os.Stat(out); format == "timm" && force && err == nil && info.IsDir() {
+			made = made[1:] // a folder, of which files are replaced
+		}
+		if err := errors.Join(refuseInput(args[0], made...), refuseExisting(force, made...)); err != nil {
 			return err
 		}
 		if format == "stablehlo" {

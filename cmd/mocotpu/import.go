@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -39,7 +40,7 @@ func newImport() *cobra.Command {
 		if err != nil {
 			return usageError{err}
 		}
-		if err := refuseExisting(force, convert.Paths(out, "safetensors")...); err != nil {
+		if err := errors.Join(refuseInput(args[0], convert.Paths(out, "safetensors")...), refuseExisting(force, convert.Paths(out, "safetensors")...)); err != nil {
 			return err
 		}
 		if _, err := convert.Export(out, "safetensors", convert.Source{Encoder: w}, convert.Options{}); err != nil {

@@ -1,29 +1,27 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
-// refuseExisting keeps a command from writing over what a user made, before it begins its work.
+// refuseExisting keeps a command from writing over what a user made, and from work whose result it could not write.
 func refuseExisting(force bool, paths ...string) error {
-	for _, path := range paths {
-		if _, err := os.Lstat(path); err == nil && !force {
-			return usageError{fmt.Errorf("%s is there already: choose another name, or --force", path)}
-		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return usageError{err}
-		}
-		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-			return usageError{fmt.Errorf("%s: there is no folder %s", path, filepath.Dir(path))}
-		}
+	return usage(durable.MayWrite(force, paths...))
+}
+
+// refuseInput keeps a command from writing over the file that it reads, whatever --force says.
+func refuseInput(input string, outputs ...string) error {
+	return usage(durable.Apart(input, outputs...))
+}
+
+// usage makes an error one of what the user asked for.
+func usage(err error) error {
+	if err != nil {
+		err = usageError{err}
 	}
-	return nil
+	return err
 }
 
 // writeWhole puts what write writes at path, durably: whole or not at all.

@@ -53,7 +53,11 @@ func newReport() *cobra.Command {
 				}
 			}
 			if out == "" {
-				out = filepath.Clean(args[0]) + ".html"
+				dir := filepath.Clean(args[0])
+				if strings.HasSuffix(dir, ".") { // of . or ..: the folder has a name
+					dir, _ = filepath.Abs(dir) // which is there
+				}
+				out = dir + ".html"
 			}
 			if cmd.Flags().Changed("watch") && watch < time.Second {
 				return usageError{fmt.Errorf("--watch: %v, want at least 1s, or no --watch for a page that is written once", watch)}

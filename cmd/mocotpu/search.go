@@ -59,6 +59,9 @@ func newSearch() *cobra.Command {
 }
 
 func (f searchFlags) search(cmd *cobra.Command, paths []string) error {
+	if err := checkBackend(f.engine.Backend); err != nil {
+		return usageError{err}
+	}
 	if f.neighbours < 1 {
 		return usageError{fmt.Errorf("--neighbours %d: want at least 1", f.neighbours)}
 	}

@@ -44,6 +44,9 @@ func newSelftest() *cobra.Command {
 		if err = errors.Join(err, checkBackend(choice.Backend)); err != nil {
 			return usageError{err}
 		}
+		if *limit <= 0 {
+			return usageError{fmt.Errorf("--time-limit %v: want more than 0", *limit)}
+		}
 		if *out != "" {
 			if err := refuseExisting(*force, *out); err != nil {
 				return err

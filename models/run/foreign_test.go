@@ -21,7 +21,7 @@ func TestCheckFolder(t *testing.T) {
 		want  string // "" is none
 	}{
 		{"empty", nil, ""},
-		{"killed before its configuration", map[string]string{"LOCK": "", "config.json.tmp": "{"}, ""},
+		{"killed before its configuration", map[string]string{"LOCK": "", "config.json.mocotpu-tmp": "{"}, ""},
 		{"killed before its first step", map[string]string{"LOCK": "", "config.json": record}, ""},
 		{"copied, with notes", map[string]string{"config.json": record, "notes.txt": ""}, ""},
 		{"without its configuration", map[string]string{"step-0000010/state.json": "", "LAST": ""}, ""},

@@ -37,7 +37,7 @@ func (o DataOptions) check() error {
 	check.That(o.Canvas > 0, "bench.canvas", "is %d, want at least 1", o.Canvas)
 	check.That(o.Batch > 0, "bench.batch", "is %d, want at least 1", o.Batch)
 	check.That(o.Workers > 0, "bench.workers", "is %d, want at least 1", o.Workers)
-	check.That(o.Images == 0 || o.Images >= 2*o.Batch, "bench.images", "is %d, want at least two batches of {bench.batch} (%d), or 0 for all", o.Images, o.Batch)
+	check.That(o.Images == 0 || o.Images/2 >= o.Batch, "bench.images", "is %d, want at least two batches of {bench.batch} (%d), or 0 for all", o.Images, o.Batch)
 	check.That(o.Images > 0 || o.Folder != "", "bench.images", "is 0, want a number to draw, or {bench.folder}")
 	return check.Err()
 }

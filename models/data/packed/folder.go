@@ -6,13 +6,15 @@ import (
 	"path/filepath"
 
 	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // folderOf is where a split is packed, by the split's name.
 var folderOf = map[string]string{"train": "train", "test": "val"}
 
 // PackSplit packs a split, "train" or "test", of the folder from, as [files.Open] takes them, into train or val of the folder
-// to, whose name it returns. The error is as of [Pack], or files.Open's.
+// to, whose name it returns. The error is as of [Pack], or files.Open's, or settings.ErrInvalid for a folder within the one read.
 func PackSplit(ctx context.Context, from, to, split string, f files.Options, o Options) (out string, m Meta, err error) {
 	list, err := files.Open(from, split, f)
 	if err != nil {
@@ -20,6 +22,9 @@ func PackSplit(ctx context.Context, from, to, split string, f files.Options, o O
 	}
 	defer list.Close()
 	out = filepath.Join(to, folderOf[split])
+	if err := durable.Outside(list.Dir, out); err != nil {
+		return "", Meta{}, settings.Invalid(fmt.Errorf("packed: %w", err))
+	}
 	if o.Note != nil {
 		o.Note(fmt.Sprintf("%s: %d images, %s, decoder %s", list.Dir, list.Len(), Meta{Canvas: o.Canvas, Channels: o.Channels, Window: o.Window}.canvas(), o.Library))
 	}

@@ -87,7 +87,7 @@ func TestSplits(t *testing.T) {
 			t.Errorf("%v, error %v, want %v", got, err, want)
 		}
 	}
-	must.M(os.Mkdir(filepath.Join(out, "val.part"), 0o755))
+	must.M(os.Mkdir(filepath.Join(out, "val"+partSuffix), 0o755))
 	if _, err := Splits(out); !errors.Is(err, data.ErrMissing) || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("beside an unfinished split: error %v, want data.ErrMissing", err)
 	}

@@ -55,14 +55,14 @@ func (o Options) about(change string) {
 }
 
 // partSuffix names the folder beside the packed set in which it is made.
-const partSuffix = ".part"
+const partSuffix = ".mocotpu-part" // a name that nobody else gives: the folder is removed at the end
 
 // setFolder is the folder inside it that becomes the packed set.
 const setFolder = "set"
 
 // Pack makes a packed set of the list's images in the folder out, which must not be there yet. Broken images are left out, and named in Meta.
 //
-// The set is made in out.part and takes its name when it is complete, on the disk and verified. Whatever ends Pack before, a second call goes on where the first one was, and gives the bytes of an undisturbed one; after the set is complete, it only returns its Meta. Disk space is checked first.
+// The set is made in out.mocotpu-part and takes its name when it is complete, on the disk and verified. Whatever ends Pack before, a second call goes on where the first one was, and gives the bytes of an undisturbed one; after the set is complete, it only returns its Meta. Disk space is checked first.
 //
 // The error wraps [ErrDiskSpace], [ErrExists], [ErrBusy], [ErrChecksum], data.ErrCorrupt for too many broken images, or is the context's.
 func Pack(ctx context.Context, l *files.List, out string, o Options) (Meta, error) {
@@ -142,7 +142,7 @@ func finished(out string, want Meta) (Meta, error) {
 	return have, removeAll(out + partSuffix) // what a process killed at the very end left
 }
 
-// lock keeps other processes out until unlock, or the end of this one. The file is out.part/LOCK, which is removed with the folder: a process that waited for it then finds the finished set.
+// lock keeps other processes out until unlock, or the end of this one. The file is LOCK in the folder that the set is made in, which is removed with the folder: a process that waited for it then finds the finished set.
 func lock(part string) (unlock func(), err error) {
 	if err := os.MkdirAll(part, 0o755); err != nil {
 		return nil, fmt.Errorf("packed: %w", err)

@@ -16,8 +16,8 @@ import (
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
-// TempSuffix marks what a killed writer left half done.
-const TempSuffix = ".tmp"
+// TempSuffix marks what a killed writer left half done. Nobody else gives a file such a name, which the next writer replaces.
+const TempSuffix = ".mocotpu-tmp"
 
 // FileSystem is the only door through which a run changes a disk, so that a test can fail or stop it at any operation.
 // [Disk] is the real one.
