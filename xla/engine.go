@@ -92,12 +92,14 @@ func (e *Engine) RunsLoops() bool { return e.plugin != nil }
 func (e *Engine) PluginVersion() string { return e.version }
 
 // CompilerInputs are what decides, beside the program and the engine's options, what the compiler makes of it: the plugin's version,
-// the environment, with the file of flags that XLA_FLAGS may name, and the devices. The go engine has none.
-func (e *Engine) CompilerInputs() []string {
+// the environment, with the file of flags that XLA_FLAGS may name, the devices and, of the cpu engine, the processor. The go engine
+// has none.
+func (e *Engine) CompilerInputs() ([]string, error) {
 	if e.plugin == nil {
-		return nil
+		return nil, nil
 	}
-	return append([]string{e.version, compilerEnvironment()}, e.plugin.devices(e.client)...)
+	o, err := e.originIn(compilerEnvironment())
+	return append([]string{o.Engine, o.Plugin, o.Flags, o.Processor}, o.Devices...), err
 }
 
 // Skipped returns why Open("auto") took none of the engines it prefers, in their order. It is empty otherwise.

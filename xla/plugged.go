@@ -34,7 +34,11 @@ func openPlugged(name string, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("%w: the cpu plugin (%s) was built without Gloo, which several processes need: apt-get install libgloo-dev, then mocotpu setup cpu",
 			ErrOptions, p.Version)
 	}
-	e, err := found.open(name, false, clientOptions(name, o), o.Devices, o.Processes)
+	options, err := clientOptions(name, o)
+	if err != nil {
+		return nil, err
+	}
+	e, err := found.open(name, false, options, o.Devices, o.Processes)
 	if err != nil {
 		return nil, err
 	}
@@ -150,12 +154,12 @@ func (p *table) newClient(name string, options pjrt.NamedValuesMap) (*xla.Backen
 const deviceCount = "cpu_device_count"
 
 // clientOptions are the options that the plugin's client is made with.
-func clientOptions(name string, o Options) pjrt.NamedValuesMap {
-	options := pjrt.NamedValuesMap{}
+func clientOptions(name string, o Options) (options pjrt.NamedValuesMap, err error) {
+	options = pjrt.NamedValuesMap{}
 	switch name {
 	case "cpu":
 		options[deviceCount] = int64(max(1, o.Devices))
-		o.Processes.clientOptions(options)
+		err = o.Processes.clientOptions(options)
 	case "cuda":
 		if o.Devices > 0 {
 			visible := make([]int64, o.Devices)
@@ -169,7 +173,7 @@ func clientOptions(name string, o Options) pjrt.NamedValuesMap {
 			o.Processes.nodes(options)
 		}
 	}
-	return options
+	return options, err
 }
 
 // nodes tells a plugin which process this is, in the words of XLA's GPU client.
@@ -178,15 +182,22 @@ func (p *Processes) nodes(options pjrt.NamedValuesMap) {
 }
 
 // clientOptions tells the cpu engine's plugin of the processes, where there are several.
-func (p *Processes) clientOptions(options pjrt.NamedValuesMap) {
+func (p *Processes) clientOptions(options pjrt.NamedValuesMap) error {
 	if p == nil {
-		return
+		return nil
 	}
 	p.nodes(options)
-	if p.Host != "" {
-		options["gloo_host"] = p.Host
+	if p.Host != nil {
+		host, err := p.Host()
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrOptions, err)
+		}
+		if host != "" {
+			options["gloo_host"] = host
+		}
 	}
 	if p.Timeout > 0 {
 		options["gloo_timeout_seconds"] = int64(max(1, p.Timeout/time.Second))
 	}
+	return nil
 }

@@ -33,9 +33,9 @@ type Processes struct {
 	Index, Count int
 	// Store is what they share while they live. An engine puts keys in it that begin with "xla/".
 	Store Store
-	// Host is the address of this machine at which the other processes reach it; of the cpu engine alone. "" is
+	// Host tells the address of this machine at which the other processes reach it; the cpu engine alone asks. nil and "" are
 	// 127.0.0.1.
-	Host string
+	Host func() (string, error)
 	// Timeout limits the wait for another process that is there but does not come to an operation; of the cpu engine
 	// alone. 0 is half an hour.
 	Timeout time.Duration

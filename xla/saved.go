@@ -31,8 +31,11 @@ func (e *Engine) take(saved *programs.Saved) error {
 }
 
 // origin says what the engine is, to whoever compiles for it elsewhere.
-func (e *Engine) origin() (programs.Origin, error) {
-	o := programs.Origin{Engine: e.name, Plugin: e.version, Flags: e.plugin.environment(), Devices: e.plugin.devices(e.client)}
+func (e *Engine) origin() (programs.Origin, error) { return e.originIn(e.plugin.environment()) }
+
+// originIn is origin in another environment, as far as compilers read it.
+func (e *Engine) originIn(environment string) (programs.Origin, error) {
+	o := programs.Origin{Engine: e.name, Plugin: e.version, Flags: environment, Devices: e.plugin.devices(e.client)}
 	o.Devices = o.Devices[:min(e.devices, len(o.Devices))]
 	slices.Sort(o.Devices) // each names itself, and a plugin may list those that are there in another order
 	if e.name != "cpu" {   // which other machines compile for

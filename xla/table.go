@@ -65,7 +65,7 @@ func openPlugin(engine, path string, compileOnly bool) (*table, error) {
 	var major, minor C.int
 	if text := C.mt_open(C.int(p.slot), cPath, &major, &minor); text != nil {
 		defer C.free(unsafe.Pointer(text))
-		return nil, fmt.Errorf("%s: %s: mocotpu setup %s installs it again if it is its own", path, C.GoString(text), engine)
+		return nil, fmt.Errorf("%s: %s: if mocotpu setup %s installed it, that installs it again", path, C.GoString(text), engine)
 	}
 	p.major, p.minor = int(major), int(minor)
 	if err := checkFlags(); err != nil {

@@ -59,7 +59,7 @@ func TestWriteProcessor(t *testing.T) {
 
 // The rate of decoding is the recorded one.
 func TestDecodedByCore(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "results", "data.json"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "results", "data.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

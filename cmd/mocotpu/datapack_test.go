@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/tar"
 	"os"
 	"strings"
 	"testing"
@@ -59,7 +60,16 @@ func TestPackOutside(t *testing.T) {
 			t.Errorf("%s: exit code %d, stderr %s, want a refusal", args, code, talk)
 		}
 	}
-	if code, _, talk := call(t, "data", "pack", "--canvas=16", "--split=train", "images", "images-packed"); code != 0 {
-		t.Errorf("beside it: exit code %d, stderr %s", code, talk)
+	must.M(os.Mkdir("shards", 0o755))
+	shard := must.M1(os.Create("shards/a.tar"))
+	w := tar.NewWriter(shard)
+	must.M(w.AddFS(os.DirFS("images")))
+	must.M(w.Close())
+	must.M(shard.Close())
+	for _, args := range []string{"images images-packed", "shards/a.tar shards/packed"} { // shards are not looked for in folders below
+		code, _, talk := call(t, append([]string{"data", "pack", "--canvas=16", "--split=train"}, strings.Fields(args)...)...)
+		if code != 0 {
+			t.Errorf("%s: exit code %d, stderr %s", args, code, talk)
+		}
 	}
 }

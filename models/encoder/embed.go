@@ -15,7 +15,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/format/npy"
 )
 
-// ErrEngine says that the engine failed while it ran the encoder; its variables may be lost with that.
+// ErrEngine says that the engine failed while it ran the encoder, or judged what that made; its variables may be lost with that.
 var ErrEngine = errors.New("the engine failed")
 
 // Embedding is what an encoder makes of images: a row for each, in their order.

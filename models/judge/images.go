@@ -95,9 +95,12 @@ func checkSets(train, test data.Info) error {
 		}
 	}
 	known, classes := train.Classes, test.Classes
-	if train.Size != test.Size || train.Channels != test.Channels || len(classes) > len(known) || !slices.Equal(classes, known[:len(classes)]) {
-		return fmt.Errorf("training images %dx%dx%d of %d classes, test images %dx%dx%d of %d, or of other names: want the same",
-			train.Size, train.Size, train.Channels, len(known), test.Size, test.Size, test.Channels, len(classes))
+	if train.Size != test.Size || train.Channels != test.Channels {
+		return fmt.Errorf("training images of %dx%dx%d, test images of %dx%dx%d: want the same",
+			train.Size, train.Size, train.Channels, test.Size, test.Size, test.Channels)
+	}
+	if len(classes) > len(known) || len(classes) < len(known) && !slices.Equal(classes, known[:len(classes)]) {
+		return fmt.Errorf("training images of %d classes, test images of %d, which are not the first of them: want the same", len(known), len(classes))
 	}
 	return nil
 }

@@ -224,6 +224,30 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
+// Test images may lack the last classes, as shards do, whose classes are numbers up to the highest there is.
+func TestCheckSets(t *testing.T) {
+	info := func(size int, classes ...string) data.Info {
+		return data.Info{Name: "set", Size: size, Channels: 3, Labels: []int32{0}, Classes: classes}
+	}
+	for _, test := range []struct {
+		train, test data.Info
+		want        string
+	}{
+		{info(8, "a", "b"), info(8, "a", "b"), ""},
+		{info(8, "0", "1", "2"), info(8, "0", "1"), ""},
+		{info(8, "0", "1"), info(8, "cat", "dog"), ""}, // of other names, numbered alike
+		{info(8, "a", "b", "c"), info(8, "a", "c"), "not the first of them"},
+		{info(8, "0", "1"), info(8, "0", "1", "2"), "2 classes, test images of 3"},
+		{info(8, "a"), info(16, "a"), "8x8x3, test images of 16x16x3"},
+		{info(8, "a"), data.Info{Name: "bare", Size: 8, Channels: 3}, "bare has no labels"},
+	} {
+		err := checkSets(test.train, test.test)
+		if (err != nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v and %v: error %v, want %q", test.train.Classes, test.test.Classes, err, test.want)
+		}
+	}
+}
+
 func TestTrainErrors(t *testing.T) {
 	m := engines.Mesh(t, engines.Go(t), 1)
 	net, train, test := smallNet(t)

@@ -131,8 +131,11 @@ func Compile(e *xla.Engine, target string, store *programs.Store, build func() e
 // the store, which has no program to run. here says that the target is this machine, where what does not fit may fit when others
 // have given back their memory: a failure is not kept.
 func compile(e *xla.Engine, target string, here bool, store *programs.Store, source json.RawMessage, build func() error) (*Compilation, error) {
-	inputs := e.CompilerInputs()
-	if dumps(inputs) {
+	inputs, err := e.CompilerInputs()
+	if err != nil && store != nil {
+		store.Tell(fmt.Errorf("plan: compiled programs are not kept: %w", err))
+	}
+	if err != nil || dumps(inputs) {
 		store = nil
 	}
 	var stored *Compilation
@@ -158,7 +161,7 @@ func compile(e *xla.Engine, target string, here bool, store *programs.Store, sou
 		return unsavable
 	})
 	defer e.BeforeCompile(nil)
-	err := build()
+	err = build()
 	switch {
 	case errors.Is(err, errStored):
 		return stored, nil

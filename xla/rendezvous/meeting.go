@@ -237,11 +237,8 @@ func (m *Meeting) findHost(ctx context.Context) error {
 			return nil
 		}
 		host, err := m.get(ctx, key)
-		if err != nil {
-			return err
-		}
 		m.host = string(host)
-		return m.checkHost()
+		return err
 	}
 	connected := m.conn.ConnectedAddr()
 	local, err := m.conn.LocalAddr(), error(nil)
@@ -249,31 +246,13 @@ func (m *Meeting) findHost(ctx context.Context) error {
 		return err
 	}
 	if m.config.Index > 1 {
-		return m.checkHost()
+		return nil
 	}
 	zero, _, err := net.SplitHostPort(connected)
 	if err != nil {
 		return err
 	}
-	if err := m.Put(key, []byte(zero)); err != nil {
-		return err
-	}
-	return m.checkHost()
-}
-
-// checkHost refuses an address that only this machine reaches where there are others: /etc/hosts may have its own name at 127.0.1.1.
-func (m *Meeting) checkHost() error {
-	ip := net.ParseIP(m.host)
-	if ip == nil || !ip.IsLoopback() {
-		return nil
-	}
-	for i, p := range m.who {
-		if p.Host != m.who[m.config.Index].Host {
-			return fmt.Errorf("%s reaches the coordinator %s at %s, where process %d (%s) cannot reach it: set --coordinator to an address instead of a name, in all processes",
-				m.Name(m.config.Index), m.config.Coordinator, m.host, i, p)
-		}
-	}
-	return nil
+	return m.Put(key, []byte(zero))
 }
 
 // Index is this process's number and Count how many there are.
@@ -282,8 +261,20 @@ func (m *Meeting) Index() int { return m.config.Index }
 // Count is how many processes there are.
 func (m *Meeting) Count() int { return m.config.Count }
 
-// Host is the address of this machine at which the other processes reach it.
-func (m *Meeting) Host() string { return m.host }
+// Host is the address of this machine at which the other processes reach it. The error says that it is one that only this machine
+// reaches, where there are others: /etc/hosts may have its own name at 127.0.1.1.
+func (m *Meeting) Host() (string, error) {
+	if ip := net.ParseIP(m.host); ip == nil || !ip.IsLoopback() {
+		return m.host, nil
+	}
+	for i, p := range m.who {
+		if p.Host != m.who[m.config.Index].Host {
+			return "", fmt.Errorf("rendezvous: %s is %s to the coordinator %s, and process %d (%s) is on another host: set --coordinator to an address in place of a name, "+
+				"with --processes and --process, in all processes", m.Name(m.config.Index), m.host, m.config.Coordinator, i, p)
+		}
+	}
+	return m.host, nil
+}
 
 // Name is what a process is called in messages: "process 1 (pid 4711 on node7)".
 func (m *Meeting) Name(index int) string {

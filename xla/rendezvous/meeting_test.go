@@ -89,7 +89,7 @@ func TestHostOfLoopback(t *testing.T) {
 		refused     bool
 	}{{"127.0.1.1", "b", true}, {"::1", "b", true}, {"127.0.0.1", "a", false}, {"10.0.0.1", "b", false}} {
 		m := &Meeting{config: Config{Coordinator: "a:7700", Count: 2}, host: test.host, who: []person{{Host: "a"}, {Host: test.other}}}
-		if err := m.checkHost(); (err != nil) != test.refused || err != nil && !strings.Contains(err.Error(), "set --coordinator to an address") {
+		if _, err := m.Host(); (err != nil) != test.refused || err != nil && !strings.Contains(err.Error(), "set --coordinator to an address") {
 			t.Errorf("%s, the other process on %s: error %v", test.host, test.other, err)
 		}
 	}
@@ -98,8 +98,8 @@ func TestHostOfLoopback(t *testing.T) {
 func TestTogether(t *testing.T) {
 	each(meet(t, 3), func(i int, m *Meeting) {
 		ctx := t.Context()
-		if m.Index() != i || m.Count() != 3 || m.Host() != "127.0.0.1" {
-			t.Errorf("process %d is %d of %d at %s", i, m.Index(), m.Count(), m.Host())
+		if host, err := m.Host(); m.Index() != i || m.Count() != 3 || host != "127.0.0.1" || err != nil {
+			t.Errorf("process %d is %d of %d at %s, %v", i, m.Index(), m.Count(), host, err)
 		}
 		if v, err := m.Share(ctx, "begin", fmt.Append(nil, "of ", i)); err != nil || string(v) != "of 0" {
 			t.Errorf("process %d: shared %q, %v, want process 0's", i, v, err)

@@ -12,7 +12,7 @@ func (m *Meeting) Barrier(ctx context.Context, at string) error {
 		return err
 	}
 	for i := range m.config.Count {
-		if _, err := m.await(ctx, i, key(i)); err != nil {
+		if _, err := m.await(ctx, i, key(i), at); err != nil {
 			return err
 		}
 	}
@@ -25,7 +25,7 @@ func (m *Meeting) Share(ctx context.Context, what string, value []byte) ([]byte,
 	if m.config.Index == 0 {
 		return value, m.Put("share/"+what, value)
 	}
-	return m.await(ctx, 0, "share/"+what)
+	return m.await(ctx, 0, "share/"+what, what)
 }
 
 // chunk is how much of a broadcast is in the store at a time, in bytes.
@@ -72,7 +72,7 @@ func (m *Meeting) pass(ctx context.Context, key string, buffer []byte) error {
 		defer func() { _ = m.kv.Purge(ctx, encoded(key)) }() // its memory only
 		return m.Barrier(ctx, key)
 	}
-	value, err := m.await(ctx, 0, key)
+	value, err := m.await(ctx, 0, key, key)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package rendezvous
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -70,8 +69,9 @@ func (m *Meeting) Watch(own Progress, patience time.Duration, notice func(text s
 	return nil
 }
 
-// await is get for what a process puts, which it names where that takes long. One of those that wait tells it.
-func (m *Meeting) await(ctx context.Context, of int, key string) ([]byte, error) {
+// await is get for what a process puts when it comes to what, as users are told. It names the process where that takes long; one of
+// those that wait tells it.
+func (m *Meeting) await(ctx context.Context, of int, key, what string) ([]byte, error) {
 	w := m.watching.Load()
 	if w == nil { // they have just come together
 		return m.get(ctx, key)
@@ -80,12 +80,13 @@ func (m *Meeting) await(ctx context.Context, of int, key string) ([]byte, error)
 	for report := w.report; ; report *= 2 {
 		limited, cancel := context.WithDeadline(ctx, begun.Add(min(report, w.patience)))
 		value, err := m.get(limited, key)
+		late := limited.Err() != nil
 		cancel()
-		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		if err == nil || ctx.Err() != nil || !late {
 			return value, err
 		}
 		if report >= w.patience {
-			m.abort(fmt.Sprintf("%s did not come to %q within %s", m.Name(of), key, w.patience))
+			m.abort(fmt.Sprintf("%s did not come to %q, where others wait, within %s", m.Name(of), what, w.patience))
 			return m.get(ctx, key) // it is over
 		}
 		if tells {

@@ -52,7 +52,7 @@ func TestAwait(t *testing.T) {
 		all := meet(t, 3)
 		heard := make(chan string, 100)
 		for _, m := range all {
-			m.watching.Store(&watching{report: 10 * time.Millisecond, patience: 50 * time.Millisecond, notice: func(text string) { heard <- text }})
+			m.watching.Store(&watching{report: 10 * time.Millisecond, patience: 2 * time.Second, notice: func(text string) { heard <- text }})
 		}
 		each(all, func(i int, m *Meeting) {
 			if i == late {
@@ -66,8 +66,14 @@ func TestAwait(t *testing.T) {
 				t.Errorf("process %d: error %v, want ErrLost, because of process %d", i, err, late)
 			}
 		})
-		if got, want := <-heard, "waiting for "+all[0].Name(late)+" for "; !strings.HasPrefix(got, want) {
-			t.Errorf("heard %q, want %q", got, want)
+		want := "waiting for " + all[0].Name(late) + " for "
+		select {
+		case got := <-heard:
+			if !strings.HasPrefix(got, want) {
+				t.Errorf("heard %q, want %q", got, want)
+			}
+		default:
+			t.Errorf("heard nothing, want %q", want)
 		}
 	}
 }

@@ -27,8 +27,8 @@ type Options struct {
 	Progress func(string)
 }
 
-// Install installs the plugin of an engine, or does nothing (without network) where what it would install is there.
-// A plugin recorded with Options.Plugin counts as there as long as its file does.
+// Install installs the plugin of an engine, or does nothing (without network) where what it would install is there and loads.
+// A plugin recorded with Options.Plugin counts as there as long as its file does; where it does not load, that is an error.
 //
 // cpu takes 313 MB to download (39 where python3 has tensorflow-cpu of cpuplugin.TensorFlowVersion), 1.7 GB of disk while
 // it builds and 910 MB after; cuda 2.5 GB, 5 GB and 4 GB, to compile only 247 MB, 750 MB and 440 MB; tpu 137 MB, 750 MB
@@ -75,15 +75,26 @@ func install(ctx context.Context, engine string, o Options) (Plugin, error) {
 	var ways []way
 	if o.Plugin != "" {
 		ways = []way{userPlugin(o.Plugin)}
-	} else if ways = waysOf(engine, o.CompileOnly); upToDate(engine, dir, ways) || o.CompileOnly && upToDate(engine, dir, waysOf(engine, false)) {
+	} else if ways = waysOf(engine, false); upToDate(engine, dir, ways) || o.CompileOnly && upToDate(engine, dir, waysOf(engine, true)) {
 		p, _, err := installed(engine)
-		if err == nil {
-			err = checkLoads(ctx, p.Path)
-		}
-		if m, _ := readMarker(dir); err == nil || ctx.Err() != nil || m.Recipe == userRecipe {
+		if err != nil {
 			return p, err
 		}
-		o.Progress(fmt.Sprintf("%v: it is installed again", err))
+		m, _ := readMarker(dir) // which was read just now
+		switch err := checkLoads(ctx, p.Path); {
+		case err == nil:
+			return p, nil
+		case ctx.Err() != nil || errors.Is(err, errNotPlugin) && m.Recipe == userRecipe:
+			return p, err
+		case !errors.Is(err, errNotPlugin): // it takes long, on a slow disk
+			return p, nil
+		}
+		if m.CompileOnly {
+			ways = waysOf(engine, true)
+		}
+		o.Progress(p.Path + " does not load: it is installed again")
+	} else {
+		ways = waysOf(engine, o.CompileOnly)
 	}
 	removeLeftovers(parent, engine)
 	var failed error

@@ -66,7 +66,7 @@ func runProcess(t *testing.T, process string, count, devices int, body func(t *t
 	}
 	e, err := xla.Open("cpu", xla.Options{
 		Devices: devices, Programs: kept(),
-		Processes: &xla.Processes{Index: index, Count: count, Store: m, Host: m.Host()},
+		Processes: &xla.Processes{Index: index, Count: count, Store: m, Host: m.Host},
 	})
 	if err != nil {
 		t.Fatal(err)

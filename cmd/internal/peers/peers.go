@@ -126,7 +126,7 @@ func (p *Peers) Engine() *xla.Processes {
 	if p == nil {
 		return nil
 	}
-	return &xla.Processes{Index: p.Index(), Count: p.Count(), Store: p.Meeting, Host: p.Host()}
+	return &xla.Processes{Index: p.Index(), Count: p.Count(), Store: p.Meeting, Host: p.Host}
 }
 
 // Trainer tells the trainer of the processes.

@@ -35,6 +35,9 @@ type place struct {
 	offset, size int64
 }
 
+// OfShards tells whether the images are in shards, else in files of their own.
+func (l *List) OfShards() bool { return l.shards != nil }
+
 // Len returns the number of images.
 func (l *List) Len() int { return len(l.ends) }
 

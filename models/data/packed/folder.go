@@ -22,7 +22,7 @@ func PackSplit(ctx context.Context, from, to, split string, f files.Options, o O
 	}
 	defer list.Close()
 	out = filepath.Join(to, folderOf[split])
-	if err := durable.Outside(list.Dir, out); err != nil {
+	if err := durable.Outside(list.Dir, out); err != nil && !list.OfShards() { // which are not looked for below
 		return "", Meta{}, settings.Invalid(fmt.Errorf("packed: %w", err))
 	}
 	if o.Note != nil {
