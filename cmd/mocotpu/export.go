@@ -104,8 +104,7 @@ func newExport() *cobra.Command {
 		for _, f := range m.Files {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes, sha256 %s\n", f.Name, f.Bytes, f.SHA256)
 		}
-		paths := convert.Paths(out, format)
-		fmt.Fprintf(cmd.OutOrStdout(), "%d tensors, read back and compared; %s says what they are\n", m.Tensors, paths[len(paths)-1])
+		fmt.Fprintf(cmd.OutOrStdout(), "%d tensors, read back and compared; %s says what they are\n", m.Tensors, made[len(made)-1])
 		for _, note := range m.Notes {
 			fmt.Fprintln(cmd.ErrOrStderr(), note)
 		}
