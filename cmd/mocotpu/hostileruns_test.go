@@ -97,7 +97,7 @@ func TestMessagesNameFlagAndField(t *testing.T) {
 		"train --dir=" + g.run + " --queue=5":        "--queue is 5, want at least ",
 		"train --queue=5 --dir=" + t.TempDir():       "--queue is 5, want at least ",
 		"eval " + g.encoder + " --knn-temperature=0": "--knn-temperature is 0, want a number above 0",
-		"eval " + g.encoder + " --batch=1000000000":  "--batch is 1000000000: so many images of 16 pixels a side take at least 2.8 TiB, and this process may use ",
+		"eval " + g.encoder + " --batch=1000000000":  "--batch is 1000000000: so many images of 8 pixels a side take at least 715.3 GiB, and this process may use ",
 	} {
 		code, stdout, stderr := call(t, strings.Fields(args)...)
 		if code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {

@@ -80,7 +80,7 @@ func compileSaved(t *testing.T, train func(dir string, more ...string) ([]byte, 
 	}
 	t.Setenv(programs.Variable, cache)
 	for want, args := range map[string][]string{
-		"--queue is 64, and the program was compiled with 32": append(slices.Clone(tinyRun), "--backend=cpu", "--queue=64", "--program=step.mocotpu"),
+		"--queue is 64, and the program was compiled with 40": append(slices.Clone(tinyRun), "--backend=cpu", "--queue=64", "--program=step.mocotpu"),
 		"--backend=cpu":                    append(slices.Clone(tinyRun), "--program=step.mocotpu"),
 		"--program is for one process":     append(slices.Clone(tinyRun), "--processes=2", "--program=step.mocotpu"),
 		"step.mocotpu is there already":    compile,

@@ -151,8 +151,8 @@ func TestExitCodes(t *testing.T) {
 // tinyRun is the smallest run that the Go engine does in seconds.
 var tinyRun = append(strings.Fields("train --backend go --train-images 64 --epochs 2 --log-every 1 --knn-every 2 --knn-ks 1,5"), tinyNetwork...)
 
-// tinyNetwork is its step.
-var tinyNetwork = strings.Fields("--batch 16 --bn-groups 2 --queue 32 --width 2 --dim 8 --image-size 16")
+// tinyNetwork is its step, that of the trainer's tests: what one has compiled the other executes.
+var tinyNetwork = strings.Fields("--batch 16 --bn-groups 2 --queue 40 --width 2 --dim 8 --image-size 8")
 
 func TestTrainAndGoOn(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -174,7 +174,7 @@ func TestTrainAndGoOn(t *testing.T) {
 		t.Errorf("%d rows, evaluations %v, error %v, want 8 rows and an evaluation at the end", len(rows), knn, err)
 	}
 	code, _, stderr = call(t, "train", "--dir", "run", "--queue", "64")
-	if code != 2 || !strings.Contains(stderr, "moco.queue: 32, now 64") {
+	if code != 2 || !strings.Contains(stderr, "moco.queue: 40, now 64") {
 		t.Errorf("exit code %d, stderr %q, want the changed flag refused", code, stderr)
 	}
 }

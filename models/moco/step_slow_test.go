@@ -19,10 +19,23 @@ func TestSlowEightDevicesGiveTheNumbersOfOneResNet18(t *testing.T) {
 	eightGiveTheNumbersOfOne(t, c, 1, trial.Limits{Loss: parity.Elsewhere, State: parity.Elsewhere, Gradient: 1e-3})
 }
 
+// TestSlowEightDevicesGiveTheNumbersOfOneSymmetric has both terms of the loss, and each device its share at once: in
+// TestMicroBatchesSymmetric the one device has it in micro-batches.
 func TestSlowEightDevicesGiveTheNumbersOfOneSymmetric(t *testing.T) {
-	c := trial.Small()
-	c.Symmetric = true
-	eightGiveTheNumbersOfOne(t, c, 2, trial.Elsewhere)
+	eightGiveTheNumbersOfOne(t, symmetric(), 2, trial.Elsewhere)
+}
+
+// TestSlowTwoDevicesGiveTheNumbersOfOne has devices that hold four groups each.
+func TestSlowTwoDevicesGiveTheNumbersOfOne(t *testing.T) {
+	compareRuns(t, smallStep(t, 2).conditioned().run(t, 5, 0.001), smallStep(t, 1).conditioned().run(t, 5, 0.001), trial.Elsewhere)
+}
+
+// eightGiveTheNumbersOfOne runs a step on one device and on eight.
+func eightGiveTheNumbersOfOne(t *testing.T, c moco.Step, steps int, limits trial.Limits) {
+	t.Helper()
+	one := newRunner(t, xlatest.CPU(t, 1), 1, c).conditioned().run(t, steps, 0.001)
+	eight := newRunner(t, xlatest.CPU(t, 8), 8, c).conditioned().run(t, steps, 0.001)
+	compareRuns(t, eight, one, limits)
 }
 
 // TestSlowTwentySteps says what holds of "eight devices give the numbers of one" at twenty steps. Where a step is a

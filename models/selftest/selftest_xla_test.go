@@ -26,7 +26,7 @@ func machineOf(t testing.TB, name string, devices int) Machine {
 	}
 	return Machine{
 		Open: func(o Opening) (Engine, error) {
-			options := xla.Options{Devices: devices, TF32: o.TF32}
+			options := xla.Options{Devices: devices, TF32: o.TF32, Programs: xlatest.Kept()}
 			if o.Programs != "" {
 				options.Programs = &programs.Store{Dir: o.Programs}
 			}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/janpfeifer/must"
 
+	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 	"github.com/mocotpu/mocotpu/xla"
@@ -217,12 +218,12 @@ func TestTrainFilesOverProcesses(t *testing.T) {
 	shared := sharedDir(t)
 	dir, images := filepath.Join(shared, "run"), filepath.Join(shared, "images")
 	config := func(dir string) run.Config {
-		c := tinyFolder(t, images)
-		c.Run.Dir, c.Run.LogEvery = dir, 1
+		c := small(dir) // the program of other tests, whose images are as large
+		c.Data = dataset.Config{Kind: "folder", Dir: images, Canvas: 32}
 		return c
 	}
 	if _, err := os.Stat(images); err != nil {
-		must.M(os.Rename(imageNet(t, 60, 20), images))
+		must.M(os.Rename(imageNet(t, 100, 20), images))
 	}
 	_, parent := xlatest.Processes(t, 2, 1, func(t *testing.T, e *xla.Engine, m *rendezvous.Meeting) {
 		if result, err := Train(t.Context(), config(dir), member(e, m), nil); err != nil || result.Steps != 3 {

@@ -65,7 +65,7 @@ func runProcess(t *testing.T, process string, count, devices int, body func(t *t
 		t.Fatal(err)
 	}
 	e, err := xla.Open("cpu", xla.Options{
-		Devices: devices, Programs: kept(),
+		Devices: devices, Programs: Kept(),
 		Processes: &xla.Processes{Index: index, Count: count, Store: m, Host: m.Host},
 	})
 	if err != nil {

@@ -82,7 +82,8 @@ func Programs(e *xla.Engine) int { return e.Compiled() + e.Loaded() }
 // first compiles them; so does each round of the stress run.
 const KeptPrograms = "MOCOTPU_TEST_PROGRAMS"
 
-func kept() *programs.Store {
+// Kept is the store in that folder, nil where the variable is not set.
+func Kept() *programs.Store {
 	if dir := os.Getenv(KeptPrograms); dir != "" {
 		return &programs.Store{Dir: dir}
 	}
@@ -97,7 +98,7 @@ func open(t testing.TB, name string, devices int) *xla.Engine {
 	if e, ok := engines[devices]; ok {
 		return e
 	}
-	e, err := xla.Open(name, xla.Options{Devices: devices, Programs: kept()})
+	e, err := xla.Open(name, xla.Options{Devices: devices, Programs: Kept()})
 	switch {
 	case errors.Is(err, xla.ErrNoPlugin) && os.Getenv("CI") != "true":
 		t.Skipf("no XLA engine: %v", err)

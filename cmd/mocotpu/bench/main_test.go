@@ -7,12 +7,13 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
-// testEngines are opened as they come.
+// testEngines are opened as they come, with the programs of the tests.
 var testEngines = Engines{
 	Open: func(c run.Config) (*xla.Engine, error) {
-		return xla.Open(c.Engine.Backend, xla.Options{Devices: c.Engine.Devices, Plugin: c.Engine.Plugin})
+		return xla.Open(c.Engine.Backend, xla.Options{Devices: c.Engine.Devices, Plugin: c.Engine.Plugin, Programs: xlatest.Kept()})
 	},
 	Explain: func(_ io.Writer, _ *xla.Engine, _ run.Config, err error) error { return err },
 	Errors:  []error{xla.ErrNoPlugin},
@@ -26,11 +27,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// tiny is a configuration whose step takes a second on the go engine.
+// tiny is a configuration whose step takes a second on the go engine. Its program is that of the trainer's tests.
 func tiny(backend string) run.Config {
 	c := run.Glyphs()
-	c.Engine.Backend, c.Encoder.Width, c.Encoder.Dim, c.Views.ImageSize = backend, 4, 8, 8
-	c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Queue, c.Data.TrainImages = 16, 2, 32, 64
+	c.Engine.Backend, c.Encoder.Width, c.Encoder.Dim, c.Views.ImageSize = backend, 2, 8, 8
+	c.MoCo.Batch, c.MoCo.Groups, c.MoCo.Queue, c.Data.TrainImages = 16, 2, 40, 64
 	return c
 }
 

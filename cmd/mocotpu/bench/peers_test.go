@@ -24,7 +24,7 @@ func TestPeers(t *testing.T) {
 	o := testOptions(t)
 	o.Limit = 5 * time.Minute
 	o.Python = fakePython(t, `case "$1" in */torch_peer.py) ;; *) exit 3 ;; esac
-case "$2" in *'"arch":"resnet10","width":4,'*'"batch":16,'*'"groups":2,"shuffle":true,'*'"area":{"min":0.4,'*'"device":"cpu",'*) ;; *) exit 4 ;; esac
+case "$2" in *'"arch":"resnet10","width":2,'*'"batch":16,'*'"groups":2,"shuffle":true,'*'"area":{"min":0.4,'*'"device":"cpu",'*) ;; *) exit 4 ;; esac
 start=$(echo "$2" | sed 's/.*"start":"\([^"]*\)".*/\1/'); set=$(echo "$2" | sed 's/.*"set":"\([^"]*\)".*/\1/')
 [ -s "$start" ] && [ -s "$set/images.npy" ] && [ -s "$(dirname "$1")/clock.py" ] || exit 5
 ms=4

@@ -1,3 +1,5 @@
+//go:build slow
+
 package tpu_test
 
 import (
@@ -12,9 +14,9 @@ import (
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
 
-// TestMicroBatchesTakeLess: in four micro-batches the step keeps the activations of a quarter of a device's images, and
+// TestSlowMicroBatchesTakeLess: in four micro-batches the step keeps the activations of a quarter of a device's images, and
 // computes and exchanges what the whole batch at once does: the gradients are summed up over the devices once.
-func TestMicroBatchesTakeLess(t *testing.T) {
+func TestSlowMicroBatchesTakeLess(t *testing.T) {
 	xlatest.LibTPU(t)
 	sources := []string{"1", "4"}
 	plans, compiled := make([]*plan.Plan, len(sources)), make([]*plan.Compilation, len(sources))
