@@ -17,6 +17,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 func newBench() *cobra.Command {
@@ -64,7 +65,7 @@ func benchesConfig(cmd *cobra.Command, o *bench.Options, measure func(c run.Conf
 	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
 		config, err := configuration.Resolve(cmd.Flags())
 		if err != nil {
-			return nil, usageError{err}
+			return nil, settings.Invalid(err)
 		}
 		o.Engines, o.Built, o.Talk = benchEngines, run.Built(), talk
 		return measure(config, *o)
@@ -160,6 +161,7 @@ func newBenchData() *cobra.Command {
 	cmd.Flags().IntVar(&o.Batch, "batch", 64, "images of a batch")
 	cmd.Flags().IntVar(&o.Workers, "workers", runtime.NumCPU(), "images decoded at a time, and workers of PyTorch's loader")
 	cmd.Flags().StringVar(&o.Python, "python", "python3", "Python to look for PyTorch in; empty leaves the comparison out")
+	cmd.Flags().DurationVar(&o.Limit, "limit", 10*time.Minute, "how long PyTorch may take; then it is killed")
 	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
 		o.Built, o.Talk = run.Built(), talk
 		return bench.Data(cmd.Context(), o)
@@ -209,7 +211,7 @@ func newBenchKNN() *cobra.Command {
 	e := addEngineFlags(flags)
 	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
 		if err := checkBackend(e.Backend); err != nil {
-			return nil, usageError{err}
+			return nil, settings.Invalid(err)
 		}
 		o.Engines, o.Engine, o.Built, o.Talk = benchEngines, *e, run.Built(), talk
 		return bench.KNN(cmd.Context(), o)

@@ -19,6 +19,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/tpu/plan"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
@@ -75,18 +76,13 @@ func newCompile() *cobra.Command {
 		configuration.Backend = f.engine()
 		config, err := configuration.Resolve(cmd.Flags())
 		if err != nil {
-			return usageError{err}
+			return settings.Invalid(err)
 		}
 		if err := f.check(cmd.Flags().Changed("backend")); err != nil {
-			return usageError{err}
+			return settings.Invalid(err)
 		}
-		for _, file := range []string{f.out, f.save} {
-			if file == "" {
-				continue
-			}
-			if err := refuseExisting(f.force, file); err != nil {
-				return err
-			}
+		if err := refuseExisting(f.force, given(f.out, f.save)...); err != nil {
+			return err
 		}
 		c := machine.Compiler{Limit: f.limit, Talk: cmd.ErrOrStderr(), Save: f.save != ""}
 		if !f.fresh {
@@ -94,7 +90,7 @@ func newCompile() *cobra.Command {
 		}
 		targets, err := f.targets(config, cmd.Flags().Changed("backend"))
 		if err != nil {
-			return usageError{err}
+			return settings.Invalid(err)
 		}
 		var b bytes.Buffer
 		tooBig, err := f.run(cmd.Context(), &b, &c, targets)
@@ -256,7 +252,7 @@ func (f compileFlags) keep(talk io.Writer, c *plan.Compilation) error {
 // fitOne searches and writes what will fit a target.
 func (f compileFlags) fitOne(w io.Writer, t compileTarget, compile func(run.Config) (*plan.Plan, error)) (tooBig string, err error) {
 	if t.Usable == 0 {
-		return "", usageError{fmt.Errorf("compile: --fit for %s, whose memory is not known here: it is for --topology", t.Name)}
+		return "", settings.Invalid(fmt.Errorf("compile: --fit for %s, whose memory is not known here: it is for --topology", t.Name))
 	}
 	found, err := machine.Fit(t.config, compile)
 	if err != nil {

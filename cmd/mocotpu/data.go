@@ -31,7 +31,7 @@ func newData() *cobra.Command {
 				if near := settings.Nearest(strings.Join(args, " "), downloads); near != "" {
 					hint = "; did you mean " + near + "?"
 				}
-				return usageError{fmt.Errorf("get %s: want one data set of %s%s", strings.Join(args, " "), strings.Join(downloads, ", "), hint)}
+				return settings.Invalid(fmt.Errorf("get %s: want one data set of %s%s", strings.Join(args, " "), strings.Join(downloads, ", "), hint))
 			}
 			return nil
 		},

@@ -67,14 +67,12 @@ func newDataDoctor() *cobra.Command {
 }
 
 func (f doctorFlags) examine(cmd *cobra.Command, name string) error {
-	if f.html != "" {
-		if err := refuseExisting(f.force, f.html); err != nil {
-			return err
-		}
+	if err := refuseExisting(f.force, given(f.html)...); err != nil {
+		return err
 	}
 	o, err := f.options(name)
 	if err != nil {
-		return usageError{err}
+		return settings.Invalid(err)
 	}
 	var w *encoder.Weights
 	if f.encoder != "" {
@@ -94,7 +92,7 @@ func (f doctorFlags) examine(cmd *cobra.Command, name string) error {
 	o.Backend, o.Pictures = opened, f.html != ""
 	if w != nil {
 		if o.Encoder, err = encoder.New(opened, w, encoder.Options{Devices: opened.NumDevices()}); err != nil {
-			return usageError{err}
+			return settings.Invalid(err)
 		}
 		defer o.Encoder.Close()
 	}

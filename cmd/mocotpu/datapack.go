@@ -36,14 +36,14 @@ func newDataPack() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if o.Library, err = picture.Choose(decoder); err != nil {
-				return usageError{fmt.Errorf("--decoder: %w", err)}
+				return settings.Invalid(fmt.Errorf("--decoder: %w", err))
 			}
 			if o.Canvas < 1 || o.Workers < 0 {
-				return usageError{fmt.Errorf("--canvas %d and --workers %d, want at least 1 and 0", o.Canvas, o.Workers)}
+				return settings.Invalid(fmt.Errorf("--canvas %d and --workers %d, want at least 1 and 0", o.Canvas, o.Workers))
 			}
 			splits, ok := map[string][]string{"both": {"train", "test"}, "train": {"train"}, "test": {"test"}}[split]
 			if !ok {
-				return usageError{fmt.Errorf("--split %q, want both, train or test", split)}
+				return settings.Invalid(fmt.Errorf("--split %q, want both, train or test", split))
 			}
 			from := dataset.Config{Kind: "folder", Dir: args[0], Canvas: o.Canvas, Channels: o.Channels, Window: window, Unlabeled: unlabeled, Workers: o.Workers}
 			if o.Window, err = windowOf(cmd, from); err != nil {
@@ -81,7 +81,7 @@ func windowOf(cmd *cobra.Command, from dataset.Config) (picture.Window, error) {
 	from, err := measured(from)
 	w, _ := picture.ParseWindow(from.Window) // which measured has made
 	if errors.Is(err, settings.ErrInvalid) {
-		return w, usageError{err}
+		return w, settings.Invalid(err)
 	}
 	if source, failed := from.Source("train", nil); failed == nil {
 		tellDataNotes(cmd, source)
@@ -124,7 +124,7 @@ func newDataVerify() *cobra.Command {
 func wantArguments(words string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if want := len(strings.Fields(cmd.Use)) - 1; len(args) != want {
-			return usageError{fmt.Errorf("%d arguments, want %s; see %s --help", len(args), words, cmd.CommandPath())}
+			return settings.Invalid(fmt.Errorf("%d arguments, want %s; see %s --help", len(args), words, cmd.CommandPath()))
 		}
 		return nil
 	}

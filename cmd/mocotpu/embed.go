@@ -18,6 +18,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // embedOptions are the flags of `embed` that are not the engine's.
@@ -52,11 +53,11 @@ func newEmbed() *cobra.Command {
 			return oneEncoder(cmd, args)
 		}
 		if len(args) == 0 {
-			return usageError{errors.New("no images: want files or folders; see " + cmd.CommandPath() + " --help")}
+			return settings.Invalid(errors.New("no images: want files or folders; see " + cmd.CommandPath() + " --help"))
 		}
 		for _, name := range ofSets {
 			if cmd.Flags().Changed(name) {
-				return usageError{fmt.Errorf("--%s is for a data set: with --encoder the images are the arguments", name)}
+				return settings.Invalid(fmt.Errorf("--%s is for a data set: with --encoder the images are the arguments", name))
 			}
 		}
 		return nil
@@ -79,7 +80,7 @@ func newEmbed() *cobra.Command {
 	runflags.SetGroup(flags, runflags.GroupEngine, "batch", "precision", "backend", "devices", "plugin")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkBackend(engine.Backend); err != nil {
-			return usageError{err}
+			return settings.Invalid(err)
 		}
 		if o.encoder != "" {
 			return embedFiles(cmd, args, o, *engine)
@@ -92,16 +93,16 @@ func newEmbed() *cobra.Command {
 // check lists what is wrong with the flags, and keeps what is there.
 func (o embedOptions) check(w *encoder.Weights, outputs ...string) error {
 	if o.projection && w.Manifest.Network.Head == resnet.HeadNone {
-		return usageError{errors.New("--projection: this encoder has no head")}
+		return settings.Invalid(errors.New("--projection: this encoder has no head"))
 	}
 	if o.batch < 1 {
-		return usageError{fmt.Errorf("--batch %d: want at least 1", o.batch)}
+		return settings.Invalid(fmt.Errorf("--batch %d: want at least 1", o.batch))
 	}
 	if o.images < 0 {
-		return usageError{fmt.Errorf("--images %d: want at least 1, or 0 for all", o.images)}
+		return settings.Invalid(fmt.Errorf("--images %d: want at least 1, or 0 for all", o.images))
 	}
 	if o.labels != "" && filepath.Clean(o.labels) == filepath.Clean(o.out) {
-		return usageError{fmt.Errorf("--labels and --out are both %s: want two files", o.out)}
+		return settings.Invalid(fmt.Errorf("--labels and --out are both %s: want two files", o.out))
 	}
 	return errors.Join(refuseInput(w.Path, outputs...), refuseExisting(o.force, outputs...))
 }
@@ -122,11 +123,11 @@ func embedFiles(cmd *cobra.Command, paths []string, o embedOptions, choice engin
 	}
 	library, err := picture.Choose(o.decoder)
 	if err != nil {
-		return usageError{fmt.Errorf("--decoder: %w", err)}
+		return settings.Invalid(fmt.Errorf("--decoder: %w", err))
 	}
 	list, err := files.Paths(paths)
 	if err != nil {
-		return usageError{err}
+		return settings.Invalid(err)
 	}
 	return withEncoder(cmd, w, o.options(), choice, func(_ *xla.Engine, e *encoder.Encoder, watch *terminal.Stages) error {
 		m, dim, err := bank.Write(cmd.Context(), o.out, e, w, list, bank.Options{
@@ -175,7 +176,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	defer images.Close()
 	set := images.Info()
 	if o.labels != "" && set.Labels == nil {
-		return usageError{fmt.Errorf("--labels: %s has none", set.Name)}
+		return settings.Invalid(fmt.Errorf("--labels: %s has none", set.Name))
 	}
 	err = withEncoder(cmd, w, o.options(), choice, func(_ *xla.Engine, e *encoder.Encoder, watch *terminal.Stages) error {
 		progress := watch.Stage("embedding " + set.Name)

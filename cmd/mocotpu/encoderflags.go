@@ -54,17 +54,14 @@ func addDataFlags(flags *pflag.FlagSet) *dataFlags {
 // of is the data set for an encoder.
 func (d dataFlags) of(w *encoder.Weights) (dataset.Config, error) {
 	c, err := w.DataSet(d.name, d.dir)
-	if err != nil {
-		return c, usageError{err}
-	}
-	return c, nil
+	return c, settings.Invalid(err)
 }
 
 // openSplit opens its images; those that cannot be decoded are named on standard error.
 func openSplit(cmd *cobra.Command, c dataset.Config, split string) (data.Source, error) {
 	source, err := c.Source(split, tellBroken(cmd, "for which the next one stands in"))
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
-		return nil, usageError{err}
+		return nil, settings.Invalid(err)
 	}
 	return source, err
 }
@@ -82,7 +79,7 @@ func tellBroken(cmd *cobra.Command, outcome string) func(files.Broken) {
 // oneEncoder takes the run directory or file that a command reads.
 func oneEncoder(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usageError{fmt.Errorf("%d arguments, want one: a run directory, or a file of export or import; see %s --help", len(args), cmd.CommandPath())}
+		return settings.Invalid(fmt.Errorf("%d arguments, want one: a run directory, or a file of export or import; see %s --help", len(args), cmd.CommandPath()))
 	}
 	return nil
 }
@@ -103,7 +100,7 @@ func withEncoder(cmd *cobra.Command, w *encoder.Weights, o encoder.Options, choi
 	o.Devices = opened.NumDevices()
 	e, err := encoder.New(opened, w, o)
 	if err != nil {
-		return usageError{err}
+		return settings.Invalid(err)
 	}
 	defer e.Close()
 	watch := terminal.NewStages(cmd.ErrOrStderr())
@@ -117,14 +114,14 @@ func loadEncoder(cmd *cobra.Command, path string) (*encoder.Weights, error) {
 	if errors.Is(err, encoder.ErrNotEncoder) || errors.Is(err, run.ErrNotRun) {
 		foreign, failed := convert.Import(path, convert.ImportOptions{})
 		if failed != nil {
-			return nil, usageError{errors.Join(err, failed)}
+			return nil, settings.Invalid(errors.Join(err, failed))
 		}
 		in := foreign.Manifest.Input
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s is taken as mocotpu import reads it: for images of %d pixels, less the mean %.3v\n", path, in.ImageSize, in.Mean)
 		return foreign, nil
 	}
 	if err != nil {
-		return nil, usageError{err}
+		return nil, settings.Invalid(err)
 	}
 	tellNotes(cmd, w)
 	return w, nil

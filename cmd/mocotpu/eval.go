@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/judge"
 	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/mesh"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
@@ -88,10 +90,8 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.out == "" {
-		f.out = w.Path + ".report.json"
-	}
-	if err := errors.Join(usage(errors.Join(f.Validate(w), f.check())), refuseExisting(f.force, f.out)); err != nil {
+	f.out = cmp.Or(f.out, w.Path+".report.json")
+	if err := errors.Join(settings.Invalid(errors.Join(f.Validate(w), f.check())), refuseExisting(f.force, f.out)); err != nil {
 		return err
 	}
 	watch := terminal.NewStages(cmd.ErrOrStderr())

@@ -13,6 +13,7 @@ import (
 	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/models/convert"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
@@ -51,21 +52,21 @@ func newExport() *cobra.Command {
 	engine := addEngineFlags(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !slices.Contains(convert.Formats(), format) {
-			return usageError{fmt.Errorf("--format %s: want one of %s", format, strings.Join(convert.Formats(), ", "))}
+			return settings.Invalid(fmt.Errorf("--format %s: want one of %s", format, strings.Join(convert.Formats(), ", ")))
 		}
 		var ok bool
 		if o.DType, ok = exportTypes[dtype]; !ok {
-			return usageError{fmt.Errorf("--dtype %s: want float32 or bfloat16", dtype)}
+			return settings.Invalid(fmt.Errorf("--dtype %s: want float32 or bfloat16", dtype))
 		}
 		if err := checkBackend(engine.Backend); err != nil {
-			return usageError{err}
+			return settings.Invalid(err)
 		}
 		if o.Batch < 1 {
-			return usageError{fmt.Errorf("--batch %d: want at least 1", o.Batch)}
+			return settings.Invalid(fmt.Errorf("--batch %d: want at least 1", o.Batch))
 		}
 		source, err := convert.LoadSource(args[0])
 		if err != nil {
-			return usageError{err}
+			return settings.Invalid(err)
 		}
 		tellNotes(cmd, source.Encoder)
 		if out == "" {
@@ -96,7 +97,7 @@ func newExport() *cobra.Command {
 		o.FlagOf = runflags.Of
 		m, err := convert.Export(out, format, source, o)
 		if errors.Is(err, convert.ErrUnsupported) {
-			return usageError{err}
+			return settings.Invalid(err)
 		}
 		if err != nil {
 			return err

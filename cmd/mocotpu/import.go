@@ -9,6 +9,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/convert"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 func newImport() *cobra.Command {
@@ -38,7 +39,7 @@ func newImport() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		w, err := convert.Import(args[0], o)
 		if err != nil {
-			return usageError{err}
+			return settings.Invalid(err)
 		}
 		if err := errors.Join(refuseInput(args[0], convert.Paths(out, "safetensors")...), refuseExisting(force, convert.Paths(out, "safetensors")...)); err != nil {
 			return err

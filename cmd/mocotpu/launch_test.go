@@ -34,7 +34,7 @@ func launch(t *testing.T) *launched {
 	t.Helper()
 	xlatest.Gloo(t)
 	l := &launched{dir: filepath.Join(t.TempDir(), "run"), ended: make(chan error, 1)}
-	args := strings.Fields("launch --processes 2 -- train --data " + pack(t, 0) + " --dir " + l.dir + " " + smallest)
+	args := strings.Fields("launch --processes 2 train --data " + pack(t, 0) + " --dir " + l.dir + " " + smallest)
 	l.run = exec.CommandContext(t.Context(), os.Args[0], args...)
 	l.run.Stdout, l.run.Stderr = &l.words, &l.words
 	must.M(l.run.Start())

@@ -17,6 +17,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/report"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
@@ -36,19 +37,18 @@ func newReport() *cobra.Command {
 			"  mocotpu report runs/a --watch                        # a page that follows the training",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError{errors.New("report takes run directories; see mocotpu report --help")}
+				return settings.Invalid(errors.New("report takes run directories; see mocotpu report --help"))
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkBackend(choice.Backend); err != nil {
-				return usageError{err}
+				return settings.Invalid(err)
 			}
 			for _, dir := range args {
-				if _, err := run.ReadRecord(dir); err != nil {
-					if errors.Is(err, fs.ErrNotExist) {
-						err = usageError{err}
-					}
+				if _, err := run.ReadRecord(dir); errors.Is(err, fs.ErrNotExist) {
+					return settings.Invalid(err)
+				} else if err != nil {
 					return err
 				}
 			}
@@ -60,7 +60,7 @@ func newReport() *cobra.Command {
 				out = dir + ".html"
 			}
 			if cmd.Flags().Changed("watch") && watch < time.Second {
-				return usageError{fmt.Errorf("--watch: %v, want at least 1s, or no --watch for a page that is written once", watch)}
+				return settings.Invalid(fmt.Errorf("--watch: %v, want at least 1s, or no --watch for a page that is written once", watch))
 			}
 			if err := refuseExisting(force, out); err != nil {
 				return err

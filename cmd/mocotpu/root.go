@@ -37,19 +37,9 @@ const (
 	exitInterrupted = 130
 )
 
-// errUsage is what every usageError is: jobs keep it from one process to the other.
-var errUsage = errors.New("wrong use")
-
-// usageError marks an error that the user mends by typing something else.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-func (usageError) Is(target error) bool { return target == errUsage }
-
 // usageErrors are the errors of exit code 2.
 var usageErrors = []error{
-	errUsage, data.ErrMissing, data.ErrCorrupt, data.ErrUnread, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown, rendezvous.ErrJoin, train.ErrOtherRun,
+	data.ErrMissing, data.ErrCorrupt, data.ErrUnread, settings.ErrInvalid, run.ErrIncompatible, run.ErrDirectory, xla.ErrNoPlugin, tpu.ErrUnknown, rendezvous.ErrJoin, train.ErrOtherRun,
 	packed.ErrChecksum, packed.ErrExists, packed.ErrBusy, packed.ErrDiskSpace, run.ErrNotRun, xla.ErrOptions, regular.ErrIrregular, regular.ErrTooLong, checkpoint.ErrDamaged,
 	syscall.ELOOP, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, // of names that were given
 }
@@ -60,6 +50,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(terminal.Plain(stdout))
 	root.SetErr(terminal.Plain(stderr))
+	refuseUnknown(root)
 	cmd := root
 	err := guard.Explain(guard.Call(func() (err error) {
 		cmd, err = root.ExecuteContextC(ctx)
@@ -145,12 +136,29 @@ func newRoot() *cobra.Command {
 		return cmd.Help()
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see %s --help", runflags.FlagError(cmd, err), cmd.CommandPath())}
+		return settings.Invalid(fmt.Errorf("%w; see %s --help", runflags.FlagError(cmd, err), cmd.CommandPath()))
 	})
 	root.AddCommand(newTrain(), newLaunch(), newCompile(), newSetup(), newDoctor(), newData(), newBench(), newEmbed(), newSearch(), newExport(), newImport(), newEval(), newViews(), newRuns(), newReport(), newSelftest())
 	completeFlags(root)
 	runflags.GroupHelp(root)
 	return root
+}
+
+// refuseUnknown has cobra's own commands refuse what they do not know. The output is set before: they keep it.
+func refuseUnknown(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = func(_ *cobra.Command, args []string) error {
+				topic, rest, _ := root.Find(args) // the root takes any argument
+				return noArguments(topic, rest)
+			}
+		case "completion":
+			c.Args, c.RunE = noArguments, root.RunE
+		}
+	}
 }
 
 // noArguments refuses what is neither a flag nor a command.
@@ -164,7 +172,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		if near := settings.Nearest(args[0], names); near != "" {
 			hint = "; did you mean " + near + "?"
 		}
-		return usageError{fmt.Errorf("unexpected argument %q%s; see %s --help", args[0], hint, cmd.CommandPath())}
+		return settings.Invalid(fmt.Errorf("unexpected argument %q%s; see %s --help", args[0], hint, cmd.CommandPath()))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/models/run"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 func newRuns() *cobra.Command {
@@ -13,12 +14,7 @@ func newRuns() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runs [FOLDER]",
 		Short: "List the runs below a folder: how far each is, how good, how fast, and in what they differ",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usageError{fmt.Errorf("%d folders, want one, or none for runs; see mocotpu runs --help", len(args))}
-			}
-			return nil
-		},
+		Args:  func(cmd *cobra.Command, args []string) error { return noArguments(cmd, args[min(len(args), 1):]) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			folder := "runs"
 			if len(args) == 1 {
@@ -26,13 +22,13 @@ func newRuns() *cobra.Command {
 			}
 			all, err := run.List(folder)
 			if err != nil {
-				return usageError{err}
+				return settings.Invalid(err)
 			}
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), all)
 			}
 			if len(all) == 0 {
-				return usageError{fmt.Errorf("there is no run below %s", folder)}
+				return settings.Invalid(fmt.Errorf("there is no run below %s", folder))
 			}
 			return run.WriteTable(cmd.OutOrStdout(), all)
 		},

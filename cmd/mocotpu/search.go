@@ -17,6 +17,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/report"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/engine"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 // searchFlags are what the user asks search for.
@@ -39,7 +40,7 @@ func newSearch() *cobra.Command {
 			"  mocotpu search --bank=bank.npy new.jpg --html=found.html",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 || f.bank == "" {
-				return usageError{fmt.Errorf("want --bank=FILE and images to look for; see %s --help", cmd.CommandPath())}
+				return settings.Invalid(fmt.Errorf("want --bank=FILE and images to look for; see %s --help", cmd.CommandPath()))
 			}
 			return nil
 		},
@@ -60,31 +61,29 @@ func newSearch() *cobra.Command {
 
 func (f searchFlags) search(cmd *cobra.Command, paths []string) error {
 	if err := checkBackend(f.engine.Backend); err != nil {
-		return usageError{err}
+		return settings.Invalid(err)
 	}
 	if f.neighbours < 1 {
-		return usageError{fmt.Errorf("--neighbours %d: want at least 1", f.neighbours)}
+		return settings.Invalid(fmt.Errorf("--neighbours %d: want at least 1", f.neighbours))
 	}
-	if f.html != "" {
-		if err := refuseExisting(f.force, f.html); err != nil {
-			return err
-		}
+	if err := refuseExisting(f.force, given(f.html)...); err != nil {
+		return err
 	}
 	library, err := picture.Choose(f.decoder)
 	if err != nil {
-		return usageError{fmt.Errorf("--decoder: %w", err)}
+		return settings.Invalid(fmt.Errorf("--decoder: %w", err))
 	}
 	b, err := bank.Open(f.bank)
 	if err != nil {
-		return usageError{err}
+		return settings.Invalid(err)
 	}
 	list, err := files.Paths(paths)
 	if err != nil {
-		return usageError{err}
+		return settings.Invalid(err)
 	}
 	if f.encoder == "" {
 		if f.encoder = b.EncoderPath(); f.encoder == "" {
-			return usageError{fmt.Errorf("--encoder: %s was made by %q, which is not below its folder: say where it is", f.bank, b.Encoder.Path)}
+			return settings.Invalid(fmt.Errorf("--encoder: %s was made by %q, which is not below its folder: say where it is", f.bank, b.Encoder.Path))
 		}
 	}
 	w, err := loadEncoder(cmd, f.encoder)
@@ -105,7 +104,7 @@ func (f searchFlags) search(cmd *cobra.Command, paths []string) error {
 	})
 	switch {
 	case errors.Is(err, bank.ErrOther):
-		return usageError{fmt.Errorf("%w: name the bank's by --encoder", err)}
+		return settings.Invalid(fmt.Errorf("%w: name the bank's by --encoder", err))
 	case err != nil:
 		return err
 	case len(found) == 0:

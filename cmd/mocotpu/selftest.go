@@ -17,6 +17,7 @@ import (
 	"github.com/mocotpu/mocotpu/cmd/mocotpu/bench"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/selftest"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
 func newSelftest() *cobra.Command {
@@ -42,15 +43,13 @@ func newSelftest() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		self, err := os.Executable()
 		if err = errors.Join(err, checkBackend(choice.Backend)); err != nil {
-			return usageError{err}
+			return settings.Invalid(err)
 		}
 		if *limit <= 0 {
-			return usageError{fmt.Errorf("--time-limit %v: want more than 0", *limit)}
+			return settings.Invalid(fmt.Errorf("--time-limit %v: want more than 0", *limit))
 		}
-		if *out != "" {
-			if err := refuseExisting(*force, *out); err != nil {
-				return err
-			}
+		if err := refuseExisting(*force, given(*out)...); err != nil {
+			return err
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), *limit)
 		defer cancel()

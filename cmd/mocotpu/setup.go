@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mocotpu/mocotpu/xla/cpuplugin"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
@@ -32,10 +33,10 @@ func newSetup() *cobra.Command {
 				engine = args[0]
 			}
 			if len(args) > 1 || !slices.Contains(setup.Engines, engine) {
-				return usageError{fmt.Errorf("setup %s, want one of %s", strings.Join(args, " "), strings.Join(setup.Engines, ", "))}
+				return settings.Invalid(fmt.Errorf("setup %s, want one of %s", strings.Join(args, " "), strings.Join(setup.Engines, ", ")))
 			}
 			if o.CompileOnly && (engine != "cuda" || o.Plugin != "") {
-				return usageError{fmt.Errorf("setup %s: --compile-only is for cuda, and not with --plugin", engine)}
+				return settings.Invalid(fmt.Errorf("setup %s: --compile-only is for cuda, and not with --plugin", engine))
 			}
 			o.Progress = func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), text) }
 			p, err := setup.Install(cmd.Context(), engine, o)

@@ -11,6 +11,7 @@ import (
 	"github.com/mocotpu/mocotpu/cmd/internal/peers"
 	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/internal/training"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
@@ -43,13 +44,13 @@ func newTrain() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		config, err := configuration.Resolve(cmd.Flags())
 		if err != nil {
-			return usageError{err}
+			return settings.Invalid(err)
 		}
 		if config.Run.Dir == "" {
 			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))
 		}
 		if *program != "" && processes.Processes > 1 {
-			return usageError{errors.New("train: --program is for one process: leave it out, or --processes")}
+			return settings.Invalid(errors.New("train: --program is for one process: leave it out, or --processes"))
 		}
 		return processes.Together(cmd.Context(), cmd.ErrOrStderr(), func(others *peers.Peers) error {
 			for _, choice := range configuration.Chosen {
@@ -70,6 +71,6 @@ func withoutTPU(err error) error {
 	if !errors.Is(err, setup.ErrNoDevice) {
 		return err
 	}
-	return usageError{fmt.Errorf("%w\nwithout one: mocotpu compile --topology=v3-8, with the same flags, compiles this very step for a TPU that is not "+
-		"there and reports what it needs; mocotpu train --backend=cpu --devices=8 computes the numbers of eight cores", err)}
+	return settings.Invalid(fmt.Errorf("%w\nwithout one: mocotpu compile --topology=v3-8, with the same flags, compiles this very step for a TPU that is not "+
+		"there and reports what it needs; mocotpu train --backend=cpu --devices=8 computes the numbers of eight cores", err))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/models/report"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/programs"
 )
 
@@ -31,10 +32,10 @@ func newViews() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := config.Resolve(cmd.Flags())
 		if err != nil {
-			return usageError{err}
+			return settings.Invalid(err)
 		}
 		if !strings.EqualFold(filepath.Ext(out), ".png") {
-			return usageError{fmt.Errorf("--out: %s, want a name that ends in .png: the picture is a PNG", out)}
+			return settings.Invalid(fmt.Errorf("--out: %s, want a name that ends in .png: the picture is a PNG", out))
 		}
 		if err := refuseExisting(force, out); err != nil {
 			return err

@@ -117,7 +117,8 @@ func HasGloo(ctx context.Context) bool {
 	}
 	defer os.RemoveAll(work)
 	source := filepath.Join(work, "gloo.cc")
-	if err := os.WriteFile(source, []byte("#include \"gloo/rendezvous/context.h\"\nint main() {}\n"), 0o600); err != nil {
+	found := "#if !__has_include(\"gloo/rendezvous/context.h\")\n#error no Gloo\n#endif\nint main() {}\n" // sooner than reading it
+	if err := os.WriteFile(source, []byte(found), 0o600); err != nil {
 		return false
 	}
 	return gxx(ctx, compiler, work, "-std=c++17", "-w", source, "-lgloo", "-o", filepath.Join(work, "gloo")) == nil

@@ -20,7 +20,7 @@ const leastMemory = 100 << 20
 // that ends the context is passed on. The error is an [Exited] where they fail.
 func Launch(ctx context.Context, count int, args []string, stdout, stderr io.Writer) error {
 	if count < 1 || len(args) == 0 || args[0] != "train" {
-		return settings.Invalid(fmt.Errorf("launch of %d processes of %q, want at least one of mocotpu train, behind --", count, args))
+		return settings.Invalid(fmt.Errorf("launch of %d processes of %q, want at least one, of train with its flags", count, args))
 	}
 	if takes := limits.Product(int64(count), leastMemory); takes > limits.Memory() {
 		return settings.Invalid(fmt.Errorf("launch --processes=%d takes %s of memory at least, of %s that there is: want at most %d",

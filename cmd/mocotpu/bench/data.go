@@ -25,8 +25,9 @@ type DataOptions struct {
 	// Canvas is the side of the square that images are squeezed to, in pixels; Batch, the images of a batch; Workers, the
 	// images decoded at a time, and the workers of PyTorch's loader. All are at least 1.
 	Canvas, Batch, Workers int
-	// Python is where PyTorch is looked for, "" for nowhere.
+	// Python is where PyTorch is looked for, "" for nowhere; Limit is how long it may take, above 0.
 	Python string
+	Limit  time.Duration
 	// Built and Talk are as in [Options].
 	Built map[string]string
 	Talk  io.Writer
@@ -39,6 +40,7 @@ func (o DataOptions) check() error {
 	check.That(o.Workers > 0, "bench.workers", "is %d, want at least 1", o.Workers)
 	check.That(o.Images == 0 || o.Images/2 >= o.Batch, "bench.images", "is %d, want at least two batches of {bench.batch} (%d), or 0 for all", o.Images, o.Batch)
 	check.That(o.Images > 0 || o.Folder != "", "bench.images", "is 0, want a number to draw, or {bench.folder}")
+	check.That(o.Limit > 0, "bench.limit", "is %s, want more than 0", o.Limit)
 	return check.Err()
 }
 
@@ -177,13 +179,13 @@ func (d *reading) torch(ctx context.Context, temp, folder string) error {
 	row := d.row("DataLoader", "")
 	a := answer{Missing: "--python is empty"}
 	if d.Python != "" {
-		fmt.Fprintf(d.Talk, "PyTorch of %s, if it has it ...\n", d.Python)
+		fmt.Fprintf(d.Talk, "PyTorch of %s, if it has it, for %s at most ...\n", d.Python, d.Limit)
 		if err := writeScripts(temp); err != nil {
 			return err
 		}
 		c := map[string]any{"folder": folder, "size": d.Canvas, "workers": d.Workers, "batch": d.Batch}
 		var err error
-		if a, err = (python{path: d.Python, dir: temp}).ask(ctx, "torch_loader.py", c); err != nil {
+		if a, err = (python{path: d.Python, dir: temp, limit: d.Limit}).ask(ctx, "torch_loader.py", c); err != nil {
 			return err
 		}
 	}

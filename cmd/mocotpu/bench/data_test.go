@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/janpfeifer/must"
 
@@ -19,7 +20,7 @@ func TestData(t *testing.T) {
 	path := fakePython(t, `cat >/dev/null
 case "$2" in *'"batch":8,'*'"size":32,"workers":2'*) ;; *) exit 3 ;; esac
 echo '{"versions":{"torch":"9.9","pillow":"7.7"},"ms":[20,60]}'`)
-	r := must.M1(Data(t.Context(), DataOptions{Images: 32, Batch: 8, Canvas: 32, Workers: 2, Python: path, Talk: t.Output()}))
+	r := must.M1(Data(t.Context(), DataOptions{Images: 32, Batch: 8, Canvas: 32, Workers: 2, Python: path, Limit: time.Minute, Talk: t.Output()}))
 	want := []string{"decode go", "pack " + string(picture.Best()), "packed ", "DataLoader "}
 	if picture.Best() != picture.Go {
 		want = append([]string{want[0], "decode " + string(picture.Best())}, want[1:]...)
@@ -44,7 +45,7 @@ echo '{"versions":{"torch":"9.9","pillow":"7.7"},"ms":[20,60]}'`)
 
 // A folder of one's own is read, without PyTorch where none is wanted; a batch too large for it is refused.
 func TestDataOfFolder(t *testing.T) {
-	o := DataOptions{Folder: t.TempDir(), Images: 16, Batch: 8, Canvas: 16, Workers: 1, Talk: t.Output()}
+	o := DataOptions{Folder: t.TempDir(), Images: 16, Batch: 8, Canvas: 16, Workers: 1, Limit: time.Minute, Talk: t.Output()}
 	must.M(specimen.Folder(o.Folder, specimen.Options{Images: 24, Classes: 2, Width: 40, Height: 30}))
 	r := must.M1(Data(t.Context(), o))
 	if last := r.Rows[len(r.Rows)-1]; last.Missing != "--python is empty" || !strings.HasPrefix(r.Source, "16 of the 24 in ") {

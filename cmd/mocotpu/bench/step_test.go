@@ -89,7 +89,7 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Data(t.Context(), DataOptions{Canvas: 1, Workers: 1, Images: 3, Batch: 2}); !errors.Is(err, settings.ErrInvalid) {
+	if _, err := Data(t.Context(), DataOptions{Canvas: 1, Workers: 1, Images: 3, Batch: 2, Limit: 1}); !errors.Is(err, settings.ErrInvalid) {
 		t.Errorf("error %v, want a settings.ErrInvalid", err)
 	}
 }
