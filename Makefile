@@ -23,7 +23,7 @@ PROTOS := xla/internal/hlopb/hlo.proto models/format/onnx/onnx.proto
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Go's compiler and the linters spend a fifth of their time less where they collect garbage later, for 1.4 GB instead of 1.1.
+# Go's compiler and the linters take a fifth less time where they collect garbage later, for 1.4 GB instead of 1.1.
 # Tests are run as users run the program; those of race are few.
 build installer lint race: export GOGC ?= 400
 

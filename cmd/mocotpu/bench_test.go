@@ -57,6 +57,7 @@ func TestBenchUsage(t *testing.T) {
 		{"peers --backend=cuda --plugin=none.so", "none.so"},
 		{"data --images=10", "--images is 10, want at least two batches of --batch (64)"},
 		{"data --images=0", "--images is 0, want a number to draw, or --folder"},
+		{"data --limit=0s", "--limit is 0s, want more than 0"},
 	} {
 		t.Run(fmt.Sprint(test.args), func(t *testing.T) {
 			code, out, talk := call(t, append([]string{"bench"}, strings.Fields(test.args)...)...)

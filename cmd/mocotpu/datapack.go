@@ -81,7 +81,7 @@ func windowOf(cmd *cobra.Command, from dataset.Config) (picture.Window, error) {
 	from, err := measured(from)
 	w, _ := picture.ParseWindow(from.Window) // which measured has made
 	if errors.Is(err, settings.ErrInvalid) {
-		return w, settings.Invalid(err)
+		return w, err
 	}
 	if source, failed := from.Source("train", nil); failed == nil {
 		tellDataNotes(cmd, source)

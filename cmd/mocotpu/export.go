@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -69,9 +70,7 @@ func newExport() *cobra.Command {
 			return settings.Invalid(err)
 		}
 		tellNotes(cmd, source.Encoder)
-		if out == "" {
-			out = source.DefaultPath(format)
-		}
+		out = cmp.Or(out, source.DefaultPath(format))
 		out = filepath.Clean(out)
 		made := convert.Paths(out, format)
 		if info, err := os.Stat(out); format == "timm" && force && err == nil && info.IsDir() {

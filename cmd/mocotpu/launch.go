@@ -18,7 +18,7 @@ func newLaunch() *cobra.Command {
 			return peers.Launch(cmd.Context(), count, args, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().SetInterspersed(false) // what follows the command are its own
+	cmd.Flags().SetInterspersed(false) // the flags behind train are its own
 	cmd.Flags().IntVar(&count, "processes", count, "how many processes to start")
 	return cmd
 }

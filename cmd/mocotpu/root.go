@@ -157,6 +157,9 @@ func refuseUnknown(root *cobra.Command) {
 			}
 		case "completion":
 			c.Args, c.RunE = noArguments, root.RunE
+			for _, shell := range c.Commands() {
+				shell.Args = noArguments
+			}
 		}
 	}
 }

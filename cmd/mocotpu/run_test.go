@@ -91,13 +91,15 @@ func TestExitCodes(t *testing.T) {
 		{"train --processes 2", 2, "", "--coordinator=HOST:PORT and --processes"},
 		{"train --coordinator here --processes 2 --process 1", 2, "", "as HOST:PORT: --coordinator"},
 		{"train --coordinator here:7700 --processes 2 --process 2", 2, "", "process 2 of 2"},
-		{"launch --processes 2", 2, "", "want at least one, of train with its flags"},
-		{"launch -- eval", 2, "", "want at least one, of train with its flags"},
-		{"launch eval --bogus", 2, "", "want at least one, of train with its flags"},
+		{"launch --processes 2", 2, "", "want at least one of train: mocotpu launch"},
+		{"launch -- eval", 2, "", "want at least one of train: mocotpu launch"},
+		{"launch eval --bogus", 2, "", "want at least one of train: mocotpu launch"},
+		{"launch train --processes=4", 2, "", "--processes behind train"},
 		{"help data get", 0, "mocotpu data get", ""},
 		{"help trian", 2, "", "unexpected argument \"trian\"; did you mean train?"},
 		{"completion", 0, "bash", ""},
 		{"completion foo", 2, "", "unexpected argument \"foo\""},
+		{"completion bash foo", 2, "", "unexpected argument \"foo\""},
 		{"train --plugin /x.so", 2, "", "want the engine that plugin /x.so is of"},
 		{"train --backend go --data mnist", 2, "", "mocotpu data get mnist"},
 		{"train --preset moco-v1 --backend go", 2, "", "data/imagenet: no such folder"},
@@ -156,7 +158,7 @@ func TestExitCodes(t *testing.T) {
 // tinyRun is the smallest run that the Go engine does in seconds.
 var tinyRun = append(strings.Fields("train --backend go --train-images 64 --epochs 2 --log-every 1 --knn-every 2 --knn-ks 1,5"), tinyNetwork...)
 
-// tinyNetwork is its step, that of the trainer's tests: what one has compiled the other executes.
+// tinyNetwork is its step, as small as that of the trainer's tests.
 var tinyNetwork = strings.Fields("--batch 16 --bn-groups 2 --queue 40 --width 2 --dim 8 --image-size 8")
 
 func TestTrainAndGoOn(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -46,9 +47,7 @@ func newTrain() *cobra.Command {
 		if err != nil {
 			return settings.Invalid(err)
 		}
-		if config.Run.Dir == "" {
-			config.Run.Dir = filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405"))
-		}
+		config.Run.Dir = cmp.Or(config.Run.Dir, filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405")))
 		if *program != "" && processes.Processes > 1 {
 			return settings.Invalid(errors.New("train: --program is for one process: leave it out, or --processes"))
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,11 +25,7 @@ func writeVersions(out io.Writer) error {
 	v := run.Built()
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, name := range []string{"mocotpu", "revision", "gomlx", "compute", "go-xla", "go", "jpeg"} {
-		version := v[name]
-		if version == "" {
-			version = "unknown"
-		}
-		fmt.Fprintf(table, "%s\t%s\n", name, version)
+		fmt.Fprintf(table, "%s\t%s\n", name, cmp.Or(v[name], "unknown"))
 	}
 	for _, engine := range setup.Engines {
 		p, err := setup.Find(engine)

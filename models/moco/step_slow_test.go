@@ -22,7 +22,11 @@ func TestSlowEightDevicesGiveTheNumbersOfOneResNet18(t *testing.T) {
 // TestSlowEightDevicesGiveTheNumbersOfOneSymmetric has both terms of the loss, and each device its share at once: in
 // TestMicroBatchesSymmetric the one device has it in micro-batches.
 func TestSlowEightDevicesGiveTheNumbersOfOneSymmetric(t *testing.T) {
-	eightGiveTheNumbersOfOne(t, symmetric(), 2, trial.Elsewhere)
+	linear := trial.Small()
+	linear.Symmetric = true
+	for _, c := range []moco.Step{symmetric(), linear} {
+		eightGiveTheNumbersOfOne(t, c, 2, trial.Elsewhere)
+	}
 }
 
 // TestSlowTwoDevicesGiveTheNumbersOfOne has devices that hold four groups each.

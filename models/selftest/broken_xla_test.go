@@ -108,7 +108,7 @@ func TestBrokenRecords(t *testing.T) {
 func TestBrokenEngines(t *testing.T) {
 	s := newSession(machineOf(t, "cpu", 2))
 	defer s.close()
-	s.large = s.small // which other tests have compiled
+	s.large = s.small // which compiles sooner
 	for _, name := range []string{"go engine, float32", "devices", "repeat", "donation"} {
 		if r := s.do(t.Context(), find(t, "cpu", name)); r.Verdict != Pass {
 			t.Errorf("%s: %s, %s; want it to pass", name, r.Verdict, r.Why)

@@ -105,7 +105,7 @@ func check(t *testing.T, name string, p *plan.Plan) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs (go test ./tpu/nvidia -update writes it anew); got\n%s\nwant\n%s", name, got, want)
+		t.Errorf("%s differs (go test -tags slow ./tpu/nvidia -run Compile -update writes it anew); got\n%s\nwant\n%s", name, got, want)
 	}
 }
 

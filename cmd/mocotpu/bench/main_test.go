@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// tiny is a configuration whose step takes a second on the go engine. Its program is that of the trainer's tests.
+// tiny is a configuration whose step takes a moment on the go engine. With its preset's views it is that of the trainer's tests.
 func tiny(backend string) run.Config {
 	c := run.Glyphs()
 	c.Engine.Backend, c.Encoder.Width, c.Encoder.Dim, c.Views.ImageSize = backend, 2, 8, 8
