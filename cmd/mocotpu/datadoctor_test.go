@@ -17,8 +17,8 @@ import (
 // configuration, which config.json has, so that the run goes on without the doctor.
 func TestDataDoctor(t *testing.T) {
 	t.Chdir(t.TempDir())
-	must.M(specimen.Folder("my photos/train", specimen.Options{Images: 64, Classes: 2, Width: 50, Height: 40}))
-	must.M(specimen.Folder("my photos/val", specimen.Options{Images: 16, Classes: 2, Width: 50, Height: 40, Seed: 1}))
+	must.M(specimen.Folder(t.Context(), "my photos/train", specimen.Options{Images: 64, Classes: 2, Width: 50, Height: 40}))
+	must.M(specimen.Folder(t.Context(), "my photos/val", specimen.Options{Images: 16, Classes: 2, Width: 50, Height: 40, Seed: 1}))
 	leak := must.M1(os.ReadFile("my photos/train/class_01/img_000007.JPEG"))
 	must.M(os.WriteFile("my photos/val/class_01/img_000003.JPEG", leak, 0o644))
 	code, stdout, stderr := call(t, "data", "doctor", "my photos", "--backend=go", "--html=found.html", "--json")
@@ -81,8 +81,8 @@ func TestDataDoctor(t *testing.T) {
 func TestDataDoctorOfFewScans(t *testing.T) {
 	t.Chdir(t.TempDir())
 	putScans("scans")
-	must.M(specimen.Folder("few", specimen.Options{Images: 24, Width: 40, Height: 40}))
-	must.M(specimen.Folder("fewer", specimen.Options{Images: 12, Width: 40, Height: 40}))
+	must.M(specimen.Folder(t.Context(), "few", specimen.Options{Images: 24, Width: 40, Height: 40}))
+	must.M(specimen.Folder(t.Context(), "fewer", specimen.Options{Images: 12, Width: 40, Height: 40}))
 	const small = " --backend=go --arch=resnet10 --width=2 --dim=8 --steps=1 --knn-every=0 --image-size=16 --dir="
 	for name, want := range map[string]string{"scans": " --channels=1 --window=", "few": " --batch=16 --queue=16 "} {
 		code, stdout, stderr := call(t, "data", "doctor", name, "--backend=go", "--json")

@@ -14,8 +14,8 @@ import (
 // TestPackAndTrain packs a folder by the command, verifies it, and trains on it.
 func TestPackAndTrain(t *testing.T) {
 	t.Chdir(t.TempDir())
-	must.M(specimen.Folder("images/train", specimen.Options{Images: 110, Classes: 2, Width: 40, Height: 30, Odd: true}))
-	must.M(specimen.Folder("images/val", specimen.Options{Images: 20, Classes: 2, Width: 40, Height: 30, Seed: 1}))
+	must.M(specimen.Folder(t.Context(), "images/train", specimen.Options{Images: 110, Classes: 2, Width: 40, Height: 30, Odd: true}))
+	must.M(specimen.Folder(t.Context(), "images/val", specimen.Options{Images: 20, Classes: 2, Width: 40, Height: 30, Seed: 1}))
 	must.M(os.Truncate("images/train/class_00/img_000002.JPEG", 100))
 	code, out, talk := call(t, "data", "pack", "--canvas=20", "images", "packed")
 	if code != 0 || !strings.Contains(out, "packed/train: 109 images of 2 classes, canvas 20; 1 broken ones left out") ||
@@ -51,7 +51,7 @@ func TestPackAndTrain(t *testing.T) {
 // A packed set within the folder that it is made of would be taken for the folder's own images the next time.
 func TestPackOutside(t *testing.T) {
 	t.Chdir(t.TempDir())
-	must.M(specimen.Folder("images", specimen.Options{Images: 4, Classes: 2, Width: 40, Height: 30}))
+	must.M(specimen.Folder(t.Context(), "images", specimen.Options{Images: 4, Classes: 2, Width: 40, Height: 30}))
 	must.M(os.Symlink("images", "linked"))
 	must.M(os.Mkdir("beside", 0o755))
 	for _, args := range []string{"images images", "images images/class_00/x", "images linked/x/y", "linked images", "images beside/../images/x"} {

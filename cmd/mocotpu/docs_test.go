@@ -75,9 +75,9 @@ func TestDocs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
 			drawing := specimen.Options{Images: 48, Classes: 4, Width: 50, Height: 36}
-			must.M(specimen.Folder("photos/train", drawing))
+			must.M(specimen.Folder(t.Context(), "photos/train", drawing))
 			drawing.Images, drawing.Seed = 16, 1
-			must.M(specimen.Folder("photos/val", drawing))
+			must.M(specimen.Folder(t.Context(), "photos/val", drawing))
 			putScans("scans")
 			for _, b := range blocks {
 				runBlock(t, b)

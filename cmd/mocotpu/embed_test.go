@@ -132,8 +132,8 @@ func TestEmbedRefuses(t *testing.T) {
 // file, and numbers of neighbours above its images are lowered with a note.
 func TestAnyFolderForAnyEncoder(t *testing.T) {
 	t.Chdir(t.TempDir())
-	must.M(specimen.Folder("photos/train", specimen.Options{Images: 12, Classes: 2, Width: 24, Height: 24}))
-	must.M(specimen.Folder("photos/val", specimen.Options{Images: 6, Classes: 2, Width: 24, Height: 24}))
+	must.M(specimen.Folder(t.Context(), "photos/train", specimen.Options{Images: 12, Classes: 2, Width: 24, Height: 24}))
+	must.M(specimen.Folder(t.Context(), "photos/val", specimen.Options{Images: 6, Classes: 2, Width: 24, Height: 24}))
 	if code, _, stderr := call(t, append(tinyRun, "--dir", "run", "--steps", "1", "--knn-every", "0")...); code != 0 {
 		t.Fatalf("training: exit code %d, %s", code, stderr)
 	}

@@ -18,7 +18,7 @@ import (
 // last evaluation again, and runs and report show them.
 func TestWithoutClasses(t *testing.T) {
 	t.Chdir(t.TempDir())
-	must.M(specimen.Folder("photos", specimen.Options{Images: 32, Classes: 2, Width: 40, Height: 30}))
+	must.M(specimen.Folder(t.Context(), "photos", specimen.Options{Images: 32, Classes: 2, Width: 40, Height: 30}))
 	args := append(tinyRun, strings.Fields("--preset moco-v2 --arch resnet10 --stem small --data photos --unlabeled --canvas 20 --schedule constant "+
 		"--keep last=1,best=rank --knn-every 1 --dir run --tensorboard")...)
 	code, stdout, stderr := call(t, args...)

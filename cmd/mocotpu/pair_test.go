@@ -103,7 +103,7 @@ func packs(t *testing.T) [2]string { return [2]string{pack(t, 0), pack(t, 0)} }
 func pack(t *testing.T, seed uint64) string {
 	t.Helper()
 	images, dir := filepath.Join(t.TempDir(), "images"), filepath.Join(t.TempDir(), "packed")
-	must.M(specimen.Folder(filepath.Join(images, "train"), specimen.Options{Images: 32, Classes: 2, Width: 24, Height: 20, Odd: true, Seed: seed}))
+	must.M(specimen.Folder(t.Context(), filepath.Join(images, "train"), specimen.Options{Images: 32, Classes: 2, Width: 24, Height: 20, Odd: true, Seed: seed}))
 	must.M2(packed.PackSplit(t.Context(), images, dir, "train", files.Options{}, packed.Options{Canvas: 20}))
 	return dir
 }

@@ -17,7 +17,7 @@ import (
 func exportedToy(t *testing.T) {
 	t.Helper()
 	t.Chdir(t.TempDir())
-	must.M(specimen.Folder("photos", specimen.Options{Images: 8, Classes: 2, Width: 40, Height: 24}))
+	must.M(specimen.Folder(t.Context(), "photos", specimen.Options{Images: 8, Classes: 2, Width: 40, Height: 24}))
 	put(".", "photos/broken.jpg", []byte("\xff\xd8no more"))
 	for _, args := range [][]string{append(tinyRun, "--dir", "run", "--steps", "1", "--knn-every", "0"), {"export", "run", "--out=x.safetensors"}} {
 		if code, _, stderr := call(t, args...); code != 0 {

@@ -47,7 +47,7 @@ func TestDrawingsKeepTheirSize(t *testing.T) {
 // sided, and one of a dot in the middle has no small crops.
 func TestLook(t *testing.T) {
 	dir := t.TempDir()
-	must.M(specimen.Folder(dir, specimen.Options{Images: 200, Classes: 4, Width: 120, Height: 90}))
+	must.M(specimen.Folder(t.Context(), dir, specimen.Options{Images: 200, Classes: 4, Width: 120, Height: 90}))
 	f := must.M1(Look(t.Context(), dataset.Config{Kind: "folder", Dir: dir, Canvas: 256, TrainImages: 150}))
 	if f.Images != 150 || f.Side != 90 || f.Sided || f.Crop != areas[0] {
 		t.Errorf("photos: %+v", f)

@@ -104,7 +104,7 @@ func TestSeenByAnEncoder(t *testing.T) {
 // A packed set is examined as its folder is, but for what it does not keep: names and sizes. It names what was broken.
 func TestPackedSet(t *testing.T) {
 	t.Chdir(t.TempDir())
-	must.M(specimen.Folder("photos/train", specimen.Options{Images: 210, Classes: 2, Width: 50, Height: 40}))
+	must.M(specimen.Folder(t.Context(), "photos/train", specimen.Options{Images: 210, Classes: 2, Width: 50, Height: 40}))
 	must.M(os.Truncate("photos/train/class_00/img_000002.JPEG", 100))
 	must.M(os.WriteFile("photos/train/class_01/img_000300.JPEG", must.M1(os.ReadFile("photos/train/class_01/img_000007.JPEG")), 0o644))
 	must.M2(packed.PackSplit(t.Context(), "photos", "packed", "train", files.Options{}, packed.Options{Canvas: 48, Library: picture.Go}))

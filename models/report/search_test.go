@@ -17,7 +17,7 @@ import (
 // machine, has its name alone, and no name becomes part of the page's code.
 func TestWriteSearch(t *testing.T) {
 	t.Chdir(t.TempDir())
-	must.M(specimen.Folder("photos", specimen.Options{Images: 2, Classes: 1, Width: 60, Height: 20}))
+	must.M(specimen.Folder(t.Context(), "photos", specimen.Options{Images: 2, Classes: 1, Width: 60, Height: 20}))
 	files := must.M1(files.Paths([]string{"photos"}))
 	list := []string{files.Name(0), files.Name(1)}
 	found := []bank.Found{{Name: list[0], Matches: []bank.Match{

@@ -33,7 +33,7 @@ const testCanvas = 24
 func specimens(t testing.TB, n int) (folder, set string) {
 	t.Helper()
 	folder, set = t.TempDir(), filepath.Join(t.TempDir(), "packed")
-	must.M(specimen.Folder(folder, specimen.Options{Images: n, Classes: 4, Width: 50, Height: 36, Odd: true}))
+	must.M(specimen.Folder(t.Context(), folder, specimen.Options{Images: n, Classes: 4, Width: 50, Height: 36, Odd: true}))
 	list := must.M1(files.Open(folder, "train", files.Options{}))
 	defer list.Close()
 	must.M1(packed.Pack(t.Context(), list, set, packed.Options{Canvas: testCanvas, Library: picture.Go}))

@@ -21,7 +21,7 @@ func TestSlowTrainsFromImageFiles(t *testing.T) { trainFromFiles(t, "resnet10", 
 func trainFromFiles(t *testing.T, arch string, width, steps int) {
 	t.Helper()
 	dir := t.TempDir()
-	must.M(specimen.Folder(filepath.Join(dir, "train"), specimen.Options{Images: 300, Classes: 10, Width: 200, Height: 150, Odd: true}))
+	must.M(specimen.Folder(t.Context(), filepath.Join(dir, "train"), specimen.Options{Images: 300, Classes: 10, Width: 200, Height: 150, Odd: true}))
 	c := run.MoCoV2()
 	c.Preset = ""
 	c.Data = dataset.Config{Kind: "folder", Dir: dir, Canvas: 80}
@@ -38,7 +38,7 @@ func TestSlowResNet18TrainsFromImageFiles(t *testing.T) { trainFromFiles(t, "res
 // a packed set of a thousand images of odd sizes and kinds.
 func TestSlowResNet50TrainsFromAPackedFolder(t *testing.T) {
 	dir := t.TempDir()
-	must.M(specimen.Folder(filepath.Join(dir, "train"), specimen.Options{Images: 1000, Classes: 10, Width: 500, Height: 375, Odd: true}))
+	must.M(specimen.Folder(t.Context(), filepath.Join(dir, "train"), specimen.Options{Images: 1000, Classes: 10, Width: 500, Height: 375, Odd: true}))
 	c := run.ImageNetMini()
 	c.Data.Dir = packAll(t, dir, c.Data.Canvas)
 	c.MoCo.Batch, c.MoCo.Queue = 64, 1024

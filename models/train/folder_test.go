@@ -23,10 +23,10 @@ func imageNet(t testing.TB, train, val int) string {
 	t.Helper()
 	dir := t.TempDir()
 	o := specimen.Options{Images: train, Classes: 4, Width: 50, Height: 36, Odd: true}
-	must.M(specimen.Folder(filepath.Join(dir, "train"), o))
+	must.M(specimen.Folder(t.Context(), filepath.Join(dir, "train"), o))
 	o.Images, o.Seed = val, 1
 	if val > 0 {
-		must.M(specimen.Folder(filepath.Join(dir, "val"), o))
+		must.M(specimen.Folder(t.Context(), filepath.Join(dir, "val"), o))
 	}
 	return dir
 }

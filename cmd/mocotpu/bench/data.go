@@ -66,7 +66,7 @@ func Data(ctx context.Context, o DataOptions) (*Report, error) {
 	if drawn {
 		o.Folder = filepath.Join(temp, "images")
 		fmt.Fprintf(o.Talk, "drawing %d images ...\n", o.Images)
-		if err := specimen.Folder(filepath.Join(o.Folder, "train"), specimen.Options{Images: o.Images, Classes: 8, Width: 500, Height: 375}); err != nil {
+		if err := specimen.Folder(ctx, filepath.Join(o.Folder, "train"), specimen.Options{Images: o.Images, Classes: 8, Width: 500, Height: 375}); err != nil {
 			return nil, err
 		}
 	}

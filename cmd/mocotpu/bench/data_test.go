@@ -46,7 +46,7 @@ echo '{"versions":{"torch":"9.9","pillow":"7.7"},"ms":[20,60]}'`)
 // A folder of one's own is read, without PyTorch where none is wanted; a batch too large for it is refused.
 func TestDataOfFolder(t *testing.T) {
 	o := DataOptions{Folder: t.TempDir(), Images: 16, Batch: 8, Canvas: 16, Workers: 1, Limit: time.Minute, Talk: t.Output()}
-	must.M(specimen.Folder(o.Folder, specimen.Options{Images: 24, Classes: 2, Width: 40, Height: 30}))
+	must.M(specimen.Folder(t.Context(), o.Folder, specimen.Options{Images: 24, Classes: 2, Width: 40, Height: 30}))
 	r := must.M1(Data(t.Context(), o))
 	if last := r.Rows[len(r.Rows)-1]; last.Missing != "--python is empty" || !strings.HasPrefix(r.Source, "16 of the 24 in ") {
 		t.Errorf("row %+v, source %q", last, r.Source)

@@ -75,7 +75,7 @@ echo '{"versions":{"torch":"9.9"},"first_ms":1002,"ms":['$ms','$ms'],"losses":[1
 // Without peers there is a report all the same, which says why; the epoch reads the packed set of the configuration.
 func TestPeersWithoutPeers(t *testing.T) {
 	folder, set := filepath.Join(t.TempDir(), "images"), filepath.Join(t.TempDir(), "set")
-	must.M(specimen.Folder(filepath.Join(folder, "train"), specimen.Options{Images: 40, Classes: 2, Width: 40, Height: 30}))
+	must.M(specimen.Folder(t.Context(), filepath.Join(folder, "train"), specimen.Options{Images: 40, Classes: 2, Width: 40, Height: 30}))
 	list := must.M1(files.Open(folder, "train", files.Options{}))
 	must.M1(packed.Pack(t.Context(), list, filepath.Join(set, "train"), packed.Options{Canvas: 12}))
 	must.M(list.Close())

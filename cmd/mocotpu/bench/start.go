@@ -98,7 +98,7 @@ func packedSet(ctx context.Context, c run.Config, temp string, talk io.Writer) (
 	n := max(2*c.MoCo.Batch, 1024)
 	fmt.Fprintf(talk, "drawing and packing %d images of %d px ...\n", n, side)
 	drawn := filepath.Join(temp, "drawn")
-	if err := specimen.Folder(drawn, specimen.Options{Images: n, Width: side, Height: side}); err != nil {
+	if err := specimen.Folder(ctx, drawn, specimen.Options{Images: n, Width: side, Height: side}); err != nil {
 		return set, "", err
 	}
 	list, err := files.Open(drawn, "train", files.Options{Unlabeled: true})

@@ -27,7 +27,7 @@ func Train(ctx context.Context, c run.Config, o Options) (*Report, error) {
 		return nil, err
 	}
 	c.KNN.Every = 0 // nothing is judged
-	c, cleanUp, err := withSpecimens(c, o.Talk)
+	c, cleanUp, err := withSpecimens(ctx, c, o.Talk)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func Train(ctx context.Context, c run.Config, o Options) (*Report, error) {
 }
 
 // withSpecimens draws images where a folder preset's own folder is not there.
-func withSpecimens(c run.Config, talk io.Writer) (changed run.Config, cleanUp func(), err error) {
+func withSpecimens(ctx context.Context, c run.Config, talk io.Writer) (changed run.Config, cleanUp func(), err error) {
 	preset, err := run.Preset(c.Preset)
 	if c.Data.Kind != "folder" || err != nil || c.Data.Dir != preset.Data.Dir {
 		return c, func() {}, nil
@@ -76,7 +76,7 @@ func withSpecimens(c run.Config, talk io.Writer) (changed run.Config, cleanUp fu
 	}
 	n := max(c.MoCo.Batch*2, 512)
 	fmt.Fprintf(talk, "%s is not there: drawing %d images ...\n", c.Data.Dir, n)
-	err = specimen.Folder(filepath.Join(dir, "train"), specimen.Options{Images: n, Classes: 8, Width: 500, Height: 375})
+	err = specimen.Folder(ctx, filepath.Join(dir, "train"), specimen.Options{Images: n, Classes: 8, Width: 500, Height: 375})
 	if err != nil {
 		os.RemoveAll(dir)
 		return c, nil, err

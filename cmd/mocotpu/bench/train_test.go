@@ -16,7 +16,7 @@ import (
 // Train times feed, step and both, on drawn characters and on a folder, and says which limits.
 func TestTrain(t *testing.T) {
 	folder := t.TempDir()
-	must.M(specimen.Folder(filepath.Join(folder, "train"), specimen.Options{Images: 60, Classes: 2, Width: 40, Height: 30}))
+	must.M(specimen.Folder(t.Context(), filepath.Join(folder, "train"), specimen.Options{Images: 60, Classes: 2, Width: 40, Height: 30}))
 	for name, change := range map[string]func(*run.Config){
 		"glyphs": func(*run.Config) {},
 		"folder": func(c *run.Config) {

@@ -20,7 +20,7 @@ import (
 func TestWith(t *testing.T) {
 	dir := t.TempDir()
 	photos, mnist, set := filepath.Join(dir, "photos"), filepath.Join(dir, "mnist"), filepath.Join(dir, "set")
-	must.M(specimen.Folder(photos, specimen.Options{Images: 8, Classes: 2, Width: 20, Height: 20}))
+	must.M(specimen.Folder(t.Context(), photos, specimen.Options{Images: 8, Classes: 2, Width: 20, Height: 20}))
 	must.M(os.Mkdir(mnist, 0o755))
 	must.M(os.WriteFile(filepath.Join(mnist, "t10k-images-idx3-ubyte"), nil, 0o644))
 	must.M1(packed.Pack(t.Context(), must.M1(files.Open(photos, "train", files.Options{})), set, packed.Options{Canvas: 24}))

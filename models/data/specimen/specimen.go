@@ -7,6 +7,7 @@ package specimen
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"fmt"
 	"image"
@@ -41,15 +42,18 @@ type Options struct {
 //go:embed cmyk.jpg
 var cmyk []byte
 
-// Folder draws the images into dir, which it makes: class_03/img_000123.JPEG.
-func Folder(dir string, o Options) error {
+// Folder draws the images into dir, which it makes: class_03/img_000123.JPEG. It stops when ctx ends, with its
+// error.
+func Folder(ctx context.Context, dir string, o Options) error {
 	workers := runtime.GOMAXPROCS(0)
 	errs := make([]error, workers)
 	var wg guard.Group
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < o.Images && errs[w] == nil; i += workers {
-				errs[w] = write(dir, i, o)
+				if errs[w] = ctx.Err(); errs[w] == nil {
+					errs[w] = write(dir, i, o)
+				}
 			}
 		})
 	}

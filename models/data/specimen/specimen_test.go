@@ -2,6 +2,8 @@ package specimen
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"image"
 	"image/color"
 	"maps"
@@ -15,7 +17,7 @@ import (
 
 func TestFolderHoldsEveryKind(t *testing.T) {
 	dir := t.TempDir()
-	must.M(Folder(dir, Options{Images: 140, Classes: 3, Width: 60, Height: 40, Odd: true}))
+	must.M(Folder(t.Context(), dir, Options{Images: 140, Classes: 3, Width: 60, Height: 40, Odd: true}))
 	sizes, models := map[image.Point]int{}, map[color.Model]int{}
 	files := must.M1(filepath.Glob(filepath.Join(dir, "class_0[012]", "img_*")))
 	for _, name := range files {
@@ -44,16 +46,29 @@ func TestFolderHoldsEveryKind(t *testing.T) {
 func TestFolderIsAFunctionOfItsOptions(t *testing.T) {
 	o := Options{Images: 20, Width: 30, Height: 20, Odd: true, Seed: 3}
 	a, b := t.TempDir(), t.TempDir()
-	must.M(Folder(a, o))
-	must.M(Folder(b, o))
+	must.M(Folder(t.Context(), a, o))
+	must.M(Folder(t.Context(), b, o))
 	for _, e := range must.M1(os.ReadDir(a)) {
 		if !bytes.Equal(must.M1(os.ReadFile(filepath.Join(a, e.Name()))), must.M1(os.ReadFile(filepath.Join(b, e.Name())))) {
 			t.Errorf("%s differs between two drawings", e.Name())
 		}
 	}
 	o.Seed = 4
-	must.M(Folder(b, o))
+	must.M(Folder(t.Context(), b, o))
 	if bytes.Equal(must.M1(os.ReadFile(filepath.Join(a, "img_000000.JPEG"))), must.M1(os.ReadFile(filepath.Join(b, "img_000000.JPEG")))) {
 		t.Error("another seed draws the same image")
+	}
+}
+
+// The end of the context ends the drawing: no image is drawn any more.
+func TestStops(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	dir := filepath.Join(t.TempDir(), "images")
+	if err := Folder(ctx, dir, Options{Images: 1 << 40, Width: 500, Height: 375}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that it was cancelled", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is there: %v", dir, err)
 	}
 }
