@@ -22,12 +22,12 @@ const leastMemory = 100 << 20
 // that ends the context is passed on. The error is an [Exited] where they fail.
 func Launch(ctx context.Context, count int, args []string, stdout, stderr io.Writer) error {
 	if count < 1 || len(args) == 0 || args[0] != "train" {
-		return settings.Invalid(fmt.Errorf("launch of %d processes of %q, want at least one of train: mocotpu launch --processes=2 train ...", count, args))
+		return settings.Invalid(fmt.Errorf("launch of %d processes of %q, want at least one of train: mocotpu launch --processes=2 train", count, args))
 	}
 	for _, arg := range args { // of launch, which tells them the processes itself
 		name, _, _ := strings.Cut(arg, "=")
 		if slices.Contains([]string{"--processes", "--process", "--coordinator"}, name) {
-			return settings.Invalid(fmt.Errorf("%s behind train is for processes that nothing launches: mocotpu launch --processes=2 train ...", name))
+			return settings.Invalid(fmt.Errorf("%s behind train is for processes that nothing launches: mocotpu launch --processes=2 train", name))
 		}
 	}
 	if takes := limits.Product(int64(count), leastMemory); takes > limits.Memory() {
