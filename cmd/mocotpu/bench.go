@@ -211,7 +211,7 @@ func newBenchKNN() *cobra.Command {
 	e := addEngineFlags(flags)
 	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
 		if err := checkBackend(e.Backend); err != nil {
-			return nil, settings.Invalid(err)
+			return nil, err
 		}
 		o.Engines, o.Engine, o.Built, o.Talk = benchEngines, *e, run.Built(), talk
 		return bench.KNN(cmd.Context(), o)

@@ -80,7 +80,7 @@ func newEmbed() *cobra.Command {
 	runflags.SetGroup(flags, runflags.GroupEngine, "batch", "precision", "backend", "devices", "plugin")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkBackend(engine.Backend); err != nil {
-			return settings.Invalid(err)
+			return err
 		}
 		if o.encoder != "" {
 			return embedFiles(cmd, args, o, *engine)

@@ -33,7 +33,7 @@ func addEngineFlags(flags *pflag.FlagSet) *engine.Config {
 	return e
 }
 
-// checkBackend refuses the name of an engine that there is not.
+// checkBackend refuses the name of an engine that there is not, by a [settings.ErrInvalid].
 func checkBackend(name string) error {
 	var p settings.Check
 	engine.CheckName(&p, "--backend", name)

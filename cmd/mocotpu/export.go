@@ -60,7 +60,7 @@ func newExport() *cobra.Command {
 			return settings.Invalid(fmt.Errorf("--dtype %s: want float32 or bfloat16", dtype))
 		}
 		if err := checkBackend(engine.Backend); err != nil {
-			return settings.Invalid(err)
+			return err
 		}
 		if o.Batch < 1 {
 			return settings.Invalid(fmt.Errorf("--batch %d: want at least 1", o.Batch))
@@ -70,8 +70,7 @@ func newExport() *cobra.Command {
 			return settings.Invalid(err)
 		}
 		tellNotes(cmd, source.Encoder)
-		out = cmp.Or(out, source.DefaultPath(format))
-		out = filepath.Clean(out)
+		out = filepath.Clean(cmp.Or(out, source.DefaultPath(format)))
 		made := convert.Paths(out, format)
 		if info, err := os.Stat(out); format == "timm" && force && err == nil && info.IsDir() {
 			made = made[1:] // a folder, of which files are replaced

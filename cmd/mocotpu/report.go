@@ -43,7 +43,7 @@ func newReport() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkBackend(choice.Backend); err != nil {
-				return settings.Invalid(err)
+				return err
 			}
 			for _, dir := range args {
 				if _, err := run.ReadRecord(dir); errors.Is(err, fs.ErrNotExist) {

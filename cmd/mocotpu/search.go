@@ -61,7 +61,7 @@ func newSearch() *cobra.Command {
 
 func (f searchFlags) search(cmd *cobra.Command, paths []string) error {
 	if err := checkBackend(f.engine.Backend); err != nil {
-		return settings.Invalid(err)
+		return err
 	}
 	if f.neighbours < 1 {
 		return settings.Invalid(fmt.Errorf("--neighbours %d: want at least 1", f.neighbours))

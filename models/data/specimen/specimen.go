@@ -42,8 +42,7 @@ type Options struct {
 //go:embed cmyk.jpg
 var cmyk []byte
 
-// Folder draws the images into dir, which it makes: class_03/img_000123.JPEG. It stops when ctx ends, with its
-// error.
+// Folder draws the images into dir, which it makes: class_03/img_000123.JPEG. It stops when ctx ends, with its error.
 func Folder(ctx context.Context, dir string, o Options) error {
 	workers := runtime.GOMAXPROCS(0)
 	errs := make([]error, workers)
