@@ -9,7 +9,7 @@ PROTOC := github.com/jhump/goprotoc/cmd/goprotoc@v0.5.0
 # With the invariants of models/internal/invariants, which every build of a test checks.
 TAGS := invariants
 # Packages with goroutines: those whose tests are quick, and those of which race runs the tests that RACE_TESTS names.
-RACE := ./cmd/internal/peers ./cmd/internal/terminal ./models/data/files ./models/data/packed ./models/data/specimen ./xla/host/guard ./xla/programs ./xla/rendezvous ./xla/setup
+RACE := ./cmd/internal/terminal ./cmd/internal/training ./models/data/files ./models/data/packed ./models/data/specimen ./xla/host/guard ./xla/programs ./xla/rendezvous ./xla/setup
 RACE_SOME := ./models/data ./models/judge ./models/train ./xla ./xla/mesh ./cmd/mocotpu
 RACE_TESTS := Glyphs|KNN|Nearest|Feed|Saver|Broken|Stored|Executing|Slot|Replicas|Signal
 # All that CI does not run.

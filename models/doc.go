@@ -49,8 +49,7 @@
 //	cmd/setup                  its setup alone, which make builds first: it downloads while the rest is compiled
 //	cmd/internal/runflags      flags that describe a run, and messages that name them
 //	cmd/machine                a run's configuration on an engine, or compiled for one that is not there
-//	cmd/internal/peers         a command in several processes: joins them, and ends with them
-//	cmd/internal/training      trains on the engine that opens, alone or with other processes
+//	cmd/internal/training      trains on the engine that opens, in one process or in several that end together
 //	cmd/internal/terminal      shows what the command does: bars for a person, lines for a log
 //	cmd/mocotpu/bench          times training and reading here, beside PyTorch and JAX; benchstat reads its reports
 //	notebooks/show             pictures, charts and tables in a GoNB notebook

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/peers"
+	"github.com/mocotpu/mocotpu/cmd/internal/training"
 	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/programs"
@@ -28,7 +28,7 @@ func newDoctor() *cobra.Command {
 				return err
 			}
 			machine.WriteProcessor(cmd.OutOrStdout())
-			peers.WriteStatus(cmd.OutOrStdout())
+			training.WriteStatus(cmd.OutOrStdout())
 			if err := programs.WriteStatus(cmd.OutOrStdout(), clear); err != nil {
 				return err
 			}

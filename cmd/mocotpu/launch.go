@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/peers"
+	"github.com/mocotpu/mocotpu/cmd/internal/training"
 )
 
 func newLaunch() *cobra.Command {
@@ -15,7 +15,7 @@ func newLaunch() *cobra.Command {
 			"the run; the lines of the others have their number in front. When one fails all end.",
 		Example: "  mocotpu launch --processes=2 train --backend=cpu",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return peers.Launch(cmd.Context(), count, args, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return training.Launch(cmd.Context(), count, args, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().SetInterspersed(false) // the flags behind train are its own

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/peers"
 	"github.com/mocotpu/mocotpu/cmd/internal/runflags"
 	"github.com/mocotpu/mocotpu/cmd/internal/training"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
@@ -37,10 +36,10 @@ func newTrain() *cobra.Command {
 	withEvents := cmd.Flags().Bool("tensorboard", false, "write TensorBoard event files, too, into tensorboard/ of the run directory")
 	program := cmd.Flags().String("program", "", "file of the compiled step, from mocotpu compile --save: it is code, so use your own")
 	runflags.SetGroup(cmd.Flags(), runflags.GroupEngine, "program")
-	var processes peers.Asked
+	var processes training.Processes
 	cmd.Flags().StringVar(&processes.Coordinator, "coordinator", "", "HOST:PORT where process 0 listens, the same in all processes (default: found in the environment)")
-	cmd.Flags().IntVar(&processes.Processes, "processes", 0, "how many processes train the run, with --devices devices each (1: this one alone, whatever the environment says)")
-	cmd.Flags().IntVar(&processes.Process, "process", -1, "number of this process, from 0 (-1: found in the environment)")
+	cmd.Flags().IntVar(&processes.Count, "processes", 0, "how many processes train the run, with --devices devices each (1: this one alone, whatever the environment says)")
+	cmd.Flags().IntVar(&processes.Index, "process", -1, "number of this process, from 0 (-1: found in the environment)")
 	runflags.SetGroup(cmd.Flags(), runflags.GroupProcesses, "coordinator", "processes", "process")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		config, err := configuration.Resolve(cmd.Flags())
@@ -48,19 +47,13 @@ func newTrain() *cobra.Command {
 			return settings.Invalid(err)
 		}
 		config.Run.Dir = cmp.Or(config.Run.Dir, filepath.Join("runs", config.Preset+"-"+time.Now().Format("20060102-150405")))
-		if *program != "" && processes.Processes > 1 {
+		if *program != "" && processes.Count > 1 {
 			return settings.Invalid(errors.New("train: --program is for one process: leave it out, or --processes"))
 		}
-		return processes.Together(cmd.Context(), cmd.ErrOrStderr(), func(others *peers.Peers) error {
-			for _, choice := range configuration.Chosen {
-				if !others.Follows() {
-					fmt.Fprintf(cmd.ErrOrStderr(), "chosen: --%s=%s, %s\n", choice.Flag, choice.Value, choice.Why)
-				}
-			}
-			return withoutTPU(training.Train(cmd.Context(), config, others, training.Options{
-				Out: cmd.OutOrStdout(), Talk: cmd.ErrOrStderr(), JSON: *asJSON, Events: *withEvents, Program: *program, Versions: versions,
-			}))
-		})
+		return withoutTPU(training.Train(cmd.Context(), config, processes, training.Options{
+			Out: cmd.OutOrStdout(), Talk: cmd.ErrOrStderr(), JSON: *asJSON, Events: *withEvents,
+			Chosen: configuration.Chosen, Program: *program, Versions: versions,
+		}))
 	}
 	return cmd
 }

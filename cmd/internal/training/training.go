@@ -9,7 +9,6 @@ import (
 	"io"
 	"path/filepath"
 
-	"github.com/mocotpu/mocotpu/cmd/internal/peers"
 	"github.com/mocotpu/mocotpu/cmd/internal/terminal"
 	"github.com/mocotpu/mocotpu/cmd/machine"
 	"github.com/mocotpu/mocotpu/models/run"
@@ -21,6 +20,8 @@ import (
 
 // Options say how a run is shown.
 type Options struct {
+	// Chosen are settings that were chosen for the images, which are shown first.
+	Chosen []run.Choice
 	// Out gets the results, and Talk the rest.
 	Out, Talk io.Writer
 	// JSON prints the rows of metrics.jsonl on Out, and nothing else.
@@ -33,18 +34,37 @@ type Options struct {
 	Versions func(*xla.Engine) map[string]string
 }
 
-// Train trains in this process and those that others are; nil for this one alone.
-func Train(ctx context.Context, c run.Config, others *peers.Peers, o Options) error {
+// Train trains a configuration in the processes that were asked for, of which this is one. It waits for the others, and ends
+// as they do: the error is [rendezvous.ErrLost] where another process has ended the run, and a [guard.Signalled] in all of
+// them where one was signalled to stop. What the processes' flags or the environment say wrongly is [settings.ErrInvalid].
+func Train(ctx context.Context, c run.Config, p Processes, o Options) error {
+	joined, several, err := p.config()
+	if err != nil {
+		return err
+	}
+	if !several {
+		return inThis(ctx, c, nil, o)
+	}
+	return together(ctx, joined, o.Talk, func(others *peers) error { return inThis(ctx, c, others, o) })
+}
+
+// inThis trains in this process, beside the others where there are any.
+func inThis(ctx context.Context, c run.Config, others *peers, o Options) error {
+	if !others.follows() {
+		for _, choice := range o.Chosen {
+			fmt.Fprintf(o.Talk, "chosen: --%s=%s, %s\n", choice.Flag, choice.Value, choice.Why)
+		}
+	}
 	saved, err := machine.Program(o.Program, c)
 	if err != nil {
 		return err
 	}
-	engine, err := machine.Open(c, programs.Kept(o.Talk), others.Engine(), saved)
+	engine, err := machine.Open(c, programs.Kept(o.Talk), others.engine(), saved)
 	if err != nil {
 		return err
 	}
 	defer engine.Close()
-	if err := others.Watch(engine, func(text string) { fmt.Fprintln(o.Talk, text) }); err != nil {
+	if err := others.watch(engine, func(text string) { fmt.Fprintln(o.Talk, text) }); err != nil {
 		return err
 	}
 	if engine.EngineName() == "tpu" && saved == nil { // one that did not fit was not saved
@@ -53,7 +73,7 @@ func Train(ctx context.Context, c run.Config, others *peers.Peers, o Options) er
 		}
 	}
 	out, talk := o.Out, o.Talk
-	if others.Follows() {
+	if others.follows() {
 		out, talk = io.Discard, io.Discard
 	}
 	report := terminal.NewTraining(out, talk, o.JSON, &guard.Unsaved)
@@ -73,13 +93,13 @@ func Train(ctx context.Context, c run.Config, others *peers.Peers, o Options) er
 	events := &train.TensorBoard{Reporter: report, Dir: filepath.Join(c.Run.Dir, "tensorboard")}
 	var watcher train.Reporter = report
 	switch {
-	case others.Follows():
+	case others.follows():
 		watcher = follower{report, o.Talk}
 	case o.Events:
 		watcher = events
 	}
 	result, err := train.Train(ctx, c, train.Machine{
-		Backend: engine, Devices: engine.NumDevices(), Versions: o.Versions(engine), Peers: others.Trainer(), Loads: saved != nil,
+		Backend: engine, Devices: engine.NumDevices(), Versions: o.Versions(engine), Peers: others.trainer(), Loads: saved != nil,
 	}, watcher)
 	report.End(c, result)
 	guard.Unsaved.Store(others != nil) // the others are waited for

@@ -1,5 +1,4 @@
-// Package peers runs a command in several processes that train one run together: it joins them, and ends with them.
-package peers
+package training
 
 import (
 	"context"
@@ -22,15 +21,15 @@ const firstCause = 5 * time.Second
 // patience is how long the others wait for a process that is alive but does not reach a step. XLA waits as long.
 const patience = 30 * time.Minute
 
-// Peers are the processes of a run, this one among them. Nil is this one alone.
-type Peers struct {
+// peers are the processes of a run, this one among them. Nil is this one alone.
+type peers struct {
 	*rendezvous.Meeting
 }
 
-// Together joins the other processes, calls run, and ends as they do. The error is [rendezvous.ErrLost] where another
+// together joins the other processes, calls run, and ends as they do. The error is [rendezvous.ErrLost] where another
 // process has ended the run; the process itself ends with [rendezvous.ExitLost] where run does not return then: XLA cannot
 // be interrupted. A run that was signalled to stop, in any of the processes, is a [guard.Signalled] in all.
-func Together(ctx context.Context, c rendezvous.Config, talk io.Writer, run func(*Peers) error) error {
+func together(ctx context.Context, c rendezvous.Config, talk io.Writer, run func(*peers) error) error {
 	if c.Index == 0 {
 		fmt.Fprintf(talk, "waiting for %d other process(es) at %s ...\n", c.Count-1, c.Coordinator)
 	}
@@ -44,7 +43,7 @@ func Together(ctx context.Context, c rendezvous.Config, talk io.Writer, run func
 	done := make(chan struct{})
 	defer close(done)
 	go endWith(meeting, talk, done)
-	p := &Peers{meeting}
+	p := &peers{meeting}
 	return p.end(run(p))
 }
 
@@ -70,7 +69,7 @@ func lost(why error) error {
 }
 
 // end leaves the others as the run ended: together, or with the news of what failed here.
-func (p *Peers) end(err error) error {
+func (p *peers) end(err error) error {
 	stop := p.Stopped()
 	interrupted := errors.Is(err, train.ErrInterrupted) && stop != nil
 	if err == nil || interrupted {
@@ -113,29 +112,29 @@ func signalNamed(name string) guard.Signalled {
 	return guard.Signalled{Signal: syscall.SIGINT}
 }
 
-// Watch reports processes that do not reach a step, and ends the run after patience. A nil p does nothing.
-func (p *Peers) Watch(e *xla.Engine, notice func(text string)) error {
+// watch reports processes that do not reach a step, and ends the run after patience. A nil p does nothing.
+func (p *peers) watch(e *xla.Engine, notice func(text string)) error {
 	if p == nil {
 		return nil
 	}
 	return p.Meeting.Watch(e.Progress, patience, notice)
 }
 
-// Engine tells an engine of the processes.
-func (p *Peers) Engine() *xla.Processes {
+// engine tells an engine of the processes.
+func (p *peers) engine() *xla.Processes {
 	if p == nil {
 		return nil
 	}
 	return &xla.Processes{Index: p.Index(), Count: p.Count(), Store: p.Meeting, Host: p.Host}
 }
 
-// Trainer tells the trainer of the processes.
-func (p *Peers) Trainer() train.Peers {
+// trainer tells the trainer of the processes.
+func (p *peers) trainer() train.Peers {
 	if p == nil {
 		return nil
 	}
 	return p
 }
 
-// Follows tells whether another process shows the run.
-func (p *Peers) Follows() bool { return p != nil && p.Index() > 0 }
+// follows tells whether another process shows the run.
+func (p *peers) follows() bool { return p != nil && p.Index() > 0 }

@@ -1,4 +1,4 @@
-package peers
+package training
 
 import (
 	"context"

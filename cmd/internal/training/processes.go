@@ -1,7 +1,6 @@
-package peers
+package training
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,28 +11,28 @@ import (
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
-// Asked is what the flags say of this process among several.
-type Asked struct {
+// Processes is what the flags say of this process among several.
+type Processes struct {
 	// Coordinator is --coordinator, "" where it is not given.
 	Coordinator string
-	// Processes is --processes, 0 where it is not given, and 1 for this process alone, whatever the environment says.
-	Processes int
-	// Process is --process, -1 where it is not given.
-	Process int
+	// Count is --processes, 0 where it is not given, and 1 for this process alone, whatever the environment says.
+	Count int
+	// Index is --process, -1 where it is not given.
+	Index int
 }
 
 // config is what was asked for, or else what the environment says; several is false for a run of one process. The error is
 // [settings.ErrInvalid].
-func (a Asked) config() (c rendezvous.Config, several bool, err error) {
-	given := a.Coordinator != "" || a.Process != -1
+func (p Processes) config() (c rendezvous.Config, several bool, err error) {
+	given := p.Coordinator != "" || p.Index != -1
 	switch {
-	case a.Processes == 1 && !given:
+	case p.Count == 1 && !given:
 		return c, false, nil
-	case given || a.Processes != 0:
-		if a.Processes < 2 || a.Coordinator == "" || a.Process == -1 {
+	case given || p.Count != 0:
+		if p.Count < 2 || p.Coordinator == "" || p.Index == -1 {
 			return c, false, settings.Invalid(errors.New("several processes take --coordinator=HOST:PORT and --processes, the same in all, and --process"))
 		}
-		c = rendezvous.Config{Coordinator: a.Coordinator, Index: a.Process, Count: a.Processes}
+		c = rendezvous.Config{Coordinator: p.Coordinator, Index: p.Index, Count: p.Count}
 	default:
 		found, several, err := rendezvous.Detect(os.Getenv)
 		if err != nil {
@@ -51,18 +50,6 @@ func (a Asked) config() (c rendezvous.Config, several bool, err error) {
 		return c, false, settings.Invalid(err)
 	}
 	return c, true, nil
-}
-
-// Together calls run with the processes that were asked for, as [Together] does, or with nil for this process alone.
-func (a Asked) Together(ctx context.Context, talk io.Writer, run func(*Peers) error) error {
-	c, several, err := a.config()
-	if err != nil {
-		return err
-	}
-	if !several {
-		return run(nil)
-	}
-	return Together(ctx, c, talk, run)
 }
 
 // WriteStatus says what runs over several processes, and whether this process would be one of them.

@@ -1,4 +1,4 @@
-package peers
+package training
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 	"github.com/mocotpu/mocotpu/xla/rendezvous"
 )
 
-// together runs f as two processes, in this one, and returns their errors.
-func together(t *testing.T, f func(p *Peers) error) (errs [2]error) {
+// two runs f as two processes, in this one, and returns their errors.
+func two(t *testing.T, f func(p *peers) error) (errs [2]error) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -30,7 +30,7 @@ func together(t *testing.T, f func(p *Peers) error) (errs [2]error) {
 	for i := range errs {
 		wg.Go(func() {
 			c := rendezvous.Config{Coordinator: address, Index: i, Count: 2, Secret: "s3cret"}
-			errs[i] = Together(t.Context(), c, io.Discard, f)
+			errs[i] = together(t.Context(), c, io.Discard, f)
 		})
 	}
 	wg.Wait()
@@ -38,7 +38,7 @@ func together(t *testing.T, f func(p *Peers) error) (errs [2]error) {
 }
 
 func TestEndTogether(t *testing.T) {
-	if errs := together(t, func(*Peers) error { return nil }); errs[0] != nil || errs[1] != nil {
+	if errs := two(t, func(*peers) error { return nil }); errs[0] != nil || errs[1] != nil {
 		t.Errorf("errors %v, want none", errs)
 	}
 }
@@ -46,7 +46,7 @@ func TestEndTogether(t *testing.T) {
 // A process that fails keeps its own error; the other one has its words, also where an engine's error comes first.
 func TestFailure(t *testing.T) {
 	for failing := range 2 {
-		errs := together(t, func(p *Peers) error {
+		errs := two(t, func(p *peers) error {
 			if p.Index() == failing {
 				return fmt.Errorf("train: step 12: the disk is full")
 			}
@@ -66,7 +66,7 @@ func TestFailure(t *testing.T) {
 
 // A signal to one is the end of both, with the checkpoint's step.
 func TestSignalled(t *testing.T) {
-	errs := together(t, func(p *Peers) error {
+	errs := two(t, func(p *peers) error {
 		if p.Index() == 1 {
 			if err := p.AskToStop(guard.Signalled{Signal: syscall.SIGTERM}.Error()); err != nil {
 				return err
@@ -76,7 +76,7 @@ func TestSignalled(t *testing.T) {
 			if err := p.Barrier(context.Background(), fmt.Sprint("step ", done)); err != nil { // as a step's exchanges
 				return err
 			}
-			if stop, err := p.Trainer().Stop(done); err != nil || stop {
+			if stop, err := p.trainer().Stop(done); err != nil || stop {
 				return errors.Join(err, fmt.Errorf("%w after step %d", train.ErrInterrupted, done))
 			}
 		}
@@ -94,8 +94,8 @@ func TestSignalled(t *testing.T) {
 
 // Nobody is nobody.
 func TestAlone(t *testing.T) {
-	var p *Peers
-	if p.Engine() != nil || p.Trainer() != nil || p.Follows() || p.Watch(nil, nil) != nil {
+	var p *peers
+	if p.engine() != nil || p.trainer() != nil || p.follows() || p.watch(nil, nil) != nil {
 		t.Error("one process alone has others")
 	}
 }
