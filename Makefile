@@ -6,7 +6,7 @@ BENCH ?= --preset=cifar10 --batch=128
 GOFUMPT := mvdan.cc/gofumpt@v0.9.2
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 PROTOC := github.com/jhump/goprotoc/cmd/goprotoc@v0.5.0
-# With the invariants of models/internal/invariants, which every build of a test checks.
+# With the invariants of package step, which every build of a test checks.
 TAGS := invariants
 # Packages with goroutines: those whose tests are quick, and those of which race runs the tests that RACE_TESTS names.
 RACE := ./cmd/internal/terminal ./cmd/internal/training ./models/data/files ./models/data/packed ./models/data/specimen ./xla/host/guard ./xla/programs ./xla/rendezvous ./xla/setup

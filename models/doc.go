@@ -3,7 +3,8 @@
 //
 //	models/data      reads data sets: images uint8 [N, size, size, channels], labels int32 [N]
 //	models/data/...  files lists image files and reads them on the way, picture decodes them, packed keeps them as
-//	                 arrays mapped into memory; dataset opens any of these by its settings
+//	                 arrays mapped into memory; dataset opens any of these by its settings, and specimen draws
+//	                 image files for tests and benchmarks
 //	models/augment   draws two random views per image on the host, and makes them inside the compiled step
 //	models/resnet    the encoder: ResNet, BatchNorm over groups of the batch, projection head
 //	models/moco      one training step: query, momentum update, shuffle, key, loss, enqueue, SGD

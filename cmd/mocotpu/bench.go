@@ -208,7 +208,7 @@ func newBenchKNN() *cobra.Command {
 	flags.BoolVar(&o.Plan, "plan", false, "only say what memory and time it takes")
 	flags.StringVar(&o.Python, "python", "python3", "Python to look for faiss in; empty leaves it out")
 	flags.DurationVar(&o.Limit, "limit", o.Limit, "how long faiss may take, its index included; then it is killed")
-	e := addEngineFlags(flags)
+	e := addBackendFlags(flags)
 	return printsBench(cmd, func(talk io.Writer) (*bench.Report, error) {
 		if err := checkBackend(e.Backend); err != nil {
 			return nil, err

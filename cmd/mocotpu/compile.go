@@ -32,7 +32,6 @@ type compileFlags struct {
 	save       string
 	force      bool
 	fit        bool
-	fresh      bool
 	limit      time.Duration
 }
 
@@ -49,7 +48,7 @@ func newCompile() *cobra.Command {
 			"time of a step were everything ideal, and the kernels that GPUs run.\n" +
 			"h100x8 is eight GPUs of a host, h100x8x2 two such hosts; mocotpu setup cuda --compile-only installs what that takes.\n" +
 			"Several targets make a table. What was compiled is kept with the other compiled programs (see mocotpu doctor --help);\n" +
-			"asking again is quick. --save keeps the step itself in a file that train --program loads, on this machine or a TPU, in\n" +
+			"asking again is quick, and MOCOTPU_CACHE=off compiles anew. --save keeps the step itself in a file that train --program loads, on this machine or a TPU, in\n" +
 			"place of compiling. Exit code 3: it does not fit.",
 		Example: "  mocotpu compile --preset=moco-v1 --topology=v3-8\n" +
 			"  mocotpu compile --preset=moco-v1 --topology=v2-8,v3-8,v5e-8\n" +
@@ -70,7 +69,6 @@ func newCompile() *cobra.Command {
 	cmd.Flags().StringVar(&f.save, "save", "", "file to keep the compiled step in, for train --program: of a TPU slice, or of an engine of this machine")
 	cmd.Flags().BoolVar(&f.force, "force", false, "write over the files that --out and --save name")
 	cmd.Flags().BoolVar(&f.fit, "fit", false, "find the largest batch that fits, and the cheapest way to make the given one fit")
-	cmd.Flags().BoolVar(&f.fresh, "fresh", false, "compile again what was compiled before")
 	cmd.Flags().DurationVar(&f.limit, "time-limit", 30*time.Minute, "how long one compilation may take")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		configuration.Backend = f.engine()
@@ -84,10 +82,7 @@ func newCompile() *cobra.Command {
 		if err := refuseExisting(f.force, given(f.out, f.save)...); err != nil {
 			return err
 		}
-		c := machine.Compiler{Limit: f.limit, Talk: cmd.ErrOrStderr(), Save: f.save != ""}
-		if !f.fresh {
-			c.Store = programs.Kept(cmd.ErrOrStderr())
-		}
+		c := machine.Compiler{Store: programs.Kept(cmd.ErrOrStderr()), Limit: f.limit, Talk: cmd.ErrOrStderr(), Save: f.save != ""}
 		targets, err := f.targets(config, cmd.Flags().Changed("backend"))
 		if err != nil {
 			return settings.Invalid(err)

@@ -41,8 +41,8 @@ func newEmbed() *cobra.Command {
 		Long: "Embeds image files, and all that are below folders, by the encoder of a run's newest good checkpoint or of a file,\n" +
 			"and writes float32 [images, features], with the images' names beside it (.json): a bank for mocotpu search. Each\n" +
 			"image is squeezed to the encoder's size. Those that cannot be read are named, and left out.\n\n" +
-			"Without --encoder the argument is the encoder, and the images are those of a data set, in the set's order. The\n" +
-			"features are the trunk's, or with --projection the head's, of unit length.",
+			"Without --encoder the argument is the encoder, and the images are those of a data set, in the set's order.\n\n" +
+			"These are the trunk's features. With --projection they are the head's projections, each of length 1.",
 		Example: "  mocotpu embed photos --encoder=encoder.safetensors --backend=go --out=bank.npy\n" +
 			"  mocotpu embed runs/glyphs-20260102-030405                      # the run's own test images, to features.npy\n" +
 			"  mocotpu embed encoder.safetensors --data=cifar10 --split=train --out=bank.npy --labels=bank-labels.npy",
@@ -50,6 +50,9 @@ func newEmbed() *cobra.Command {
 	var o embedOptions
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if o.encoder == "" {
+			if cmd.Flags().Changed("decoder") {
+				return settings.Invalid(errors.New("--decoder is for image files: without --encoder the images are those of a data set"))
+			}
 			return oneEncoder(cmd, args)
 		}
 		if len(args) == 0 {

@@ -26,9 +26,15 @@ import (
 
 // addEngineFlags declares the flags that choose an engine.
 func addEngineFlags(flags *pflag.FlagSet) *engine.Config {
+	e := addBackendFlags(flags)
+	flags.IntVar(&e.Devices, "devices", 0, "devices to use (0: one on the CPU, else all)")
+	return e
+}
+
+// addBackendFlags declares those of what one device does.
+func addBackendFlags(flags *pflag.FlagSet) *engine.Config {
 	e := &engine.Config{}
 	flags.StringVar(&e.Backend, "backend", "auto", "engine: "+strings.Join(engine.Backends, ", "))
-	flags.IntVar(&e.Devices, "devices", 0, "devices to use (0: one on the CPU, else all)")
 	flags.StringVar(&e.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
 	return e
 }

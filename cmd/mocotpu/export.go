@@ -50,10 +50,15 @@ func newExport() *cobra.Command {
 	flags.StringVar(&o.License, "license", "", "license of the weights on timm's model card, by the Hub's name, such as mit (default: unknown)")
 	flags.IntVar(&o.Batch, "batch", 1, "images that a stablehlo program takes")
 	flags.BoolVar(&force, "force", false, "write over files that are there")
-	engine := addEngineFlags(flags)
+	engine := addBackendFlags(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !slices.Contains(convert.Formats(), format) {
 			return settings.Invalid(fmt.Errorf("--format %s: want one of %s", format, strings.Join(convert.Formats(), ", ")))
+		}
+		for _, f := range []struct{ name, of string }{{"batch", "stablehlo"}, {"backend", "stablehlo"}, {"plugin", "stablehlo"}, {"license", "timm"}} {
+			if flags.Changed(f.name) && format != f.of {
+				return settings.Invalid(fmt.Errorf("--%s is for --format=%s, got --format=%s: leave one out", f.name, f.of, format))
+			}
 		}
 		var ok bool
 		if o.DType, ok = exportTypes[dtype]; !ok {

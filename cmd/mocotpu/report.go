@@ -22,7 +22,7 @@ import (
 )
 
 func newReport() *cobra.Command {
-	var choice engine.Config
+	var choice *engine.Config
 	var out string
 	var noLook, force bool
 	var watch time.Duration
@@ -80,7 +80,7 @@ func newReport() *cobra.Command {
 			}
 			var o report.Options
 			if !noLook {
-				opened, err := machine.OpenEngine(choice, programs.Kept(cmd.ErrOrStderr()))
+				opened, err := machine.OpenEngine(*choice, programs.Kept(cmd.ErrOrStderr()))
 				if err != nil {
 					return err
 				}
@@ -101,7 +101,6 @@ func newReport() *cobra.Command {
 	flags.BoolVar(&noLook, "curves-only", false, "leave out what takes the data set and an engine: views, neighbours, map, confusion")
 	flags.DurationVar(&watch, "watch", 0, "while a run is trained, write the page of its curves this often, and have the browser load it again; the whole page in the end (alone: 30s)")
 	flags.Lookup("watch").NoOptDefVal = "30s"
-	flags.StringVar(&choice.Backend, "backend", "auto", "engine: "+strings.Join(engine.Backends, ", "))
-	flags.StringVar(&choice.Plugin, "plugin", "", "path of a PJRT plugin to use instead of the installed one")
+	choice = addBackendFlags(flags)
 	return cmd
 }

@@ -61,6 +61,8 @@ func TestEmbedImagesAndSearch(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"embed --encoder=x.safetensors", "no images"},
 		{"embed photos --encoder=x.safetensors --data=glyphs", "--data is for a data set"},
+		{"embed x.safetensors --data=glyphs --decoder=go", "--decoder is for image files"},
+		{"export x.safetensors --out=y.safetensors", "--backend is for --format=stablehlo, got --format=safetensors"},
 		{"embed nowhere --encoder=x.safetensors", "neither a file nor a folder"},
 		{"embed photos --encoder=nowhere", "no such file"},
 		{"embed photos --encoder=x.safetensors --out=bank.npy", "bank.npy is there already"},

@@ -86,6 +86,9 @@ func (p planes) jitter(j Jitter, params *Node) planes {
 	var hue *Node
 	if j.Hue > 0 {
 		hue = column(params, colHue)
+		if rounds == 0 { // no rounds for it to lie between
+			return p.shiftHue(hue)
+		}
 		behindHue(blends, params)
 		rounds *= 2
 	}

@@ -15,7 +15,7 @@ import (
 // the jitter.
 func TestViewsInPlanes(t *testing.T) {
 	const side, size, images = 20, 16, 24
-	for _, without := range []string{"", OpBlur, "contrast", "hue"} {
+	for _, without := range []string{"", OpBlur, "contrast", "hue", "all but hue", "all"} {
 		c := must.M1(Preset("v2"))
 		c.Jitter.P, c.Gray = 1, 0.3
 		switch without {
@@ -26,6 +26,11 @@ func TestViewsInPlanes(t *testing.T) {
 			c.Jitter.Contrast = 0
 		case "hue":
 			c.Jitter.Hue = 0
+		case "all but hue", "all":
+			c.Jitter.Brightness, c.Jitter.Contrast, c.Jitter.Saturation = 0, 0, 0
+			if without == "all" {
+				c.Jitter.Hue = 0
+			}
 		}
 		b := batch{side: side, channels: 3}
 		orders := map[[4]int]bool{}

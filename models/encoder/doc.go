@@ -25,7 +25,8 @@
 //
 // # Errors
 //
-// Everything returns errors; callers may act on [ErrNotEncoder], and on package checkpoint's for a run directory.
+// Everything returns errors; callers may act on [ErrNotEncoder] and [ErrEngine], and for a run directory on run.ErrNotRun
+// and package checkpoint's.
 //
 // # Determinism
 //

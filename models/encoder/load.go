@@ -14,8 +14,8 @@ import (
 var ErrNotEncoder = errors.New("not an encoder")
 
 // Load reads a trained encoder from a run directory or a file; see the package comment. A run directory is not locked:
-// its trainer may be at work. The error is [ErrNotEncoder] for a file of another kind, checkpoint.ErrNone or
-// checkpoint.ErrDamaged for a directory.
+// its trainer may be at work. The error is [ErrNotEncoder] for a file of another kind; for a directory it is
+// [run.ErrNotRun], checkpoint.ErrNone or checkpoint.ErrDamaged.
 func Load(path string) (*Weights, error) {
 	w, err := load(path)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/mocotpu/mocotpu/models/internal/invariants"
 	"github.com/mocotpu/mocotpu/models/internal/trial"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/hlo"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
@@ -73,7 +73,7 @@ func TestTwoRunsAreIdentical(t *testing.T) {
 func TestCompiledOnce(t *testing.T) {
 	s := smallStep(t, 1)
 	want := 1
-	if invariants.Enabled {
+	if step.Invariants {
 		want = 2 // and the shuffle, to check it
 	}
 	if s.compile != want {

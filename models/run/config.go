@@ -5,7 +5,7 @@
 // # Errors
 //
 // Everything returns errors. [Config.Validate] lists every problem at once, before anything is read or compiled. Callers
-// may act on [settings.ErrInvalid], [ErrIncompatible], [ErrDirectory], [ErrLocked] and those of package checkpoint.
+// may act on [settings.ErrInvalid], [ErrIncompatible], [ErrDirectory], [ErrNotRun], [ErrLocked] and those of package checkpoint.
 //
 // # Determinism
 //

@@ -118,7 +118,8 @@ func (d *RunDir) SaveRecord(r Record) error {
 	return nil
 }
 
-// ReadRecord reads config.json of a run directory without locking it. The error is [fs.ErrNotExist] where there is none.
+// ReadRecord reads config.json of a run directory without locking it. The error is [fs.ErrNotExist] where there is
+// none, and [ErrNotRun] where it is no such file.
 func ReadRecord(runDir string) (Record, error) {
 	text, err := regular.ReadFile(filepath.Join(runDir, ConfigFile), maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {

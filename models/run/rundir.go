@@ -53,7 +53,7 @@ func OpenDir(fs durable.FileSystem, path string) (*RunDir, error) {
 	return d, nil
 }
 
-// unusable is an error that is [ErrDirectory], which need not stand in its text.
+// unusable makes an error [ErrDirectory], and leaves its text as it is.
 type unusable struct{ error }
 
 func (unusable) Is(target error) bool { return target == ErrDirectory }

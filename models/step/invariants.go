@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/mocotpu/mocotpu/models/internal/invariants"
 	"github.com/mocotpu/mocotpu/models/moco"
 )
 
@@ -18,7 +17,7 @@ const (
 // checked does one step by run. A build with -tags invariants checks what the step made of the state; the error is then
 // [moco.ErrInvariant] or [moco.ErrNotFinite]. Figures that are not finite are the caller's to find.
 func (s *Step) checked(run func() (moco.Figures, error)) (moco.Figures, error) {
-	if !invariants.Enabled || !s.checkDue() {
+	if !Invariants || !s.checkDue() {
 		return run()
 	}
 	if s.steps == 1 { // a program that is only compiled may be for devices that aren't there

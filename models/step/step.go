@@ -37,7 +37,7 @@ type Step struct {
 	store      *model.Store
 	inputs     []moco.Input
 	program    *mesh.Program // nil before Compile
-	steps      int           // that were to be checked, or not
+	steps      int           // how often checkDue was called
 
 	outputFirst bool // kernels are kept so on the devices: resnet.KeepKernels
 }

@@ -15,7 +15,7 @@ const (
 	brokenNotes = 10
 )
 
-// brokenLog collects what any goroutine finds, for the one that trains to tell.
+// brokenLog collects what all goroutines find; the one that trains reports it.
 type brokenLog struct {
 	mu      sync.Mutex
 	pending []files.Broken

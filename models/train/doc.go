@@ -4,6 +4,8 @@
 //	train.go     Train: from a configuration to a result
 //	session.go   what a process holds of a run; opens data and directory, compiles
 //	data.go      both splits, checked against each other
+//	init.go      the weights that a run starts from; resumefrom.go the whole state of another program's checkpoint
+//	peers.go     what the processes of one run tell each other
 //	loop.go      the loop over steps
 //	feed.go      the inputs of a step, made and brought to the devices while the step before runs
 //	figures.go   what steps return, gathered into rows
@@ -13,11 +15,12 @@
 //	save.go      when a checkpoint is due; snapshot.go copies the state, saver.go writes beside training
 //	reload.go    going on after a device failed
 //	broken.go    images that could not be decoded
+//	tensorboard.go  the metrics as TensorBoard's events, too
 //
 // # Errors
 //
-// Everything returns errors. Callers may act on [ErrInterrupted], [ErrExpected], [ErrDiverged], and those of packages run, checkpoint,
-// dataset and data.
+// Everything returns errors. Callers may act on [ErrInterrupted], [ErrExpected], [ErrDiverged], [ErrOtherRun], and those of packages
+// run, checkpoint, dataset and data.
 //
 // # Determinism
 //

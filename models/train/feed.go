@@ -19,10 +19,10 @@ import (
 // feedSlots is how many batches are on the devices or on the way: the one that a step works on and the next.
 const feedSlots = 2
 
-// feed makes the inputs of training steps and brings them to the devices while the step before runs: images and view
+// Feed makes the inputs of training steps and brings them to the devices while the step before runs: images and view
 // parameters, each a pure function of the seed and the step's number. Its memory is two batches, used again and again. It
 // makes the inputs of this process's devices, see [mesh.Mesh.Local].
-type feed struct {
+type Feed struct {
 	source data.Source
 	info   data.Info
 	step   moco.Step
@@ -57,9 +57,9 @@ type fed interface {
 
 // NewFeed allocates the memory of a feed for a compiled training step of at least one batch of images. The source and
 // the step stay the caller's; Close the feed before them.
-func NewFeed(s fed, source data.Source, views augment.Config, seed uint64) (*feed, error) {
+func NewFeed(s fed, source data.Source, views augment.Config, seed uint64) (*Feed, error) {
 	info, definition := source.Info(), s.Definition()
-	f := &feed{
+	f := &Feed{
 		source: source, info: info, step: definition, inputs: s.Inputs(), views: views, seed: seed,
 		perEpoch: info.N / definition.Batch, shuffleOrder: definition.ShuffleOrder(),
 		rows: make([]data.Row, definition.Batch), idle: make(chan *mesh.Slot, feedSlots),
@@ -77,7 +77,7 @@ func NewFeed(s fed, source data.Source, views augment.Config, seed uint64) (*fee
 }
 
 // InputBytes is what is written for the inputs of one step, over all devices of this process.
-func (f *feed) InputBytes() (n int64) {
+func (f *Feed) InputBytes() (n int64) {
 	first, local := f.all[0].Local()
 	for device := first; device < first+local; device++ {
 		for _, part := range f.all[0].Parts(device) {
@@ -92,7 +92,7 @@ func (f *feed) InputBytes() (n int64) {
 	return n
 }
 
-// Batch is the inputs of one step but for the learning rate, on the devices. Give it back with feed.Release.
+// Batch is the inputs of one step but for the learning rate, on the devices. Give it back with [Feed.Release].
 type Batch struct {
 	Slot *mesh.Slot
 	Err  error // instead of a slot; nothing comes behind it
@@ -100,7 +100,7 @@ type Batch struct {
 
 // Start prepares the steps from first to last-1 in order, until the context ends or the feed is closed. The channel is
 // closed behind the last. It is called once.
-func (f *feed) Start(ctx context.Context, first, last int) <-chan Batch {
+func (f *Feed) Start(ctx context.Context, first, last int) <-chan Batch {
 	ctx, f.stop = context.WithCancel(ctx)
 	f.done = make(chan struct{})
 	out := make(chan Batch)
@@ -129,10 +129,10 @@ func (f *feed) Start(ctx context.Context, first, last int) <-chan Batch {
 }
 
 // Release takes a batch's memory back when the step is done with it.
-func (f *feed) Release(b Batch) { f.idle <- b.Slot }
+func (f *Feed) Release(b Batch) { f.idle <- b.Slot }
 
 // Close stops the feed and frees its memory.
-func (f *feed) Close() error {
+func (f *Feed) Close() error {
 	if f.stop != nil {
 		f.stop()
 		<-f.done
@@ -145,7 +145,7 @@ func (f *feed) Close() error {
 }
 
 // fill makes the inputs of a step and tells the source about the next, which may be the first of another epoch.
-func (f *feed) fill(slot *mesh.Slot, step, last int) error {
+func (f *Feed) fill(slot *mesh.Slot, step, last int) error {
 	epoch, indices := f.indices(step)
 	if step+1 < last {
 		_, next := f.indices(step + 1)
@@ -181,14 +181,14 @@ func (f *feed) fill(slot *mesh.Slot, step, last int) error {
 }
 
 // share is the rows of the batch that this process's devices get: from first to last-1.
-func (f *feed) share() (first, last int) {
+func (f *Feed) share() (first, last int) {
 	place, local := f.all[0].Local()
 	each := f.step.Batch / f.all[0].Devices()
 	return place * each, (place + local) * each
 }
 
 // rowsOfOthers lists the rows of other processes whose images' shapes this one needs.
-func (f *feed) rowsOfOthers() (rows []int) {
+func (f *Feed) rowsOfOthers() (rows []int) {
 	first, last := f.share()
 	if !slices.ContainsFunc(f.inputs, func(in moco.Input) bool { return in.Kind == moco.ViewParams && in.Shuffled }) {
 		return nil
@@ -202,7 +202,7 @@ func (f *feed) rowsOfOthers() (rows []int) {
 }
 
 // fetchOthers gets what is needed of other processes' images.
-func (f *feed) fetchOthers(indices []int) error {
+func (f *Feed) fetchOthers(indices []int) error {
 	if len(f.others) == 0 {
 		return nil
 	}
@@ -218,7 +218,7 @@ func (f *feed) fetchOthers(indices []int) error {
 }
 
 // wanted is which images of a batch this process reads.
-func (f *feed) wanted(indices []int) []int {
+func (f *Feed) wanted(indices []int) []int {
 	first, last := f.share()
 	wanted := indices[first:last]
 	if len(f.others) > 0 && !data.HasRows(f.source) {
@@ -231,7 +231,7 @@ func (f *feed) wanted(indices []int) []int {
 }
 
 // indices returns the numbers of a step's images.
-func (f *feed) indices(step int) (epoch int, indices []int) {
+func (f *Feed) indices(step int) (epoch int, indices []int) {
 	epoch, at := step/f.perEpoch, step%f.perEpoch
 	order := &f.orders[epoch%len(f.orders)]
 	if order.indices == nil || order.epoch != epoch {
@@ -241,7 +241,7 @@ func (f *feed) indices(step int) (epoch int, indices []int) {
 }
 
 // fetch puts the images of the batch's rows from first on into dst, in several parts at a time.
-func (f *feed) fetch(dst []uint8, indices []int, first, share, parts int) error {
+func (f *Feed) fetch(dst []uint8, indices []int, first, share, parts int) error {
 	if parts = min(parts, share); parts == 1 {
 		return f.source.Fill(dst, f.rows[first:first+share], indices[first:first+share])
 	}
@@ -259,12 +259,12 @@ func (f *feed) fetch(dst []uint8, indices []int, first, share, parts int) error 
 }
 
 // images is the number of the input that holds them.
-func (f *feed) images() int {
+func (f *Feed) images() int {
 	return slices.IndexFunc(f.inputs, func(in moco.Input) bool { return in.Kind == moco.Images })
 }
 
 // draw puts the view parameters of the batch's rows from first on into the inputs.
-func (f *feed) draw(parts []any, epoch int, indices []int, first, share int) {
+func (f *Feed) draw(parts []any, epoch int, indices []int, first, share int) {
 	n := f.views.NumParams()
 	for i, in := range f.inputs {
 		if in.Kind != moco.ViewParams {

@@ -73,7 +73,7 @@ func passThrough(t testing.TB, devices int, c moco.Step, info data.Info) pass {
 }
 
 // collect runs steps of a feed and returns what reached the devices, for each step the inputs one after the other.
-func collect(t testing.TB, p pass, f *feed, first, last int) [][]float32 {
+func collect(t testing.TB, p pass, f *Feed, first, last int) [][]float32 {
 	t.Helper()
 	defer func() { must.M(f.Close()) }()
 	var all [][]float32

@@ -12,7 +12,6 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/augment"
 	"github.com/mocotpu/mocotpu/models/internal/engines"
-	"github.com/mocotpu/mocotpu/models/internal/invariants"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/xla"
@@ -68,12 +67,12 @@ func BenchmarkHost(b *testing.B) {
 // the shape and the device of every result, as GoMLX does, would make eleven.
 func TestHostCallsPerArgument(t *testing.T) {
 	e := xlatest.CPU(t, 1)
-	step := loopOf(t, tiny(""), e, 1)
-	step()
+	next := loopOf(t, tiny(""), e, 1)
+	next()
 	least := math.Inf(1) // what other tests left behind is freed beside some steps
 	for range 20 {
 		before, cgo := e.Executing(), runtime.NumCgoCall()
-		step()
+		next()
 		did, calls := e.Executing().Sub(before), runtime.NumCgoCall()-cgo
 		if did.Programs != 1 || did.Arguments < 100 {
 			t.Fatalf("a step is %d executions with %d arguments, want one with the state", did.Programs, did.Arguments)
@@ -81,7 +80,7 @@ func TestHostCallsPerArgument(t *testing.T) {
 		least = min(least, float64(calls)/float64(did.Arguments))
 	}
 	limit := 5.0
-	if invariants.Enabled {
+	if step.Invariants {
 		limit += 4 // the checks read the state before and after the step, in two calls each
 	}
 	if least > limit {

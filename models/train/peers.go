@@ -16,9 +16,8 @@ import (
 // package xla/rendezvous brings them together. They serve one run. All call Share, Broadcast and Barrier with the same
 // names in the same order; where one fails instead, these return an error at the others.
 type Peers interface {
-	// Index is this process's number, from 0 to Count-1. Process 0 owns the run's directory.
+	// Index is this process's number, from 0. Process 0 owns the run's directory.
 	Index() int
-	Count() int
 	// Share returns process 0's value.
 	Share(ctx context.Context, what string, value []byte) ([]byte, error)
 	// Broadcast copies process 0's memory to the others, which give as much.

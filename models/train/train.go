@@ -33,7 +33,7 @@ type Machine struct {
 	Peers Peers
 	// Versions of the program and its libraries, by name, are saved with every checkpoint.
 	Versions map[string]string
-	// Loads says that Backend has the compiled step from a file: nothing else depends on it than what the Reporter is told.
+	// Loads says that Backend has the compiled step from a file. It changes only what the Reporter is told.
 	Loads bool
 }
 
@@ -87,6 +87,7 @@ type Result struct {
 //
 // The error is [ErrInterrupted] when the context ended, after the step in flight and a checkpoint; [ErrExpected] when a
 // figure is not as expected; [ErrDiverged] when a figure is no longer a number, with the last checkpoint kept;
+// [ErrOtherRun] when another of several processes was asked for another run;
 // [run.ErrLocked], checkpoint.ErrDamaged and [run.ErrIncompatible] from the directory. The configuration and the data are
 // checked before anything is written.
 func Train(ctx context.Context, c run.Config, m Machine, report Reporter) (Result, error) {

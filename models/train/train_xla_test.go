@@ -16,10 +16,10 @@ import (
 
 	"github.com/janpfeifer/must"
 
-	"github.com/mocotpu/mocotpu/models/internal/invariants"
 	"github.com/mocotpu/mocotpu/models/internal/parity"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/models/step"
 	"github.com/mocotpu/mocotpu/xla"
 	"github.com/mocotpu/mocotpu/xla/xlatest"
 )
@@ -41,7 +41,7 @@ func compiled(e *xla.Engine, run func()) map[string]int {
 		name, _, _ := strings.Cut(p.Name, "#") // GoMLX numbers the graphs of a function
 		names[name]++
 	}
-	if invariants.Enabled {
+	if step.Invariants {
 		delete(names, "shuffle")
 	}
 	return names

@@ -119,10 +119,19 @@ func TestFileCutWhileMapped(t *testing.T) {
 	}
 }
 
+// Prefetching changes nothing of what is read.
 func TestPrefetchTakesAnyImage(t *testing.T) {
 	s := must.M1(Open(packedSet(t, 20)))
 	defer s.Close()
-	s.Prefetch([]int{0, 19, 7, 7})
+	var got [2][]uint8
+	for i := range got {
+		got[i] = make([]uint8, 4*s.Info().ImageLen())
+		must.M(s.Fill(got[i], make([]data.Row, 4), []int{0, 19, 7, 7}))
+		s.Prefetch([]int{0, 19, 7, 7})
+	}
+	if !slices.Equal(got[0], got[1]) {
+		t.Error("the images are others once they were prefetched")
+	}
 }
 
 // BenchmarkFill copies a batch of 256 images of 256 pixels from a mapped set that is in the page cache.

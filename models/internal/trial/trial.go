@@ -19,7 +19,6 @@ import (
 	"github.com/mocotpu/mocotpu/models/moco"
 	"github.com/mocotpu/mocotpu/models/resnet"
 	"github.com/mocotpu/mocotpu/models/step"
-	"github.com/mocotpu/mocotpu/xla/mesh"
 )
 
 // Small is a step of a small net that every engine runs in a second: eight BatchNorm groups, a queue that wraps, a
@@ -50,11 +49,7 @@ type Trial struct {
 
 // New compiles the step over a state of seed 1 on the first devices of a backend, which stays the caller's.
 func New(b compute.Backend, devices int, c moco.Step) (*Trial, error) {
-	m, err := mesh.New(b, devices)
-	if err != nil {
-		return nil, err
-	}
-	s, err := step.New(m, c, 1)
+	s, err := step.Compiled(b, devices, c, 1, c.ImageSize, 3)
 	if err != nil {
 		return nil, err
 	}
@@ -63,11 +58,12 @@ func New(b compute.Backend, devices int, c moco.Step) (*Trial, error) {
 		value := tensors.FromShape(shapes.Make(v.DType(), s.Dims(v)...))
 		var err error
 		if e := value.MutableFlatData(func(flat any) { err = s.Copy(flat, step.Name(v)) }); e != nil || err != nil {
+			s.Close()
 			return nil, fmt.Errorf("trial: copying %s: %w", v.Path(), errors.Join(e, err))
 		}
 		t.initial[v.Path()] = value
 	}
-	return t, s.Compile(c.ImageSize, 3)
+	return t, nil
 }
 
 // Conditioned is the same step from a state where rounding does not grow: BatchNorm's outputs stay on one side of the
