@@ -1,6 +1,7 @@
 package xla
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mocotpu/mocotpu/xla/internal/stablehlo"
@@ -13,9 +14,10 @@ import (
 // DEFAULT lets a GPU's tensor cores round them to TF32 (10 bits of mantissa) and a TPU's matrix unit to bfloat16,
 // HIGHEST keeps float32. GoMLX's graph has no word for it, so it is put into the text. Sums are float32 in any case.
 //
-// Matrix products with parameters are exact: in an encoder those are its head and the logits, which are small and the
-// loss hangs on. Convolutions, and what prepares the inputs for them, are exact where asked for.
-func precisionOf(o stablehlo.Operation, name string, exact bool) string {
+// Matrix products are exact: in an encoder those are its head and the logits, which are small and the loss hangs on, and
+// a search for neighbours is nothing else. Convolutions, and what makes inputs for them of images, which are bytes, are
+// exact where asked for.
+func precisionOf(o stablehlo.Operation, name string, ofImages, exact bool) string {
 	matrix := o.Name == "stablehlo.dot_general"
 	if !matrix && o.Name != "stablehlo.convolution" {
 		return ""
@@ -25,8 +27,13 @@ func precisionOf(o stablehlo.Operation, name string, exact bool) string {
 			return ""
 		}
 	}
-	if exact || matrix && !strings.HasPrefix(name, InputLayer+"/") {
+	if exact || matrix && !(ofImages && strings.HasPrefix(name, InputLayer+"/")) {
 		return "HIGHEST"
 	}
 	return "DEFAULT"
+}
+
+// takesImages tells whether a program has an argument of bytes.
+func takesImages(args []stablehlo.Value) bool {
+	return slices.ContainsFunc(args, func(a stablehlo.Value) bool { return strings.HasSuffix(a.Type, "xui8>") })
 }

@@ -8,15 +8,16 @@ import (
 
 var locations = regexp.MustCompile(` loc\("[^"]*"\)`)
 
-// Products with parameters are exact, the others where asked for; what is not a product of float32 stays as it is.
+// Matrix products are exact but for those that prepare images, which are exact where asked for, as convolutions are; what is
+// not a product of float32 stays as it is.
 func TestSetPrecision(t *testing.T) {
 	const program = `module @step {
-  func.func @main(%arg0: tensor<4x3xf32>, %_query_conv1_weight: tensor<3x2xf32>, %_query_fc_weight: tensor<3x2xf32>) -> tensor<f32> {
+  func.func @main(%arg0: tensor<4x3xf32>, %arg1: IMAGES, %_query_conv1_weight: tensor<3x2xf32>, %_query_fc_weight: tensor<3x2xf32>) -> tensor<f32> {
     %0 = "stablehlo.dot_general"(%arg0, %arg0) {
       precision_config = [#stablehlo<precision A>, #stablehlo<precision A>]
     } : (tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<4x4xf32>
     %1 = "stablehlo.convolution"(%0, %_query_conv1_weight) {
-      precision_config = [#stablehlo<precision A>, #stablehlo<precision A>],
+      precision_config = [#stablehlo<precision C>, #stablehlo<precision C>],
       window_strides = array<i64: 1, 1>
     } : (tensor<4x3x1x1xf32>, tensor<3x2x1x1xf32>) -> tensor<4x2x1x1xf32>
     %2 = "stablehlo.convolution"(%0, %_query_conv1_weight) {
@@ -28,13 +29,25 @@ func TestSetPrecision(t *testing.T) {
   }
 }
 `
-	for exact, views := range map[bool]string{false: "DEFAULT", true: "HIGHEST"} {
-		want := strings.NewReplacer("precision A", "precision "+views, "precision B", "precision HIGHEST").Replace(program)
+	for _, test := range []struct {
+		images              string
+		exact               bool
+		inputs, convolution string
+	}{
+		{"tensor<4x8x8x3xui8>", false, "DEFAULT", "DEFAULT"},
+		{"tensor<4x8x8x3xui8>", true, "HIGHEST", "HIGHEST"},
+		{"tensor<4x8x8x3xf32>", false, "HIGHEST", "DEFAULT"},
+		{"tensor<ui8>", false, "HIGHEST", "DEFAULT"},
+	} {
+		with := func(inputs, convolution, parameters string) string {
+			return strings.NewReplacer("IMAGES", test.images, "precision A", "precision "+inputs, "precision B", "precision "+parameters,
+				"precision C", "precision "+convolution).Replace(program)
+		}
+		want := with(test.inputs, test.convolution, "HIGHEST")
 		for _, before := range []string{"DEFAULT", "HIGH", "HIGHEST"} {
-			text := strings.NewReplacer("precision A", "precision "+before, "precision B", "precision "+before).Replace(program)
-			got := locations.ReplaceAllString(prepared(t, text, exact), "")
+			got := locations.ReplaceAllString(prepared(t, with(before, before, before), test.exact), "")
 			if got != want {
-				t.Errorf("exact %t, from %s: got\n%s\nwant\n%s", exact, before, got, want)
+				t.Errorf("%s, exact %t, from %s: got\n%s\nwant\n%s", test.images, test.exact, before, got, want)
 			}
 		}
 	}

@@ -27,7 +27,7 @@ func prepare(text string, aliases map[int]int, exact, sumsWide bool, devices int
 	if err != nil {
 		operations = nil // of another form than go-xla's
 	}
-	all := locate(main, operations)
+	all, ofImages := locate(main, operations), takesImages(main.Args)
 	if sumsWide {
 		edits = append(edits, wideSums(main, all, devices)...)
 	}
@@ -35,7 +35,7 @@ func prepare(text string, aliases map[int]int, exact, sumsWide bool, devices int
 		if o.name != "" && !o.Located {
 			edits = append(edits, o.Locate(o.name))
 		}
-		if precision := precisionOf(o.Operation, o.name, exact); precision != "" {
+		if precision := precisionOf(o.Operation, o.name, ofImages, exact); precision != "" {
 			edits = append(edits, main.Enum(o.Operation, "precision", precision)...)
 		}
 	}

@@ -11,15 +11,17 @@ func (b Blur) taps(size int) int {
 	return int(b.Kernel*float64(size))/2*2 + 1
 }
 
+// Reach is how many pixels to each side the kernel sees in views of size pixels: where it is 0 the blur does nothing.
+func (b Blur) Reach(size int) int { return b.taps(size) / 2 }
+
 // blur is torchvision's gaussian_blur with each image's sigma: a product with one banded matrix per image, along
 // both axes. Products beat shifted sums where matrix units are idle, and cost as little at small sizes.
 func blur(b Blur, x, params *Node) *Node {
 	size := x.Shape().Dimensions[axisHeight]
-	taps := b.taps(size)
-	if b.P == 0 || taps == 1 {
+	if b.P == 0 || b.Reach(size) == 0 {
 		return x
 	}
-	weights := gaussian(Reshape(column(params, colSigma), -1, 1, 1), taps/2, size)
+	weights := gaussian(Reshape(column(params, colSigma), -1, 1, 1), b.Reach(size), size)
 	return timesCols(rowsTimes(weights, x), weights)
 }
 

@@ -277,3 +277,15 @@ func TestExportVerifies(t *testing.T) {
 		t.Errorf("manifest %s, error %v, want checksum and preprocessing in it", text, err)
 	}
 }
+
+// The rate of a checkpoint within an epoch is that of its last step.
+func TestLastRate(t *testing.T) {
+	c := run.CIFAR10()
+	c.Optim.Schedule = "cosine-step"
+	for _, at := range []encoder.Source{{Step: 150, Epoch: 1, StepInEpoch: 50}, {Step: 200, Epoch: 2}} {
+		got := lastRate(&encoder.Run{Config: c, Query: &encoder.Weights{Manifest: encoder.Manifest{Source: at}}})
+		if want := run.LR(c.Optim, 1, (at.Step-1)%100, 100, c.Run.Epochs); got != want {
+			t.Errorf("%+v: rate %g, want %g", at, got, want)
+		}
+	}
+}

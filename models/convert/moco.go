@@ -137,7 +137,10 @@ func lastRate(r *encoder.Run) float64 {
 	if at.Step < 1 {
 		return c.Optim.LR
 	}
-	perEpoch := max(1, at.Step/max(at.Epoch, 1))
+	perEpoch := at.Step // in the first epoch nobody knows
+	if at.Epoch > 0 {
+		perEpoch = max(1, (at.Step-at.StepInEpoch)/at.Epoch)
+	}
 	epochs, _ := c.Run.Length(perEpoch)
 	return run.LR(c.Optim, (at.Step-1)/perEpoch, (at.Step-1)%perEpoch, perEpoch, epochs)
 }

@@ -62,6 +62,8 @@ type Source struct {
 	Data   string `json:"data,omitempty"`
 	Step   int    `json:"step,omitempty"`
 	Epoch  int    `json:"epoch,omitempty"`
+	// StepInEpoch is how many of the steps belong to an epoch that has not ended.
+	StepInEpoch int `json:"step_in_epoch,omitempty"`
 	// Imported is the name of the file that other software wrote.
 	Imported string `json:"imported,omitempty"`
 	// Versions of the program and the libraries, by name.

@@ -67,7 +67,7 @@ func manifestOf(c run.Config, state checkpoint.State) (Manifest, error) {
 		Input:   NewInput(c.Views.ImageSize, c.Views.Augment.Mean, c.Views.Augment.Std),
 		Source: Source{
 			Preset: c.Preset, Data: strings.TrimSuffix(c.Data.Kind+"/"+c.Data.Split, "/"),
-			Step: state.Step, Epoch: state.Epoch, Versions: state.Versions,
+			Step: state.Step, Epoch: state.Epoch, StepInEpoch: state.StepInEpoch, Versions: state.Versions,
 		},
 	}
 	var err error

@@ -32,7 +32,7 @@ type recipe struct {
 // without weight decay, batch 256, 100 epochs, divided by ten at 60 and 80, crops and flips.
 //
 // The authors report the best accuracy of all epochs, chosen on the images they report it for; this package reports
-// the last.
+// the last. Theirs test on the central 224 of 256 pixels; here the whole image is squeezed to the encoder's size.
 func linearProtocol(pretraining augment.Config) recipe {
 	return recipe{
 		Frozen: true, Views: crops(pretraining), Epochs: 100, Batch: 256, LR: 30, Momentum: 0.9,
@@ -48,8 +48,9 @@ func finetuning(pretraining augment.Config) recipe {
 	}
 }
 
-// supervised is a run's own recipe with labels: the epochs, batch, rate, decay and views that it had without them.
-// From an untrained encoder it is the baseline of the same budget.
+// supervised is a run's own recipe with labels: the epochs, batch, rate, decay and views that it had without them. From an
+// untrained encoder it is the baseline of the same budget. The rate falls along half a cosine, whatever the run's schedule
+// was, and BatchNorm's statistics are those of the whole batch.
 func supervised(views augment.Config, epochs, batch int, lr, momentum, decay float64) recipe {
 	return recipe{
 		Views: views, Epochs: epochs, Batch: batch, LR: lr, TrunkLR: lr, Momentum: momentum, WeightDecay: decay, Cosine: true,

@@ -14,6 +14,7 @@ import (
 	"github.com/mocotpu/mocotpu/models/data/dataset"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/resnet"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
@@ -146,12 +147,18 @@ func (e *evaluation) untrained() (*encoder.Weights, error) {
 	return w, err
 }
 
-// supervised is the fresh encoder after the run's own recipe with labels: as many epochs, the same batch, rate, decay
-// and views. Its own classifier is a row of the report.
+// epochsOf is how many epochs of n images a run's steps make, at least one.
+func epochsOf(c run.Config, n int) int {
+	perEpoch := max(1, c.StepsPerEpoch(n))
+	_, steps := c.Run.Length(perEpoch)
+	return max(1, (steps+perEpoch/2)/perEpoch)
+}
+
+// supervised is the fresh encoder after the run's own recipe with labels: as many epochs as its steps made, rounded, the
+// same batch, rate, decay and views. Its own classifier is a row of the report.
 func (e *evaluation) supervised(s subject) (*encoder.Weights, error) {
 	start, c := time.Now(), *e.weights.Run
-	epochs, _ := c.Run.Length(max(1, c.StepsPerEpoch(e.train.Info().N)))
-	o := supervised(e.views, epochs, c.MoCo.Batch, c.Optim.LR, c.Optim.Momentum, c.Optim.WeightDecay)
+	o := supervised(e.views, epochsOf(c, e.train.Info().N), c.MoCo.Batch, c.Optim.LR, c.Optim.Momentum, c.Optim.WeightDecay)
 	r, err := trainClassifier(e.ctx, e.mesh, e.fresh(), e.train, e.test, nil, o, e.progress.Stage(s.name+": training"))
 	if err != nil {
 		return nil, err

@@ -125,7 +125,7 @@ type Run struct {
 	// 0 takes the length from Steps.
 	Epochs int `json:"epochs"`
 	// Steps ends the run early, after so many steps; 0 does not. The schedule
-	// spans Epochs, or Steps where Epochs is 0.
+	// spans Epochs, or where that is 0 the epochs that Steps take, the last of them whole.
 	Steps int `json:"steps"`
 	// Init names what both encoders start from: a run directory, an encoder's file, or one of torchvision, timm or
 	// facebookresearch/moco. Empty starts from weights drawn by Seed. A run that goes on does not read it.

@@ -121,7 +121,7 @@ func EMNIST() Config {
 // CIFAR10 is the recipe of the MoCo authors' CIFAR-10 notebook: small-stem
 // ResNet-18, batch 512 in 8 groups, 4096 keys, m 0.99, T 0.1, lr 0.06 by cosine
 // over 200 epochs, weight decay 5e-4. The notebook prints kNN 48.0 % after 10
-// epochs, 61.4 % after 20, 82.6 % after 200. It differs in two points: its
+// epochs, 61.4 % after 20, 82.6 % after 200, of the projection. It differs in two points: its
 // groups are interleaved, and it counts epochs from 1, so its rate is one epoch
 // further along the same curve.
 func CIFAR10() Config {

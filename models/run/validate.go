@@ -117,5 +117,9 @@ func positive(x float64) bool { return x > 0 && !math.IsInf(x, 1) }
 func (c Config) ValidateData(nTrain int) error {
 	var p settings.Check
 	p.That(nTrain >= c.MoCo.Batch, "moco.batch", "is %d, want at most the %d training images", c.MoCo.Batch, nTrain)
+	if perEpoch := c.StepsPerEpoch(nTrain); perEpoch > 0 && c.Run.Epochs == 0 { // else Validate knows
+		epochs, steps := c.Run.Length(perEpoch)
+		p.That(!(c.Optim.Warmup >= float64(epochs)), "optim.warmup", "is %g epochs, want fewer than the %d that %d steps take", c.Optim.Warmup, epochs, steps)
+	}
 	return p.Err()
 }

@@ -207,21 +207,26 @@ func TestValidateAllAtOnce(t *testing.T) {
 }
 
 func TestValidateData(t *testing.T) {
-	c := Glyphs()
+	steps := func(n int, warmup float64) func(*Config) {
+		return func(c *Config) { c.Run.Epochs, c.Run.Steps, c.Optim.Warmup = 0, n, warmup }
+	}
 	tests := []struct {
 		name   string
 		images int
-		bank   int
+		change func(*Config)
 		want   string // "" for no error
 	}{
-		{"enough", 200, 0, ""},
-		{"less than a batch", 127, 0, "moco.batch is 128, want at most the 127 training images"},
-		{"fewer than k", 150, 0, ""}, // the monitor lowers k, with a note
-		{"bank smaller than a batch", 12000, 100, ""},
+		{"enough", 200, func(*Config) {}, ""},
+		{"less than a batch", 127, func(*Config) {}, "moco.batch is 128, want at most the 127 training images"},
+		{"fewer than k", 150, func(*Config) {}, ""}, // the monitor lowers k, with a note
+		{"bank smaller than a batch", 12000, func(c *Config) { c.KNN.BankImages = 100 }, ""},
+		{"warm-up within the steps", 1280, steps(15, 1), ""},
+		{"warm-up as long as the steps", 1280, steps(15, 2), "optim.warmup is 2 epochs, want fewer than the 2 that 15 steps take"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c.KNN.BankImages = tt.bank
+			c := Glyphs()
+			tt.change(&c)
 			err := c.ValidateData(tt.images)
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("error %v, want %q", err, tt.want)
@@ -243,6 +248,8 @@ func TestWarnings(t *testing.T) {
 		{"shuffle off", func(c *Config) { c.MoCo.Shuffle = false }, 12000, "--shuffle is off"},
 		{"frozen keys", func(c *Config) { c.MoCo.KeyMomentum = 1 }, 12000, "leaves the key encoder as it began"},
 		{"one group", func(c *Config) { c.MoCo.Groups = 1 }, 12000, "does nothing with one BatchNorm group"},
+		{"blur of one pixel", func(c *Config) { c.Views.Augment.SetBlur(0.5); c.Views.ImageSize = 19 }, 12000, "blur does nothing in views of 19 pixels"},
+		{"blur of three", func(c *Config) { c.Views.Augment.SetBlur(0.5); c.Views.ImageSize = 20 }, 12000, ""},
 		{"one group, no shuffle", func(c *Config) { c.MoCo.Groups, c.MoCo.Shuffle = 1, false }, 12000, "tell a query its key"},
 	}
 	for _, tt := range tests {

@@ -15,6 +15,9 @@ func (c Config) Warnings(nTrain int) []string {
 		w = append(w, fmt.Sprintf("views of %d pixels from a canvas of %d: they hold no more detail than the canvas; "+
 			"raise --canvas to %d or more", c.Views.ImageSize, c.Data.Canvas, c.Views.ImageSize))
 	}
+	if blur := c.Views.Augment.Blur; blur.P > 0 && blur.Reach(c.Views.ImageSize) == 0 {
+		w = append(w, fmt.Sprintf("blur does nothing in views of %d pixels: its kernel is %g of them; --blur=0 leaves it out", c.Views.ImageSize, blur.Kernel))
+	}
 	if c.Data.Channels == 1 {
 		w = append(w, "images of one channel: saturation, hue, gray and mix are off, and the first convolution has one channel (--channels=3 repeats it)")
 	}

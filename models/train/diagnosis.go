@@ -63,9 +63,9 @@ type diagnoser struct {
 
 // labelFreeHistory is what evaluations without labels found so far.
 type labelFreeHistory struct {
-	untrained *run.LabelFree // nil where the first evaluation was not before training
-	best      run.Float      // retrieval since then
-	narrow    int            // evaluations in a row of collapsed rank
+	before *run.LabelFree // nil where the first evaluation was not before training
+	best   run.Float      // retrieval since then
+	narrow int            // evaluations in a row of collapsed rank
 }
 
 // epochMeans gathers the rows of an epoch in progress.
@@ -117,7 +117,7 @@ func (d *diagnoser) knn(r run.KNNRow) []string {
 	}
 	// A leak that has been named explains a kNN that does not move.
 	if first.Epoch == 0 && r.Epoch >= stuckEpochs && !d.knnRose() && !d.said["leak"] {
-		found = append(found, d.say("stuck", "kNN has not moved in %d epochs: %.1f %%, untrained %.1f %%: "+
+		found = append(found, d.say("stuck", "kNN has not moved in %d epochs: %.1f %%, before training %.1f %%: "+
 			"raise --lr, or choose views that keep what tells the classes apart",
 			r.Epoch, r.Headline(), first.Headline())...)
 	}
@@ -131,7 +131,7 @@ func (d *diagnoser) labelFree(r run.KNNRow) (found []string) {
 	case f == nil:
 		return nil
 	case r.Step == 0:
-		u.untrained = f
+		u.before = f
 		return nil
 	}
 	b := f.Headline()
@@ -141,12 +141,12 @@ func (d *diagnoser) labelFree(r run.KNNRow) (found []string) {
 		found = append(found, d.say("rank", "the projections have collapsed: effective rank %.1f over %d images: "+
 			"try a lower --lr, a --key-momentum nearer 1, or a higher --temperature", b.Rank, f.Images)...)
 	}
-	if len(r.Backbone) > 0 || u.untrained == nil || r.Epoch < stuckEpochs {
+	if len(r.Backbone) > 0 || u.before == nil || r.Epoch < stuckEpochs {
 		return found
 	}
-	first := u.untrained.Headline().Retrieval
+	first := u.before.Headline().Retrieval
 	if u.best-first < min(knnNoise, (100-first)/10) {
-		found = append(found, d.say("stuck", "the other view of an image is found no better than %d epochs ago: %.1f %%, untrained %.1f %%: "+
+		found = append(found, d.say("stuck", "the other view of an image is found no better than %d epochs ago: %.1f %%, before training %.1f %%: "+
 			"raise --lr, or choose views that differ more", r.Epoch, b.Retrieval, first)...)
 	}
 	return found

@@ -88,7 +88,7 @@ func TestDiagnosis(t *testing.T) {
 			return min(10+10*float64(epoch), 50-0.3*float64(epoch%3))
 		}, "", 0},
 		{"kNN falls, contrast hard", func(*run.Row) {}, func(epoch int) float64 { return 40 - 10*math.Abs(float64(epoch)-4) }, "", 0},
-		{"kNN stuck", func(*run.Row) {}, func(epoch int) float64 { return 10 + 0.4*float64(epoch%3) }, "kNN has not moved in 5 epochs: 10.8 %, untrained 10.0 %", 5},
+		{"kNN stuck", func(*run.Row) {}, func(epoch int) float64 { return 10 + 0.4*float64(epoch%3) }, "kNN has not moved in 5 epochs: 10.8 %, before training 10.0 %", 5},
 		{"kNN worse", func(*run.Row) {}, func(epoch int) float64 { return 10 - float64(epoch) }, "kNN has not moved in 5 epochs", 5},
 		{"kNN level after it rose", func(*run.Row) {}, func(epoch int) float64 { return min(10+10*float64(epoch), 60) }, "", 0},
 		{"kNN starts high", func(*run.Row) {}, func(epoch int) float64 { return 97 + 0.1*float64(epoch) }, "", 0},
@@ -175,7 +175,7 @@ func TestDiagnosisWithoutLabels(t *testing.T) {
 		when            int // epochs done
 	}{
 		{"healthy", func(e int) float64 { return 2 + 10*float64(e) }, func(e int) float64 { return 70 - 5*float64(e) }, false, "", 0},
-		{"stuck", func(e int) float64 { return 2 + 0.3*float64(e%3) }, func(int) float64 { return 40 }, false, "no better than 5 epochs ago: 2.6 %, untrained 2.0 %", 5},
+		{"stuck", func(e int) float64 { return 2 + 0.3*float64(e%3) }, func(int) float64 { return 40 }, false, "no better than 5 epochs ago: 2.6 %, before training 2.0 %", 5},
 		{"stuck, near all found", func(int) float64 { return 99.5 }, func(int) float64 { return 40 }, false, "no better than 5 epochs ago", 5},
 		{"stuck by that alone, where kNN rises", func(int) float64 { return 2 }, func(int) float64 { return 40 }, true, "", 0},
 		{"collapsed", func(e int) float64 { return 2 + 10*float64(e) }, func(e int) float64 { return 1.9 }, true, "collapsed: effective rank 1.9 over 500 images", 2},

@@ -17,7 +17,7 @@ func (s *session) evaluate(ctx context.Context) (better bool, err error) {
 	s.report.Stage("judging the encoder")
 	judge := s.monitor.current
 	if s.done == 0 {
-		judge = s.monitor.untrained
+		judge = s.monitor.before
 	}
 	row, err := judge(ctx)
 	if err != nil {

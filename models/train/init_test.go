@@ -165,3 +165,21 @@ func wantRefused(t *testing.T, name string, c run.Config, says ...string) {
 		t.Errorf("%s: a configuration was written", name)
 	}
 }
+
+// Weights from a file are judged before training as they were after theirs, with the statistics of BatchNorm that they have.
+func TestInitIsJudgedAsItIs(t *testing.T) {
+	c := tiny(t.TempDir())
+	c.KNN.Every, c.Run.Steps = 1, 8
+	must.M1(Train(t.Context(), c, goMachine(t), nil))
+	_, trained, err := run.ReadMetrics(c.Run.Dir)
+	must.M(err)
+	d := from(t, c.Run.Dir)
+	d.KNN.Every, d.Run.Steps = 1, 1
+	must.M1(Train(t.Context(), d, goMachine(t), nil))
+	_, again, err := run.ReadMetrics(d.Run.Dir)
+	must.M(err)
+	last, first := trained[len(trained)-1], again[0]
+	if last.Step == 0 || first.Step != 0 || first.Sample || !slices.Equal(first.Backbone, last.Backbone) || !slices.Equal(first.Projection, last.Projection) {
+		t.Errorf("before training %+v, want what the run that gave the weights ended with, %+v", first, last)
+	}
+}

@@ -105,7 +105,7 @@ func TestMonitorJudgesTheQueryEncoder(t *testing.T) {
 func TestMonitorRecalibratesTheUntrained(t *testing.T) {
 	s := judged(t, 0)
 	variance := collapse(s, moco.QueryScope)
-	row, err := s.monitor.untrained(t.Context())
+	row, err := s.monitor.before(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,12 +129,12 @@ func TestMonitorSearchesPartOfTheBank(t *testing.T) {
 // The untrained encoder of a large set is judged by a sample, and pixels by its queries in the whole bank.
 func TestMonitorSamplesForTheUntrained(t *testing.T) {
 	m := judged(t, 0).monitor
-	whole, err := m.untrained(t.Context())
+	whole, err := m.before(t.Context())
 	if err != nil || whole.Sample || whole.Queries != 10 || whole.Bank != 70 {
 		t.Errorf("of a small set: %+v, error %v, want all 10 images judged by 70", whole, err)
 	}
 	m.sample = sides{data.Sample(m.all.queries, 4, 1), data.Sample(m.all.bank, 30, 1)}
-	row, err := m.untrained(t.Context())
+	row, err := m.before(t.Context())
 	if err != nil || !row.Sample || row.Queries != 4 || row.Bank != 30 {
 		t.Errorf("%+v, error %v, want a sample of 4 images judged by 30", row, err)
 	}

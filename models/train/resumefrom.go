@@ -56,7 +56,7 @@ func readState(path string, c run.Config, perEpoch, epochs int) (*beginning, err
 		b.said = append(b.said, fmt.Sprintf("warning: its last learning rate was %.6g, and this schedule's would have been %.6g: see --lr, --schedule, --milestones and --epochs",
 			saved.Config.Optim.LR, now))
 	}
-	if n := source.Epoch * perEpoch; source.Step > 0 && source.Step != n {
+	if n := source.Epoch * perEpoch; source.Step > 0 && source.Step != n && !(c.MoCo.Symmetric && source.Step == 2*n) { // BatchNorm counts both passes of a symmetric step
 		b.said = append(b.said, fmt.Sprintf("warning: it has done %d steps in its %d epochs, and here they have %d: the images, or the batch, are others", source.Step, source.Epoch, n))
 	}
 	return b, nil

@@ -25,7 +25,8 @@ type Training struct {
 	pulse     *pulse // nil where a person watches talk
 	bar       *bar   // nil where nobody does
 	began     time.Time
-	batch     int // images a step
+	batch     int    // images a step
+	before    string // what the encoder is called before its first step
 
 	mu          sync.Mutex
 	last        run.Row
@@ -37,7 +38,7 @@ type Training struct {
 // NewTraining begins; end it. Where json is true it prints the rows of metrics.jsonl on out, and nothing else there. unsaved is
 // true while the run has done steps that no checkpoint holds.
 func NewTraining(out, talk io.Writer, json bool, unsaved *atomic.Bool) *Training {
-	r := &Training{out: out, talk: talk, json: json, unsaved: unsaved, began: time.Now()}
+	r := &Training{out: out, talk: talk, json: json, unsaved: unsaved, began: time.Now(), before: "untrained"}
 	if watched(talk) {
 		r.bar = newBar(talk, progressbar.OptionSetElapsedTime(true))
 		return r
@@ -66,6 +67,9 @@ func (r *Training) progress() string {
 // Begin prints what is trained, on which engine.
 func (r *Training) Begin(c run.Config, engine string, devices int) {
 	r.batch = c.MoCo.Batch
+	if c.Run.Init != "" {
+		r.before = "at first"
+	}
 	parts := ""
 	if c.MoCo.Micro > 1 {
 		parts = fmt.Sprintf(", in %d micro-batches", c.MoCo.Micro)
@@ -140,7 +144,7 @@ func (r *Training) KNN(row run.KNNRow) {
 		if len(row.Pixels) > 0 {
 			fmt.Fprintf(r.out, "raw pixels  kNN %s%s\n", accuracies(row.K, row.Pixels), sampled(row, row.Pixels, ""))
 		}
-		fmt.Fprintf(r.out, "untrained   %s%s\n", found, sampled(row, row.Backbone, fmt.Sprintf(", searched in %d", row.Bank)))
+		fmt.Fprintf(r.out, "%-9s   %s%s\n", r.before, found, sampled(row, row.Backbone, fmt.Sprintf(", searched in %d", row.Bank)))
 		return
 	}
 	figures := ""
@@ -174,7 +178,7 @@ func (r *Training) End(c run.Config, result train.Result) {
 	}
 	switch {
 	case len(result.KNN) > 1:
-		fmt.Fprintln(r.out, improvement(result.KNN[0], result.KNN[len(result.KNN)-1]))
+		fmt.Fprintln(r.out, improvement(r.before, result.KNN[0], result.KNN[len(result.KNN)-1]))
 	case r.last.Step > 0: // nothing was judged after training
 		fmt.Fprintf(r.out, "step %d   %s\n", r.last.Step, figuresOf(r.last))
 	default:
@@ -184,21 +188,21 @@ func (r *Training) End(c run.Config, result train.Result) {
 }
 
 // improvement says how far the encoder came from a run's first evaluation to its last.
-func improvement(first, last run.KNNRow) string {
+func improvement(before string, first, last run.KNNRow) string {
 	if len(last.K) == 0 && last.LabelFree != nil {
-		return withoutLabels(first, last)
+		return withoutLabels(before, first, last)
 	}
 	k := last.K[len(last.K)-1]
 	text := fmt.Sprintf("kNN top-1 on %d held-out images (backbone, k=%d): ", last.Queries, k)
 	if i := slices.Index(first.K, k); i >= 0 && first.Step == 0 {
-		text += fmt.Sprintf("untrained %.1f%%, ", first.Backbone[i])
+		text += fmt.Sprintf("%s %.1f%%, ", before, first.Backbone[i])
 	}
 	text += fmt.Sprintf("after %s %.1f%%", epochs(last.Epoch), last.Headline())
 	if len(first.Pixels) > 0 {
 		text += fmt.Sprintf("; raw pixels at their best k %.1f%%", slices.Max(first.Pixels))
 	}
 	if first.Sample {
-		text += fmt.Sprintf("; what is not trained, on %d of the images", first.Queries)
+		text += fmt.Sprintf("; before training, on %d of the images", first.Queries)
 	}
 	return text
 }
@@ -211,14 +215,14 @@ func epochs(n int) string {
 }
 
 // withoutLabels is improvement for images without classes.
-func withoutLabels(first, last run.KNNRow) string {
+func withoutLabels(before string, first, last run.KNNRow) string {
 	of := "training"
 	if last.LabelFree.HeldOut {
 		of = "held-out"
 	}
 	text := fmt.Sprintf("other view of %d %s images found (projection): ", last.LabelFree.Images, of)
 	if first.Step == 0 && first.LabelFree != nil {
-		text += fmt.Sprintf("untrained %.1f%%, ", first.LabelFree.Headline().Retrieval)
+		text += fmt.Sprintf("%s %.1f%%, ", before, first.LabelFree.Headline().Retrieval)
 	}
 	return text + fmt.Sprintf("after %s %.1f%%; effective rank %.1f", epochs(last.Epoch), last.LabelFree.Headline().Retrieval, last.LabelFree.Headline().Rank)
 }

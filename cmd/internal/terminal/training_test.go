@@ -58,7 +58,7 @@ func TestTrainingSampled(t *testing.T) {
 	out.Reset()
 	last := run.KNNRow{Step: 8, Epoch: 2, K: first.K, Backbone: []run.Float{60, 70}, Queries: 10000, Bank: 60000}
 	r.End(run.Config{}, train.Result{KNN: []run.KNNRow{first, last}})
-	if text := out.String(); !strings.Contains(text, "on 10000 held-out images") || !strings.Contains(text, "what is not trained, on 2048 of the images") {
+	if text := out.String(); !strings.Contains(text, "on 10000 held-out images") || !strings.Contains(text, "before training, on 2048 of the images") {
 		t.Errorf("it sums up %q, want what is of a sample", text)
 	}
 }

@@ -140,8 +140,8 @@ func (d Config) Packed(split string) (string, error) {
 	return test, nil
 }
 
-// Part returns n images of a source, all where n is 0: the first of a set, which is in random order, or evenly spread
-// ones of a folder, which is in the order of its classes.
+// Part returns n images of a source, all where n is 0: the first of a set, in its publisher's order, or evenly spread ones
+// of a folder, which is in the order of its classes. Of MNIST's test images the first half is the easier one.
 func Part(source data.Source, n int) data.Source {
 	set, ok := source.(*data.Set)
 	if !ok || n <= 0 || n >= set.N {
