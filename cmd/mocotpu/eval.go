@@ -43,7 +43,7 @@ func newEval() *cobra.Command {
 			"  linear-fast  a linear classifier on features computed once; the learning rate is chosen on held-out training images\n" +
 			"  label-free   effective rank (RankMe), alignment and uniformity, and how often an image's other view is found: takes no\n" +
 			"               labels, and is all there is for images without classes\n" +
-			"  linear       the papers' protocol: crops and flips, frozen trunk, SGD at rate 30, 100 epochs\n" +
+			"  linear       the papers' protocol: crops and flips, frozen trunk, SGD at rate 30, 100 epochs; files are tested by their middle\n" +
 			"  finetune     the whole encoder, on 1, 10 and 100 % of the labels\n\n" +
 			"Baselines, judged by the same code: pixels (raw), untrained (weights drawn by the run's seed, BatchNorm recalibrated) and\n" +
 			"supervised (the run's recipe with labels). The last takes as long as the run did.\n\n" +

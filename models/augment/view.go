@@ -52,6 +52,16 @@ func Neutral() View {
 	}
 }
 
+// Central is the middle that photos are tested by: 224 of the 256 pixels of the short side, as torchvision's Resize(256) and
+// CenterCrop(224) leave. The aspect is the original's width over its height, above 0.
+func Central(aspect float64) View {
+	const part = 224.0 / 256
+	v := Neutral()
+	v.Height, v.Width = part*min(1, aspect), part*min(1, 1/aspect)
+	v.Top, v.Left = (1-v.Height)/2, (1-v.Width)/2
+	return v
+}
+
 // NumParams is the length of the rows that Draw writes and Apply reads.
 func (c Config) NumParams() int {
 	return numCols

@@ -262,8 +262,15 @@ func (e *evaluation) linearFast(s subject, train, test encoder.Embedding) error 
 	return nil
 }
 
+// ofPhotos tells whether the images are files of any shape, which training may flip.
+func (e *evaluation) ofPhotos() bool {
+	_, set := e.test.(*data.Set)
+	return !set && e.views.Flip > 0
+}
+
 func (e *evaluation) linear(s subject) error {
 	o := linearProtocol(e.views)
+	o.Central = e.ofPhotos()
 	override(&o.Epochs, e.options.Epochs)
 	override(&o.Batch, e.options.Batch)
 	override(&o.LR, e.options.LR)
@@ -272,6 +279,7 @@ func (e *evaluation) linear(s subject) error {
 
 func (e *evaluation) finetune(s subject) error {
 	o := finetuning(e.views)
+	o.Central = e.ofPhotos()
 	if e.options.Epochs > 0 {
 		o.Epochs, o.MinSteps = e.options.Epochs, 0
 	}

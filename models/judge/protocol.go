@@ -14,6 +14,8 @@ type recipe struct {
 	Frozen bool
 	// Views augment the training images: one view of each an epoch.
 	Views augment.Config
+	// Central has the classifier tested by the middle of each image, see [augment.Central], not by the whole of it squeezed.
+	Central bool
 	// Epochs over the training images. Where they have fewer than MinSteps steps there are more, enough for them.
 	Epochs, MinSteps int
 	// Batch is rounded to what the devices and the images allow: padded where the trunk is frozen, else cut.
@@ -32,7 +34,7 @@ type recipe struct {
 // without weight decay, batch 256, 100 epochs, divided by ten at 60 and 80, crops and flips.
 //
 // The authors report the best accuracy of all epochs, chosen on the images they report it for; this package reports
-// the last. Theirs test on the central 224 of 256 pixels; here the whole image is squeezed to the encoder's size.
+// the last.
 func linearProtocol(pretraining augment.Config) recipe {
 	return recipe{
 		Frozen: true, Views: crops(pretraining), Epochs: 100, Batch: 256, LR: 30, Momentum: 0.9,

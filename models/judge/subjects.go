@@ -159,6 +159,7 @@ func epochsOf(c run.Config, n int) int {
 func (e *evaluation) supervised(s subject) (*encoder.Weights, error) {
 	start, c := time.Now(), *e.weights.Run
 	o := supervised(e.views, epochsOf(c, e.train.Info().N), c.MoCo.Batch, c.Optim.LR, c.Optim.Momentum, c.Optim.WeightDecay)
+	o.Central = e.ofPhotos()
 	r, err := trainClassifier(e.ctx, e.mesh, e.fresh(), e.train, e.test, nil, o, e.progress.Stage(s.name+": training"))
 	if err != nil {
 		return nil, err

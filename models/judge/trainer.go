@@ -59,8 +59,12 @@ func newTrainer(m *mesh.Mesh, net network, set data.Info, n int, o recipe) (*tra
 	if t.step, err = m.Compile("finetune", t.store, t.inputs(), t.build); err != nil {
 		return nil, err
 	}
-	t.logits, err = m.Compile("classify", t.store, t.inputs()[:1], func(root *model.Scope, in []*graph.Node) []*graph.Node {
-		x := augment.Plain(net.Views, in[0], net.ImageSize)
+	inputs, view := t.inputs()[:1], func(in []*graph.Node) *graph.Node { return augment.Plain(net.Views, in[0], net.ImageSize) }
+	if o.Central {
+		inputs, view = t.inputs()[:2], func(in []*graph.Node) *graph.Node { return net.Views.Apply(in[0], in[1], net.ImageSize) }
+	}
+	t.logits, err = m.Compile("classify", t.store, inputs, func(root *model.Scope, in []*graph.Node) []*graph.Node {
+		x := view(in)
 		return []*graph.Node{t.head.logits(root, t.features(root, x, resnet.Norm{}))}
 	})
 	if err != nil {
@@ -191,15 +195,9 @@ func (t *trainer) descend(set data.Source, rows []int, epoch int, scale float64)
 	if err != nil {
 		return 0, err
 	}
-	views := t.options.Views
-	p := views.NumParams()
-	params, err := tensorOf(dtypes.Float32, func(flat []float32) {
-		for i := range t.batch {
-			// The padding gets the view of an image, too: no crop is empty.
-			at := min(i, len(rows)-1)
-			views.Draw(flat[i*p:(i+1)*p], t.options.Seed, epoch, rows[at], 0, float64(of[at].Aspect))
-		}
-	}, t.batch, p)
+	params, err := t.params(of, func(at int) augment.View {
+		return t.options.Views.View(t.options.Seed, epoch, rows[at], 0, float64(of[at].Aspect))
+	})
 	if err != nil {
 		return 0, err
 	}
@@ -217,6 +215,17 @@ func (t *trainer) descend(set data.Source, rows []int, epoch int, scale float64)
 		return 0, err
 	}
 	return loss[0], nil
+}
+
+// params are the parameters of a batch's views. The padding gets the view of an image, too: no crop is empty.
+func (t *trainer) params(of []data.Row, view func(at int) augment.View) (*tensors.Tensor, error) {
+	p := t.options.Views.NumParams()
+	return tensorOf(dtypes.Float32, func(flat []float32) {
+		for i := range t.batch {
+			v := view(min(i, len(of)-1))
+			v.Put(flat[i*p : (i+1)*p])
+		}
+	}, t.batch, p)
 }
 
 // images reads images into a batch, the padding black, and what belongs to each.
@@ -247,18 +256,14 @@ func (t *trainer) trunk() (map[string][]float32, error) {
 	return all, nil
 }
 
-// judge classifies the images of a set as they are, without augmentation.
+// judge classifies the images of a set without augmentation.
 func (t *trainer) judge(ctx context.Context, set data.Source) (*Tally, error) {
 	tally := NewTally(t.head.classes)
 	for indices := range slices.Chunk(sequence(set.Info().N), t.batch) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		images, rows, err := t.images(set, indices)
-		if err != nil {
-			return nil, err
-		}
-		scores, err := result(t.logits, images)
+		scores, rows, err := t.scores(set, indices)
 		if err != nil {
 			return nil, err
 		}
@@ -267,4 +272,22 @@ func (t *trainer) judge(ctx context.Context, set data.Source) (*Tally, error) {
 		}
 	}
 	return tally, nil
+}
+
+// scores are the classifier's, [batch, classes], of which the first are those of the images.
+func (t *trainer) scores(set data.Source, indices []int) ([]float32, []data.Row, error) {
+	images, rows, err := t.images(set, indices)
+	if err != nil {
+		return nil, nil, err
+	}
+	inputs := []*tensors.Tensor{images}
+	if t.options.Central {
+		params, err := t.params(rows, func(at int) augment.View { return augment.Central(float64(rows[at].Aspect)) })
+		if err != nil {
+			return nil, nil, err
+		}
+		inputs = append(inputs, params)
+	}
+	scores, err := result(t.logits, inputs...)
+	return scores, rows, err
 }
