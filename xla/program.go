@@ -59,6 +59,9 @@ func (p *Program) Memory() (Memory, error) {
 		if err != nil {
 			return Memory{}, err
 		}
+		if p.engine.name == "cpu" { // whose compiler counts no temporaries in the peak, which are one block there
+			m.Peak = m.Arguments + m.Outputs - m.Aliased + m.Temporaries
+		}
 		p.memory = &m
 	}
 	return *p.memory, nil

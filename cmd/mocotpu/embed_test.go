@@ -129,7 +129,7 @@ func TestEmbedRefuses(t *testing.T) {
 }
 
 // --data means the same in embed and eval: a folder of images serves any encoder, one that drew its own as well as a
-// file, and numbers of neighbours above its images are lowered with a note.
+// file, and numbers of neighbours above its images are left out with a note.
 func TestAnyFolderForAnyEncoder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	must.M(specimen.Folder(t.Context(), "photos/train", specimen.Options{Images: 12, Classes: 2, Width: 24, Height: 24}))
@@ -165,8 +165,8 @@ func TestAnyFolderForAnyEncoder(t *testing.T) {
 		}
 		args = "eval " + encoder + " --backend go --data photos --protocols knn --baselines="
 		code, stdout, stderr := call(t, strings.Fields(args)...)
-		if code != 0 || !strings.Contains(stdout, "knn k=12, projection") || !strings.Contains(stderr, "the 12 training images searched") {
-			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want k lowered to 12", args, code, stdout, stderr)
+		if code != 0 || !strings.Contains(stdout, "knn k=5, projection") || !strings.Contains(stderr, "above the 12 training images searched are left out: [1 5]") {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want what is above 12 left out", args, code, stdout, stderr)
 		}
 		for _, command := range []string{"embed", "eval"} {
 			code, _, stderr := call(t, command, encoder, "--backend=go", "--data=nowhere", "--force")

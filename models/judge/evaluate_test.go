@@ -73,8 +73,8 @@ func quick() Options {
 	return o
 }
 
-// A report is the same of sets in memory and of sources that are read image by image; so many neighbours as there are
-// images stand in for more, with a note.
+// A report is the same of sets in memory and of sources that are read image by image; more neighbours than images are left
+// out, with a note.
 func TestEvaluate(t *testing.T) {
 	m, w := engines.Mesh(t, engines.Go(t), 1), fileWeights()
 	train, test := glyphs(t, "train", 40), glyphs(t, "test", 20)
@@ -91,8 +91,8 @@ func TestEvaluate(t *testing.T) {
 		rows = append(rows, r.Subject+" "+r.Name())
 	}
 	for _, want := range []string{
-		"pixels knn k=40, backbone", "untrained knn k=1, backbone", "untrained finetune, 100 % of the labels (40)",
-		"encoder knn k=40, projection", "encoder linear, lr 30",
+		"pixels knn k=1, backbone", "untrained knn k=1, backbone", "untrained finetune, 100 % of the labels (40)",
+		"encoder knn k=1, projection", "encoder linear, lr 30",
 	} {
 		if !slices.Contains(rows, want) {
 			t.Errorf("no row %q in %q", want, rows)

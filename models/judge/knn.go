@@ -137,17 +137,17 @@ func votes(scores []float64, neighbours []neighbour, labels []int32, best float3
 	}
 }
 
-// Clip is the options for a bank of so many rows: a number of neighbours that is more is the bank, once. The note is a
-// sentence for the user, "" where nothing changed.
+// Clip is the options for a bank of so many rows, without the numbers of neighbours that are more: a vote of the whole bank
+// says little. Where all are more, the bank is what is left. The note is a sentence for the user, "" where nothing changed.
 func (o KNNOptions) Clip(bankRows int) (clipped KNNOptions, note string) {
 	fits := slices.DeleteFunc(slices.Clone(o.Ks), func(k int) bool { return k > bankRows })
 	if len(fits) == len(o.Ks) || bankRows < 1 {
 		return o, ""
 	}
-	if len(fits) == 0 || fits[len(fits)-1] < bankRows {
-		fits = append(fits, bankRows)
+	if len(fits) == 0 {
+		fits = []int{bankRows}
 	}
-	note = fmt.Sprintf("--knn-ks: %v, of which the numbers above the %d training images searched are lowered to that: %v", o.Ks, bankRows, fits)
+	note = fmt.Sprintf("--knn-ks: %v, of which those above the %d training images searched are left out: %v", o.Ks, bankRows, fits)
 	o.Ks = fits
 	return o, note
 }

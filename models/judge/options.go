@@ -38,7 +38,8 @@ type Options struct {
 	//	untrained   the run's first weights, BatchNorm's statistics those of training images
 	//	supervised  the run's recipe with labels, from the same first weights: takes as long as the run did
 	Baselines []string
-	// Ks are knn's numbers of neighbours, ascending. Those above the number of training images are lowered to it.
+	// Ks are knn's numbers of neighbours, ascending. Those above the number of training images are left out, see
+	// [KNNOptions.Clip].
 	Ks []int
 	// Temperature is T of knn, above 0.
 	Temperature float64

@@ -151,7 +151,7 @@ func fitFolder(c *Config, f Facts, choose func(flag string, value any, format st
 		c.Data.Window = f.Window
 		choose("window", f.Window, "16-bit samples: the part of 0 to 65535 that they use, by percentiles of up to 64 images")
 	}
-	if views > smallSide && views <= 128 {
+	if f.Side > smallSide && views <= 128 {
 		c.Encoder.Arch = "resnet18"
 		choose("arch", "resnet18", "few pixels")
 	}

@@ -24,6 +24,7 @@ func TestFit(t *testing.T) {
 		{folder(256), Facts{Images: 1281167, Side: 375}, "preset=moco-v2 batch=256 queue=65536 key-momentum=0.999 lr=0.03"},
 		{folder(256), Facts{Images: 34745, Side: 375, Sided: true}, "preset=moco-v2 flip=0 batch=256 queue=8192 key-momentum=0.99 lr=0.03"},
 		{folder(256), Facts{Images: 500, Side: 100}, "preset=moco-v2 image-size=96 canvas=112 arch=resnet18 batch=32 queue=64 key-momentum=0.99 lr=0.00375"},
+		{folder(256), Facts{Images: 500, Side: 65}, "preset=moco-v2 image-size=64 canvas=80 arch=resnet18 batch=32 queue=64 key-momentum=0.99 lr=0.00375"},
 		{folder(64), Facts{Images: 100, Side: 20, Batch: 64}, "preset=cifar10 batch=64 queue=64 key-momentum=0.99 lr=0.0075"},
 		{folder(64), Facts{Images: 24, Side: 32}, "preset=cifar10 batch=16 queue=16 key-momentum=0.99 lr=0.001875"},
 		{folder(64), Facts{Images: 16, Side: 32}, "preset=cifar10 batch=16 queue=16 key-momentum=0.99 lr=0.001875"},

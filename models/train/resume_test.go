@@ -14,6 +14,7 @@ import (
 
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
+	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
 // undisturbed runs a configuration from beginning to end in a directory of its own, which it returns.
@@ -118,6 +119,49 @@ func TestFinishedRunSaysSo(t *testing.T) {
 	c.Run.Epochs = 3
 	if result, err = Train(t.Context(), c, goMachine(t), &recorder{}); err != nil || result.Steps != 12 {
 		t.Errorf("result %+v, error %v, want 12 steps", result, err)
+	}
+}
+
+// TestBeginsAnew: a directory in which no step was done takes another configuration, and what was judged there is dropped.
+func TestBeginsAnew(t *testing.T) {
+	c := tiny(t.TempDir())
+	first := must.M1(run.OpenDir(durable.Disk{}, c.Run.Dir))
+	must.M(first.SaveRecord(run.Record{Config: c, DataSHA256: "another"}))
+	rows := must.M1(first.Metrics(0))
+	must.M(rows.Write(run.KNNRow{Queries: 12345}))
+	must.M(rows.Close())
+	must.M(first.Close())
+	c.Optim.LR /= 2
+	var r recorder
+	if _, err := Train(t.Context(), c, goMachine(t), &r); err != nil {
+		t.Fatal(err)
+	}
+	record := must.M1(run.ReadRecord(c.Run.Dir))
+	_, knn, err := run.ReadMetrics(c.Run.Dir)
+	must.M(err)
+	if record.Optim.LR != c.Optim.LR || knn[0].Queries == 12345 || knn[0].Step != 0 || !strings.Contains(strings.Join(r.notes, "\n"), "it begins anew") {
+		t.Errorf("rate %g, first judged %+v, notes %q: want those of the run that was asked for", record.Optim.LR, knn[0], r.notes)
+	}
+	c.Optim.LR *= 2
+	if _, err := Train(t.Context(), c, goMachine(t), &recorder{}); !errors.Is(err, run.ErrIncompatible) {
+		t.Errorf("error %v, want one: steps were done", err)
+	}
+}
+
+// Steps beyond the epochs are told of, and what ended a run is what is to be raised.
+func TestStepsBeyondEpochs(t *testing.T) {
+	c := tiny(t.TempDir())
+	c.KNN.Every, c.Run.Steps = 0, 3
+	must.M1(Train(t.Context(), c, goMachine(t), nil))
+	var again, more recorder
+	must.M1(Train(t.Context(), c, goMachine(t), &again))
+	if notes := strings.Join(again.notes, "\n"); !strings.Contains(notes, "ended after 3 steps; raise --steps") {
+		t.Errorf("notes %q, want --steps", notes)
+	}
+	c.Run.Steps = 20
+	must.M1(Train(t.Context(), c, goMachine(t), &more))
+	if notes := strings.Join(more.notes, "\n"); !strings.Contains(notes, "--steps is 20: the run ends before, after the 8 steps of --epochs=2") {
+		t.Errorf("notes %q, want that --epochs ends it", notes)
 	}
 }
 

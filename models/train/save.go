@@ -95,7 +95,11 @@ func (s *session) goOnFrom(c *checkpoint.Checkpoint) error {
 
 // openMetrics opens metrics.jsonl after the steps done, and remembers the evaluations in it.
 func (s *session) openMetrics() (err error) {
-	if s.metrics, err = s.dir.Metrics(s.done); err != nil {
+	upTo := s.done
+	if s.anew {
+		upTo = -1 // what is there is about another encoder
+	}
+	if s.metrics, err = s.dir.Metrics(upTo); err != nil {
 		return err
 	}
 	s.scores = checkpoint.Scores{}

@@ -59,6 +59,7 @@ type session struct {
 	fingerprint         string            // of the training images; see record
 	epochs, total, done int               // epochs the schedule spans, steps of the run, steps done
 	first               int               // steps done where the run began: those of the checkpoint it goes on from
+	anew                bool              // the directory has another run, which did no step
 }
 
 // openData reads both splits and checks the configuration against them.
@@ -95,6 +96,9 @@ func (s *session) openData() (err error) {
 	}
 	s.perEpoch = c.StepsPerEpoch(n)
 	s.epochs, s.total = c.Run.Length(s.perEpoch)
+	if c.Run.Steps > s.total {
+		s.report.Note(fmt.Sprintf("--steps is %d: the run ends before, after the %d steps of --epochs=%d", c.Run.Steps, s.total, s.epochs))
+	}
 	s.definition = c.Step()
 	return s.checkExpectations()
 }
@@ -159,7 +163,11 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 		return err
 	}
 	if s.finished() {
-		s.report.Note(fmt.Sprintf("the run has ended after %d steps; raise --epochs, or --steps, to go on with it", s.done))
+		limit := "--epochs"
+		if s.total < s.epochs*s.perEpoch || s.config.Run.Epochs == 0 {
+			limit = "--steps"
+		}
+		s.report.Note(fmt.Sprintf("the run has ended after %d steps; raise %s to go on with it", s.done, limit))
 	} else {
 		s.report.Note(fmt.Sprintf("going on from step %d of %d", s.done, s.total))
 	}
@@ -183,6 +191,11 @@ func (s *session) compare(asked run.Record) error {
 		return err
 	}
 	notices, err := run.CheckResume(saved, asked)
+	if errors.Is(err, run.ErrIncompatible) && s.resumed == nil && !s.stepped() {
+		s.report.Note("no step of the run in this directory was done: it begins anew, as it is asked for now")
+		s.anew = true
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -190,6 +203,12 @@ func (s *session) compare(asked run.Record) error {
 		s.report.Note("changed since the run began: " + n)
 	}
 	return nil
+}
+
+// stepped tells whether the directory has a row of a step; one that cannot be read may have.
+func (s *session) stepped() bool {
+	rows, _, err := run.ReadMetrics(s.dir.Path())
+	return len(rows) > 0 || err != nil
 }
 
 // finished says that there is nothing left to do.

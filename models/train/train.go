@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -106,6 +107,9 @@ func train(ctx context.Context, c run.Config, m Machine, report Reporter, disk d
 	resolved := c
 	resolved.Engine.Devices = m.Devices
 	if err := resolved.Validate(); err != nil {
+		if m.Peers != nil {
+			err = fmt.Errorf("%w (devices are counted over all processes)", err)
+		}
 		return result, err
 	}
 	s := &session{config: c, machine: m, report: report, talk: talk, now: time.Now, start: time.Now(), savedAt: time.Now()}

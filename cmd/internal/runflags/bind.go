@@ -100,7 +100,7 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.bind(&c.Optim.Schedule, "schedule", "optim.schedule", "learning rate over the epochs")
 	b.bind(&c.Optim.Warmup, "warmup", "optim.warmup", "epochs of linear warm-up")
 	b.bind(&c.Optim.Milestones, "milestones", "optim.milestones", "epochs at which schedule step divides the rate by ten")
-	b.bind(&c.Run.Steps, "steps", "run.steps", "steps after which to stop (0: after the epochs)")
+	b.bind(&c.Run.Steps, "steps", "run.steps", "steps after which to stop, where the epochs do not end before (0: after the epochs)")
 
 	b.group = GroupEngine
 	b.bind(&c.Engine.Plugin, "plugin", "engine.plugin", "path of a PJRT plugin to use instead of the installed one")
