@@ -79,7 +79,7 @@ func newCompile() *cobra.Command {
 		if err := f.check(cmd.Flags().Changed("backend")); err != nil {
 			return settings.Invalid(err)
 		}
-		if err := refuseExisting(f.force, given(f.out, f.save)...); err != nil {
+		if err := mayWrite(f.force, nil, given(f.out, f.save)...); err != nil {
 			return err
 		}
 		c := machine.Compiler{Store: programs.Kept(cmd.ErrOrStderr()), Limit: f.limit, Talk: cmd.ErrOrStderr(), Save: f.save != ""}

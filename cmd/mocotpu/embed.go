@@ -94,7 +94,7 @@ func newEmbed() *cobra.Command {
 }
 
 // check lists what is wrong with the flags, and keeps what is there.
-func (o embedOptions) check(w *encoder.Weights, outputs ...string) error {
+func (o embedOptions) check(w *encoder.Weights, reads []string, outputs ...string) error {
 	if o.projection && w.Manifest.Network.Head == resnet.HeadNone {
 		return settings.Invalid(errors.New("--projection: this encoder has no head"))
 	}
@@ -107,7 +107,7 @@ func (o embedOptions) check(w *encoder.Weights, outputs ...string) error {
 	if o.labels != "" && filepath.Clean(o.labels) == filepath.Clean(o.out) {
 		return settings.Invalid(fmt.Errorf("--labels and --out are both %s: want two files", o.out))
 	}
-	return errors.Join(refuseInput(w.Path, outputs...), refuseExisting(o.force, outputs...))
+	return mayWrite(o.force, append(reads, w.Path), outputs...)
 }
 
 // options say how the encoder computes.
@@ -121,7 +121,7 @@ func embedFiles(cmd *cobra.Command, paths []string, o embedOptions, choice engin
 	if err != nil {
 		return err
 	}
-	if err := o.check(w, o.out, o.out+bank.Suffix); err != nil {
+	if err := o.check(w, paths, o.out, o.out+bank.Suffix); err != nil {
 		return err
 	}
 	library, err := picture.Choose(o.decoder)
@@ -153,7 +153,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	if o.labels != "" {
 		outputs = append(outputs, o.labels)
 	}
-	if err := o.check(w, outputs...); err != nil {
+	if err := o.check(w, nil, outputs...); err != nil {
 		return err
 	}
 	c, err := o.data.of(w)

@@ -80,7 +80,7 @@ func newExport() *cobra.Command {
 		if info, err := os.Stat(out); format == "timm" && force && err == nil && info.IsDir() {
 			made = made[1:] // a folder, of which files are replaced
 		}
-		if err := errors.Join(refuseInput(args[0], made...), refuseExisting(force, made...)); err != nil {
+		if err := mayWrite(force, args, made...); err != nil {
 			return err
 		}
 		if format == "stablehlo" {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -41,7 +40,7 @@ func newImport() *cobra.Command {
 		if err != nil {
 			return settings.Invalid(err)
 		}
-		if err := errors.Join(refuseInput(args[0], convert.Paths(out, "safetensors")...), refuseExisting(force, convert.Paths(out, "safetensors")...)); err != nil {
+		if err := mayWrite(force, args, convert.Paths(out, "safetensors")...); err != nil {
 			return err
 		}
 		if _, err := convert.Export(out, "safetensors", convert.Source{Encoder: w}, convert.Options{}); err != nil {

@@ -1,21 +1,19 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"slices"
 
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
 )
 
-// refuseExisting keeps a command from writing over what a user made, and from work whose result it could not write.
-func refuseExisting(force bool, paths ...string) error {
-	return settings.Invalid(durable.MayWrite(force, paths...))
-}
-
-// refuseInput keeps a command from writing over the file that it reads, whatever --force says.
-func refuseInput(input string, outputs ...string) error {
-	return settings.Invalid(durable.Apart(input, outputs...))
+// mayWrite keeps a command from writing over what it reads, whatever --force says, over what a user made, and from work whose
+// result it could not write.
+func mayWrite(force bool, reads []string, paths ...string) error {
+	return settings.Invalid(errors.Join(run.CheckOutputs(reads, paths...), durable.MayWrite(force, paths...)))
 }
 
 // given are the names of files to write without those that a user left out.

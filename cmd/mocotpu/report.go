@@ -62,7 +62,7 @@ func newReport() *cobra.Command {
 			if cmd.Flags().Changed("watch") && watch < time.Second {
 				return settings.Invalid(fmt.Errorf("--watch: %v, want at least 1s, or no --watch for a page that is written once", watch))
 			}
-			if err := refuseExisting(force, out); err != nil {
+			if err := mayWrite(force, args, out); err != nil {
 				return err
 			}
 			stages := terminal.NewStages(cmd.ErrOrStderr())

@@ -66,7 +66,7 @@ func (f searchFlags) search(cmd *cobra.Command, paths []string) error {
 	if f.neighbours < 1 {
 		return settings.Invalid(fmt.Errorf("--neighbours %d: want at least 1", f.neighbours))
 	}
-	if err := refuseExisting(f.force, given(f.html)...); err != nil {
+	if err := mayWrite(f.force, append(given(f.bank, f.bank+bank.Suffix, f.encoder), paths...), given(f.html)...); err != nil {
 		return err
 	}
 	library, err := picture.Choose(f.decoder)

@@ -48,7 +48,7 @@ func newSelftest() *cobra.Command {
 		if *limit <= 0 {
 			return settings.Invalid(fmt.Errorf("--time-limit %v: want more than 0", *limit))
 		}
-		if err := refuseExisting(*force, given(*out)...); err != nil {
+		if err := mayWrite(*force, nil, given(*out)...); err != nil {
 			return err
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), *limit)

@@ -37,7 +37,7 @@ func newViews() *cobra.Command {
 		if !strings.EqualFold(filepath.Ext(out), ".png") {
 			return settings.Invalid(fmt.Errorf("--out: %s, want a name that ends in .png: the picture is a PNG", out))
 		}
-		if err := refuseExisting(force, out); err != nil {
+		if err := mayWrite(force, given(c.Data.Dir), out); err != nil {
 			return err
 		}
 		source, err := openSplit(cmd, c.Data, "train")

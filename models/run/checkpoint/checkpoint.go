@@ -114,6 +114,9 @@ func hexSum(data []byte) string {
 // Name is the directory of a step's checkpoint below the run directory.
 func Name(step int) string { return fmt.Sprintf("%s%07d", stepPrefix, step) }
 
+// Owns tells whether a file or folder of a run directory, by its name, is this package's.
+func Owns(name string) bool { return name == lastFile || strings.HasPrefix(name, stepPrefix) }
+
 // stepNumber is the inverse of Name; false for every other name.
 func stepNumber(name string) (int, bool) {
 	digits, ok := strings.CutPrefix(name, stepPrefix)

@@ -12,9 +12,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 
+	"github.com/mocotpu/mocotpu/xla/host/lock"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
+
+// ErrWritten says that another process is writing the file.
+var ErrWritten = errors.New("another process is writing it: wait for its end, or choose another name")
 
 // TempSuffix marks what a killed writer left half done. Nobody else gives a file such a name, which the next writer replaces.
 const TempSuffix = ".mocotpu-tmp"
@@ -23,7 +28,7 @@ const TempSuffix = ".mocotpu-tmp"
 // [Disk] is the real one.
 type FileSystem interface {
 	MkdirAll(dir string) error
-	// Create opens a new or emptied file for writing.
+	// Create opens a new or emptied file for writing, which another process must not be writing: see [ErrWritten].
 	Create(name string) (File, error)
 	// Append opens a new or existing file for writing at its end.
 	Append(name string) (File, error)
@@ -60,7 +65,37 @@ func (d Disk) MkdirAll(dir string) error { return os.MkdirAll(dir, d.mode(0o755)
 
 // Create implements [FileSystem].
 func (d Disk) Create(name string) (File, error) {
-	return regular.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, d.mode(0o644))
+	for range 10 { // each time another writer has come to its end meanwhile
+		f, err := regular.OpenFile(name, os.O_WRONLY|os.O_CREATE, d.mode(0o644))
+		if err != nil {
+			return nil, err
+		}
+		mine, err := take(f, name)
+		if mine && err == nil {
+			err = f.Truncate(0)
+		}
+		if mine && err == nil {
+			return f, nil
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", name, ErrWritten)
+}
+
+// take locks an open file against other writers, and tells whether it still has its name: the last writer may have put it in
+// its place. On a file system without locks it is taken for free.
+func take(f *os.File, name string) (mine bool, err error) {
+	if errors.Is(lock.Try(f), lock.ErrHeld) {
+		return false, fmt.Errorf("%s: %w", name, ErrWritten)
+	}
+	opened, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	there, err := os.Lstat(name)
+	return err == nil && os.SameFile(opened, there), nil
 }
 
 // Append implements [FileSystem].
@@ -79,25 +114,32 @@ func (Disk) SyncDir(dir string) error { return syncDir(dir) }
 
 // Write creates name and has write fill it; it returns after the content is durable. The name is not: that takes a
 // SyncDir.
-func Write(fs FileSystem, name string, write func(io.Writer) error) (err error) {
+func Write(fs FileSystem, name string, write func(io.Writer) error) error {
 	f, err := fs.Create(name)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		// The error of Close matters where no other came before it.
-		if closeErr := f.Close(); err == nil {
-			err = closeErr
-		}
-	}()
+	return closed(f, fill(f, name, write))
+}
+
+// fill makes the content durable.
+func fill(f File, name string, write func(io.Writer) error) error {
 	if err := write(f); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return f.Sync()
 }
 
-// Replace puts content at name: a reader sees the old file or the new one, also after a crash. One writer of name at a
-// time: the content is first in name with [TempSuffix].
+// closed closes a file after err, before which an error of Close does not matter.
+func closed(f File, err error) error {
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+// Replace puts content at name: a reader sees the old file or the new one, also after a crash. The content is first in name
+// with [TempSuffix]; the error is [ErrWritten] where another process writes that.
 func Replace(fs FileSystem, name string, content []byte) error {
 	return ReplaceWith(fs, name, func(w io.Writer) error {
 		_, err := w.Write(content)
@@ -108,12 +150,23 @@ func Replace(fs FileSystem, name string, content []byte) error {
 // ReplaceWith is [Replace] for content that write writes.
 func ReplaceWith(fs FileSystem, name string, write func(io.Writer) error) error {
 	temp := name + TempSuffix
-	err := Write(fs, temp, write)
+	f, err := fs.Create(temp)
+	if err != nil {
+		return err
+	}
+	err = fill(f, temp, write)
+	if runtime.GOOS == "windows" { // which renames no open file
+		err = closed(f, err)
+	}
+	// The file is locked until it has its name, or the next writer would empty it just before.
 	if err == nil {
 		err = Rename(fs, temp, name)
 	}
 	if err != nil {
 		fs.RemoveAll(temp) // best effort: the error is what matters
+	}
+	if runtime.GOOS != "windows" {
+		err = closed(f, err)
 	}
 	return err
 }

@@ -6,6 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/mocotpu/mocotpu/xla/host/lock"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 // MayWrite refuses files that are there, unless force says to write over them, and those that could not be written. It is asked
@@ -26,6 +29,12 @@ func MayWrite(force bool, paths ...string) error {
 		}
 		if err := checkFolder(filepath.Dir(path)); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
+		}
+		if f, err := regular.Open(path + TempSuffix); err == nil {
+			held := lock.TryShared(f)
+			if f.Close(); errors.Is(held, lock.ErrHeld) {
+				return fmt.Errorf("%s: %w", path, ErrWritten)
+			}
 		}
 	}
 	return nil
@@ -70,15 +79,22 @@ func absolute(path string) string {
 	return path
 }
 
-// Apart refuses files to write that are the one that is read.
+// Apart refuses files to write that are the one that is read, or stand already in the folder that is.
 func Apart(input string, outputs ...string) error {
 	read, err := os.Stat(input)
 	if err != nil {
 		return nil // who reads it says so
 	}
 	for _, path := range outputs {
-		if info, err := os.Stat(path); err == nil && os.SameFile(read, info) {
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		if os.SameFile(read, info) {
 			return fmt.Errorf("%s is what is read: choose another name for what is written", path)
+		}
+		if read.IsDir() && Outside(input, path) != nil {
+			return fmt.Errorf("%s is within %s, which is read: choose another name for what is written", path, input)
 		}
 	}
 	return nil

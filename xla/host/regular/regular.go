@@ -25,10 +25,15 @@ var (
 // Open opens a regular file, or a link to one, for reading. The caller closes it.
 func Open(name string) (*os.File, error) { return OpenFile(name, os.O_RDONLY, 0) }
 
-// OpenFile is os.OpenFile for a regular file, or a link to one, which it may create.
+// OpenFile is os.OpenFile for a regular file, which it may create. A link to one is read, but not written through: in a
+// stranger's folder it may lead to a file of the user's.
 func OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	look := os.Stat
+	if flag&(os.O_WRONLY|os.O_RDWR) != 0 {
+		look = os.Lstat
+	}
 	// Looking first keeps the hands off devices, some of which act when they are opened.
-	if info, err := os.Stat(name); err == nil {
+	if info, err := look(name); err == nil {
 		if err := check(name, info); err != nil {
 			return nil, err
 		}
@@ -79,6 +84,8 @@ func kind(mode fs.FileMode) string {
 	switch {
 	case mode.IsDir():
 		return "a folder"
+	case mode&fs.ModeSymlink != 0:
+		return "a link, through which nothing is written"
 	case mode&fs.ModeNamedPipe != 0:
 		return "a pipe"
 	case mode&fs.ModeSocket != 0:
