@@ -146,6 +146,19 @@ func TestWindowRefuses(t *testing.T) {
 	if _, err := c.Measured(); !errors.Is(err, settings.ErrInvalid) || !strings.Contains(err.Error(), "of 1 training images looked at none has 16-bit samples") {
 		t.Errorf("error %v, want that there are no such samples", err)
 	}
+	c.Window = "100,200"
+	if _, err := c.Measured(); !errors.Is(err, settings.ErrInvalid) || !strings.Contains(err.Error(), "data.window is 100,200, which is for 16-bit samples, and of 1 training images") {
+		t.Errorf("error %v, want that samples do nothing either", err)
+	}
+	if source, err := c.Source("train", nil); err != nil {
+		t.Errorf("error %v, want none for an encoder's window, which its other images may need", err)
+	} else {
+		must.M(source.Close())
+	}
+	putDeep(filepath.Join(c.Dir, "deep.png"), 7, 1)
+	if m, err := c.Measured(); err != nil || m.Window != c.Window {
+		t.Errorf("window %q, error %v, want %s for a folder with 16-bit samples", m.Window, err, c.Window)
+	}
 	for _, window := range []string{"1%", "1%,99", "99%,1%", "1%,1%", "-1%,5%", "1%,101%", "a%,b%", "1%,2%,3%", "NaN%,5%"} {
 		c.Window = window
 		if err := c.Validate(); !errors.Is(err, settings.ErrInvalid) || !strings.Contains(err.Error(), "two percentiles") {
