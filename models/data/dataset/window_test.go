@@ -115,6 +115,17 @@ func TestWindow(t *testing.T) {
 	if got := must.M1(p.Source("test", nil)); !bytes.Equal(first(t, got), first(t, must.M1(m.Source("test", nil)))) {
 		t.Error("packed images differ from the files")
 	}
+	p.Unlabeled = true
+	bare := must.M1(p.Source("train", nil))
+	rows := []data.Row{{Label: 7}}
+	must.M(bare.Fill(make([]uint8, bare.Info().ImageLen()), rows, []int{0}))
+	if i := bare.Info(); i.N != 100 || i.Labels != nil || i.Classes != nil || rows[0].Label != -1 {
+		t.Errorf("without classes %d images of classes %v, row %+v, want 100 of none", i.N, i.Classes, rows[0])
+	}
+	p.Unlabeled = false
+	if i := must.M1(p.Source("train", nil)).Info(); i.Labels == nil || len(i.Classes) != 2 {
+		t.Errorf("classes %v, want both", i.Classes)
+	}
 	p.Window = ""
 	if taken := must.M1(p.Measured()); taken.Window != m.Window {
 		t.Errorf("window %q, want the packed set's", taken.Window)
