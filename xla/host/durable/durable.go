@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
@@ -91,7 +92,7 @@ func Write(fs FileSystem, name string, write func(io.Writer) error) (err error) 
 		}
 	}()
 	if err := write(f); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", strings.TrimSuffix(name, TempSuffix), err) // the file that was asked for
 	}
 	return f.Sync()
 }
