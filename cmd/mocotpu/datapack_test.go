@@ -66,6 +66,10 @@ func TestPackOutside(t *testing.T) {
 	must.M(w.AddFS(os.DirFS("images")))
 	must.M(w.Close())
 	must.M(shard.Close())
+	code, _, talk := call(t, "data", "pack", "--canvas=16", "images", "all-packed")
+	if code != 0 || !strings.Contains(talk, "no held-out images, such as") || strings.Contains(talk, "missing") {
+		t.Errorf("exit code %d, stderr %s, want a note, and no error, that there are no held-out images", code, talk)
+	}
 	for _, args := range []string{"images images-packed", "shards/a.tar shards/packed"} { // shards are not looked for in folders below
 		code, _, talk := call(t, append([]string{"data", "pack", "--canvas=16", "--split=train"}, strings.Fields(args)...)...)
 		if code != 0 {

@@ -91,7 +91,7 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 		return err
 	}
 	f.out = cmp.Or(f.out, w.Path+".report.json")
-	if err := errors.Join(settings.Invalid(errors.Join(f.Validate(w), f.check())), mayWrite(f.force, []string{w.Path}, f.out)); err != nil {
+	if err := errors.Join(settings.Invalid(errors.Join(f.Validate(w, cmd.Flags().Changed), f.check())), mayWrite(f.force, []string{w.Path}, f.out)); err != nil {
 		return err
 	}
 	watch := terminal.NewStages(cmd.ErrOrStderr())

@@ -86,7 +86,6 @@ func TestExportAndImport(t *testing.T) {
 		{"embed run --backend gpu", "cuda"},
 		{"embed encoder.safetensors --out encoder.safetensors --force", "is what is read"},
 		{"export run --out run/config.json --force", "run/config.json belongs to the run run"},
-		{"export run --format timm --out run --force", "belongs to the run run"},
 		{"report run --curves-only --out run/LAST --force", "run/LAST belongs to the run run"},
 		{"embed run --out run/metrics.jsonl --force", "run/metrics.jsonl belongs to the run run"},
 		{"eval run --out run/config.json --force", "run/config.json belongs to the run run"},

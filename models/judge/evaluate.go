@@ -62,7 +62,7 @@ func Evaluate(ctx context.Context, m *mesh.Mesh, w *encoder.Weights, train, test
 
 // open checks what was given, and begins the report.
 func (e *evaluation) open() (err error) {
-	if err := e.options.Validate(e.weights); err != nil {
+	if err := e.options.Validate(e.weights, nil); err != nil {
 		return err
 	}
 	labels := slices.ContainsFunc(e.options.Protocols, func(name string) bool { return name != LabelFree })

@@ -114,7 +114,7 @@ func TestEvaluateFewLabels(t *testing.T) {
 	} {
 		bad := o
 		change(&bad)
-		if err := bad.Validate(w); !errors.Is(err, settings.ErrInvalid) {
+		if err := bad.Validate(w, nil); !errors.Is(err, settings.ErrInvalid) {
 			t.Errorf("%v in %d draws by %v: error %v", bad.PerClass, bad.Draws, bad.Protocols, err)
 		}
 	}

@@ -66,9 +66,24 @@ func DefaultOptions() Options {
 	}
 }
 
+// users are the protocols that use a flag, where not all of them do.
+var users = []struct {
+	flag      string
+	protocols []string
+}{
+	{"knn-ks", []string{"knn"}},
+	{"knn-temperature", []string{"knn"}},
+	{"epochs", []string{"linear-fast", "linear", "finetune"}},
+	{"batch", []string{"linear-fast", "linear", "finetune"}},
+	{"lr", []string{"linear", "finetune"}},
+	{"labels", []string{"finetune"}},
+	{"seed", []string{"linear-fast", LabelFree, "linear", "finetune"}},
+}
+
 // Validate lists everything that is wrong with the options for an encoder, as a [settings.Error] whose fields are the
-// command's flags.
-func (o Options) Validate(w *encoder.Weights) error {
+// command's flags. One that the user gave, as given tells by its name without dashes, is used by a protocol; a nil given
+// is for options that no flags set.
+func (o Options) Validate(w *encoder.Weights, given func(flag string) bool) error {
 	var p settings.Check
 	for _, name := range o.Protocols {
 		p.OneOf("--protocols", name, Protocols...)
@@ -91,6 +106,9 @@ func (o Options) Validate(w *encoder.Weights) error {
 		p.That(slices.Contains(o.Protocols, "linear-fast") || slices.Contains(o.Protocols, "finetune"),
 			"--labels-per-class", "is for linear-fast and finetune, and --protocols has neither")
 	}
+	if given != nil {
+		o.checkUse(&p, given)
+	}
 	p.That(o.Epochs >= 0, "--epochs", "is %d, want 0 (the protocol's own) or more", o.Epochs)
 	p.That(o.Batch >= 0, "--batch", "is %d, want 0 (the protocol's own) or more", o.Batch)
 	if bytes := w.BatchBytes(o.Batch); bytes > limits.Memory() {
@@ -99,6 +117,18 @@ func (o Options) Validate(w *encoder.Weights) error {
 	}
 	p.That(o.LR >= 0 && !math.IsInf(o.LR, 1), "--lr", "is %g, want 0 (the protocol's own) or a number above", o.LR)
 	return p.Err()
+}
+
+// checkUse refuses flags that do nothing.
+func (o Options) checkUse(p *settings.Check, given func(flag string) bool) {
+	for _, u := range users {
+		used := slices.ContainsFunc(u.protocols, func(name string) bool { return slices.Contains(o.Protocols, name) })
+		p.That(used || !given(u.flag), "--"+u.flag, "is for %s, and --protocols is %s: leave it out, or add such a protocol",
+			strings.Join(u.protocols, ", "), strings.Join(o.Protocols, ","))
+	}
+	few := len(o.PerClass) > 0
+	p.That(few || !given("draws"), "--draws", "is for --labels-per-class, which is not given: leave it out, or add that")
+	p.That(!few || !given("labels"), "--labels", "is not used beside --labels-per-class: leave one of them out")
 }
 
 // Progress is told how far an evaluation is, from the goroutine that called [Evaluate].

@@ -1,7 +1,10 @@
 package run
 
 import (
+	"errors"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -236,6 +239,10 @@ func TestValidateData(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
+	packed := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(packed, "train"), 0o755), os.WriteFile(filepath.Join(packed, "train", "meta.json"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name   string
 		change func(*Config)
@@ -250,6 +257,8 @@ func TestWarnings(t *testing.T) {
 		{"one group", func(c *Config) { c.MoCo.Groups = 1 }, 12000, "does nothing with one BatchNorm group"},
 		{"blur of one pixel", func(c *Config) { c.Views.Augment.SetBlur(0.5); c.Views.ImageSize = 19 }, 12000, "blur does nothing in views of 19 pixels"},
 		{"blur of three", func(c *Config) { c.Views.Augment.SetBlur(0.5); c.Views.ImageSize = 20 }, 12000, ""},
+		{"gray", func(c *Config) { c.SetChannels(1) }, 12000, "(--channels=3 repeats it)"},
+		{"packed gray", func(c *Config) { c.Data.Kind, c.Data.Dir = "folder", packed; c.SetChannels(1) }, 12000, "(the set is packed so: mocotpu data pack without --channels=1 repeats it)"},
 		{"one group, no shuffle", func(c *Config) { c.MoCo.Groups, c.MoCo.Shuffle = 1, false }, 12000, "tell a query its key"},
 	}
 	for _, tt := range tests {

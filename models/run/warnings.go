@@ -19,7 +19,11 @@ func (c Config) Warnings(nTrain int) []string {
 		w = append(w, fmt.Sprintf("blur does nothing in views of %d pixels: its kernel is %g of them; --blur=0 leaves it out", c.Views.ImageSize, blur.Kernel))
 	}
 	if c.Data.Channels == 1 {
-		w = append(w, "images of one channel: saturation, hue, gray and mix are off, and the first convolution has one channel (--channels=3 repeats it)")
+		instead := "--channels=3 repeats it"
+		if dir, err := c.Data.Packed("train"); err == nil && dir != "" {
+			instead = "the set is packed so: mocotpu data pack without --channels=1 repeats it"
+		}
+		w = append(w, "images of one channel: saturation, hue, gray and mix are off, and the first convolution has one channel ("+instead+")")
 	}
 	if m.KeyMomentum == 1 {
 		w = append(w, "a key momentum of 1 leaves the key encoder as it began; lower --key-momentum to 0.999")

@@ -93,6 +93,9 @@ func TestTrainNamesBrokenImages(t *testing.T) {
 			t.Errorf("notes\n%s\nwant %q once", text, want)
 		}
 	}
+	if strings.Contains(text, data.ErrMissing.Error()) {
+		t.Errorf("notes\n%s\nwant no error in them: held-out images may be missing", text)
+	}
 	named := string(must.M1(os.ReadFile(filepath.Join(c.Run.Dir, brokenFile))))
 	if !strings.HasPrefix(named, "class_00/img_000004.JPEG: ") || strings.Count(named, "\n") != 1 {
 		t.Errorf("%s holds %q, want the image and the problem, once", brokenFile, named)

@@ -72,7 +72,7 @@ func bindConfig(flags *pflag.FlagSet, c *run.Config) {
 	b.bind(&c.Data.Canvas, "canvas", "data.canvas", "of a folder's images: side of the square they are squeezed to, or were packed at")
 	b.bind(&c.Data.Channels, "channels", "data.channels", "channels that the encoder reads: 1 is gray, of colours their luma (0: 3, to which gray is repeated)")
 	b.bind(&c.Data.Window, "window", "data.window", "of a folder's 16-bit images: samples that become 0 to 255, such as 120,3800, or percentiles of the training images, such as 1%,99% (default: 0,65535)")
-	b.bind(&c.Data.Unlabeled, "unlabeled", "data.unlabeled", "of a folder's images: take all below the folder, without classes")
+	b.bind(&c.Data.Unlabeled, "unlabeled", "data.unlabeled", "of a folder's images: take all below the folder, or of the packed set, without classes")
 	b.bind(&c.Data.Workers, "workers", "data.workers", "of a folder's images: decoded at a time, if not packed (0: one for each CPU)")
 	bindViews(b, &c.Views)
 	b.bind(&c.Views.ImageSize, "image-size", "views.image_size", "side of a view in pixels")

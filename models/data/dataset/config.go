@@ -36,7 +36,7 @@ type Config struct {
 	// images' samples, such as 1%,99%, which [Config.Measured] makes numbers.
 	// Empty is none, or what a packed set has.
 	Window string `json:"window,omitempty"`
-	// Unlabeled takes every image below a folder, without classes.
+	// Unlabeled takes every image below a folder, or those of a packed set, without classes.
 	Unlabeled bool `json:"unlabeled"`
 	// Workers is how many of a folder's images are decoded at a time; 0 is one
 	// for each CPU. Packed sets need none.

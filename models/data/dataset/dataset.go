@@ -107,6 +107,9 @@ func (d Config) openFolder(split string, broken func(files.Broken)) (data.Source
 			return nil, errors.Join(fmt.Errorf("dataset: %w: %s is packed with %d channels, want data.channels, %d: set --channels=%d, or pack it again",
 				settings.ErrInvalid, dir, s.Meta.Depth(), want, s.Meta.Depth()), s.Close())
 		}
+		if d.Unlabeled {
+			s.Unlabel()
+		}
 		return s, nil
 	}
 	list, err := files.Open(d.Dir, split, files.Options{Unlabeled: d.Unlabeled})

@@ -36,13 +36,42 @@ func (c Config) percentiles() (shares []float64, w picture.Window, err error) {
 	return shares, w, nil
 }
 
-// Measured is the settings with the window in samples: percentiles measured, and that of a packed set taken.
+// Measured is the settings with the window in samples: percentiles measured, and that of a packed set taken. It refuses a window
+// that does nothing, since none of the training images that percentiles would be taken of has 16-bit samples.
 func (c Config) Measured() (Config, error) {
 	w, err := c.Levels()
-	if err == nil {
-		c.Window = w.String()
+	if err != nil {
+		return c, err
 	}
-	return c, err
+	if c.Kind == "folder" && c.Window != "" && !strings.Contains(c.Window, "%") {
+		if err := c.checkDeep(); err != nil {
+			return c, err
+		}
+	}
+	c.Window = w.String()
+	return c, nil
+}
+
+// checkDeep refuses a window of samples for image files that have no 16-bit ones.
+func (c Config) checkDeep() error {
+	dir, err := c.Packed("train")
+	if err != nil || dir != "" { // a packed set has the window that it was packed with
+		return err
+	}
+	list, err := files.Open(c.Dir, "train", files.Options{Unlabeled: c.Unlabeled})
+	if err != nil {
+		return err
+	}
+	deep := false
+	n := look(list, func(file []byte) bool {
+		deep = picture.Deep(file)
+		return !deep
+	})
+	if !deep {
+		err = fmt.Errorf("dataset: %w: data.window is %s, which is for 16-bit samples, and of %d training images looked at none has them: leave out --window",
+			settings.ErrInvalid, c.Window, n)
+	}
+	return errors.Join(err, list.Close())
 }
 
 // Levels is the window of 16-bit samples, for both splits. Percentiles are of all 16-bit samples of up to 64 training images,
@@ -107,20 +136,31 @@ func measure(l *files.List, shares []float64) (w picture.Window, err error) {
 
 // count counts the 16-bit samples of n of a list's images by their values.
 func count(l *files.List) (counts []int64, total int64, n int) {
-	counts, n = make([]int64, 1<<16), min(measured, l.Len())
-	var file []byte
-	for k := range n {
-		read, err := l.Read(int(int64(k)*int64(l.Len())/int64(n)), file)
-		if err != nil {
-			continue // a broken image, which is told of when it is needed
-		}
-		file = read
-		_ = picture.Count(counts, file) // as is this
-	}
+	counts = make([]int64, 1<<16)
+	n = look(l, func(file []byte) bool {
+		_ = picture.Count(counts, file) // a broken image adds none, and is told of when it is needed
+		return true
+	})
 	for _, count := range counts {
 		total += count
 	}
 	return counts, total, n
+}
+
+// look shows some of a list's images, evenly spread, until show returns false. It returns how many it would show.
+func look(l *files.List, show func(file []byte) bool) int {
+	n := min(measured, l.Len())
+	var file []byte
+	for k := range n {
+		read, err := l.Read(int(int64(k)*int64(l.Len())/int64(n)), file)
+		if err != nil {
+			continue // as a broken image, told of when it is needed
+		}
+		if file = read; !show(file) {
+			break
+		}
+	}
+	return n
 }
 
 // between is the window from one percentile to another.

@@ -115,6 +115,17 @@ func TestWindow(t *testing.T) {
 	if got := must.M1(p.Source("test", nil)); !bytes.Equal(first(t, got), first(t, must.M1(m.Source("test", nil)))) {
 		t.Error("packed images differ from the files")
 	}
+	p.Unlabeled = true
+	bare := must.M1(p.Source("train", nil))
+	rows := []data.Row{{Label: 7}}
+	must.M(bare.Fill(make([]uint8, bare.Info().ImageLen()), rows, []int{0}))
+	if i := bare.Info(); i.N != 100 || i.Labels != nil || i.Classes != nil || rows[0].Label != -1 {
+		t.Errorf("without classes %d images of classes %v, row %+v, want 100 of none", i.N, i.Classes, rows[0])
+	}
+	p.Unlabeled = false
+	if i := must.M1(p.Source("train", nil)).Info(); i.Labels == nil || len(i.Classes) != 2 {
+		t.Errorf("classes %v, want both", i.Classes)
+	}
 	p.Window = ""
 	if taken := must.M1(p.Measured()); taken.Window != m.Window {
 		t.Errorf("window %q, want the packed set's", taken.Window)
@@ -145,6 +156,19 @@ func TestWindowRefuses(t *testing.T) {
 	must.M(os.WriteFile(filepath.Join(c.Dir, "bytes.png"), b.Bytes(), 0o644))
 	if _, err := c.Measured(); !errors.Is(err, settings.ErrInvalid) || !strings.Contains(err.Error(), "of 1 training images looked at none has 16-bit samples") {
 		t.Errorf("error %v, want that there are no such samples", err)
+	}
+	c.Window = "100,200"
+	if _, err := c.Measured(); !errors.Is(err, settings.ErrInvalid) || !strings.Contains(err.Error(), "data.window is 100,200, which is for 16-bit samples, and of 1 training images") {
+		t.Errorf("error %v, want that samples do nothing either", err)
+	}
+	if source, err := c.Source("train", nil); err != nil {
+		t.Errorf("error %v, want none for an encoder's window, which its other images may need", err)
+	} else {
+		must.M(source.Close())
+	}
+	putDeep(filepath.Join(c.Dir, "deep.png"), 7, 1)
+	if m, err := c.Measured(); err != nil || m.Window != c.Window {
+		t.Errorf("window %q, error %v, want %s for a folder with 16-bit samples", m.Window, err, c.Window)
 	}
 	for _, window := range []string{"1%", "1%,99", "99%,1%", "1%,1%", "-1%,5%", "1%,101%", "a%,b%", "1%,2%,3%", "NaN%,5%"} {
 		c.Window = window

@@ -69,8 +69,22 @@ func TestFolders(t *testing.T) {
 			files: []string{"ILSVRC/Data/CLS-LOC/train/n01/a.JPEG", "ILSVRC/Data/CLS-LOC/val/v.JPEG"},
 			split: "test", want: []string{"v.JPEG=-1"},
 		},
-		"no splits": {files: []string{"cat/a.png", "dog/b.jpg"}, split: "train", want: []string{"cat/a.png=0", "dog/b.jpg=1"}, classes: []string{"cat", "dog"}},
-		"flat":      {files: []string{"b.jpeg", "a.PNG", "notes.txt", ".hidden.jpg", "._b.jpeg"}, split: "train", want: []string{"a.PNG=-1", "b.jpeg=-1"}},
+		"capitals": {
+			files: []string{"Train/n02/b.JPEG", "Train/n01/a.JPEG", "readme/r.txt", "Val/n02/w.JPEG"},
+			split: "train", want: []string{"n01/a.JPEG=0", "n02/b.JPEG=1"}, classes: []string{"n01", "n02"},
+		},
+		"capitals, val": {
+			files: []string{"TRAIN/n02/b.JPEG", "TRAIN/n01/a.JPEG", "Validation/n02/w.JPEG"},
+			split: "test", want: []string{"n02/w.JPEG=1"}, classes: []string{"n01", "n02"},
+		},
+		"capitals, train alone":     {files: []string{"Train/n01/a.JPEG"}, split: "train", want: []string{"n01/a.JPEG=0"}, classes: []string{"n01"}},
+		"a class called Train":      {files: []string{"Bus/a.jpg", "Train/b.jpg"}, split: "train", want: []string{"Bus/a.jpg=0", "Train/b.jpg=1"}, classes: []string{"Bus", "Train"}},
+		"a class called test":       {files: []string{"exam/a.jpg", "test/b.jpg"}, split: "train", want: []string{"exam/a.jpg=0", "test/b.jpg=1"}, classes: []string{"exam", "test"}},
+		"val alone":                 {files: []string{"Val/n01/v.JPEG", "Val/n02/w.JPEG"}, split: "test", want: []string{"n01/v.JPEG=0", "n02/w.JPEG=1"}, classes: []string{"n01", "n02"}},
+		"val alone, all of it":      {files: []string{"val/n01/v.JPEG"}, split: "train", o: Options{Unlabeled: true}, want: []string{"val/n01/v.JPEG=-1"}},
+		"val alone, named directly": {files: []string{"Val/n01/v.JPEG"}, split: "train/Val", want: []string{"n01/v.JPEG=0"}, classes: []string{"n01"}},
+		"no splits":                 {files: []string{"cat/a.png", "dog/b.jpg"}, split: "train", want: []string{"cat/a.png=0", "dog/b.jpg=1"}, classes: []string{"cat", "dog"}},
+		"flat":                      {files: []string{"b.jpeg", "a.PNG", "notes.txt", ".hidden.jpg", "._b.jpeg"}, split: "train", want: []string{"a.PNG=-1", "b.jpeg=-1"}},
 		"unlabeled": {
 			files: []string{"x.jpg", "cat/a.jpg", "dog/deep/b.jpg", ".git/c.jpg"}, split: "train", o: Options{Unlabeled: true},
 			want: []string{"cat/a.jpg=-1", "dog/deep/b.jpg=-1", "x.jpg=-1"},
@@ -118,6 +132,10 @@ func TestFoldersThatCannotBeMeant(t *testing.T) {
 		"class not in train":  {[]string{"train/a/x.jpg", "val/a/x.jpg", "val/b/x.jpg"}, "test", data.ErrCorrupt, "1 classes that are not in train (b)"},
 		"no val":              {[]string{"train/a/x.jpg"}, "test", data.ErrMissing, "no folder val, validation, valid, test"},
 		"no splits, test":     {[]string{"a/x.jpg"}, "test", data.ErrMissing, "beside a folder train"},
+		"val alone":           {[]string{"val/a/x.jpg", "val/b/x.jpg"}, "train", data.ErrMissing, "a folder val of held-out images, and no folder train beside it"},
+		"val and test alone":  {[]string{"Test/a/x.jpg", "valid/a/x.jpg"}, "train", data.ErrMissing, "a folder valid of held-out images"},
+		"train twice":         {[]string{"train/a/x.jpg", "Train/a/y.jpg", "val/a/z.jpg"}, "test", data.ErrCorrupt, "folders Train and train, which differ in case alone"},
+		"val twice":           {[]string{"train/a/x.jpg", "VAL/a/y.jpg", "val/a/z.jpg"}, "train", data.ErrCorrupt, "folders VAL and val, which differ in case alone"},
 		"class name not utf8": {[]string{"a/x.jpg", "b\xff/x.jpg"}, "train", data.ErrCorrupt, "not UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {

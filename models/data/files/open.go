@@ -48,10 +48,17 @@ func Open(dir, split string, o Options) (*List, error) {
 	case !info.IsDir():
 		return nil, missing(dir, "it is a file: want a folder, or for train a .tar")
 	}
+	var heldOut splits // of a folder that has no others, dir itself
 	for _, root := range roots {
-		at := filepath.Join(dir, filepath.FromSlash(root))
-		if isDir(filepath.Join(at, "train")) {
-			return openSplit(at, split, o)
+		found, err := splitsIn(filepath.Join(dir, filepath.FromSlash(root)))
+		if err != nil {
+			return nil, err
+		}
+		if found.folders["train"] != nil {
+			return found.open(split, o)
+		}
+		if root == "" {
+			heldOut = found
 		}
 	}
 	shards, err := shardsIn(dir)
@@ -65,35 +72,98 @@ func Open(dir, split string, o Options) (*List, error) {
 		}
 		return openShards(dir, chosen, o)
 	}
+	if heldOut.folders != nil && !o.Unlabeled { // with which all images below dir are asked for
+		return heldOut.open(split, o)
+	}
 	if split != "train" {
 		return nil, missing(dir, "no folder "+strings.Join(splitNames[split], ", ")+" beside a folder train")
 	}
 	return openFolder(dir, nil, o)
 }
 
-// openSplit opens a folder in which the splits have folders.
-func openSplit(at, split string, o Options) (*List, error) {
-	for _, name := range splitNames[split] {
-		folder := filepath.Join(at, name)
-		if !isDir(folder) {
-			continue
+// splits are the folders of splits in a folder.
+type splits struct {
+	at string
+	// folders are the names that a split's folder has there, in any case, by its name in lower case. nil where the folders are no splits.
+	folders map[string][]string
+}
+
+// splitsIn looks for folders of splits. Folders of held-out images alone count where there are no others. A class may be called
+// Train, too: among folders of other names it is a split's where held-out images are beside it, or it is train in lower case.
+func splitsIn(at string) (splits, error) {
+	if !isDir(at) {
+		return splits{}, nil
+	}
+	entries, err := os.ReadDir(at)
+	if err != nil {
+		return splits{}, fmt.Errorf("files: %w", err)
+	}
+	folders := map[string][]string{}
+	for _, e := range entries {
+		name := strings.ToLower(e.Name())
+		if (name == "train" || slices.Contains(splitNames["test"], name)) && isDir(filepath.Join(at, e.Name())) {
+			folders[name] = append(folders[name], e.Name())
 		}
-		shards, err := shardsIn(folder)
-		if err != nil {
+	}
+	train := folders["train"]
+	if len(folders) == 0 {
+		return splits{}, nil
+	}
+	if slices.Contains(train, "train") || train != nil && len(folders) > 1 {
+		return splits{at, folders}, nil
+	}
+	all, err := classFolders(at)
+	if err != nil || slices.ContainsFunc(all, func(name string) bool { return folders[strings.ToLower(name)] == nil }) {
+		return splits{}, err
+	}
+	return splits{at, folders}, nil
+}
+
+// folder is the path of a split's folder, "" where there is none.
+func (s splits) folder(split string) (string, error) {
+	for _, name := range splitNames[split] {
+		switch names := s.folders[name]; len(names) {
+		case 0:
+		case 1:
+			return filepath.Join(s.at, names[0]), nil
+		default:
+			return "", corrupt(s.at, "folders %s, which differ in case alone: want one of them, with all images of the split", strings.Join(names, " and "))
+		}
+	}
+	return "", nil
+}
+
+// open opens a split.
+func (s splits) open(split string, o Options) (*List, error) {
+	train, err := s.folder("train")
+	if err != nil {
+		return nil, err
+	}
+	test, err := s.folder("test")
+	if err != nil {
+		return nil, err
+	}
+	folder := map[string]string{"train": train, "test": test}[split]
+	switch {
+	case folder == "" && split == "train":
+		return nil, missing(s.at, fmt.Sprintf("a folder %s of held-out images, and no folder train beside it: name %s itself to train on its images", filepath.Base(test), test))
+	case folder == "":
+		return nil, missing(s.at, "no folder "+strings.Join(splitNames[split], ", "))
+	}
+	shards, err := shardsIn(folder)
+	if err != nil {
+		return nil, err
+	}
+	if len(shards) > 0 {
+		return openShards(folder, shards, o)
+	}
+	var classes []string
+	if split != "train" && train != "" && !o.Unlabeled {
+		if classes, err = classFolders(train); err != nil {
 			return nil, err
 		}
-		if len(shards) > 0 {
-			return openShards(folder, shards, o)
-		}
-		var classes []string
-		if split != "train" && !o.Unlabeled {
-			if classes, err = classFolders(filepath.Join(at, "train")); err != nil {
-				return nil, err
-			}
-		}
-		return openFolder(folder, classes, o)
 	}
-	return nil, missing(at, "no folder "+strings.Join(splitNames[split], ", "))
+	return openFolder(folder, classes, o)
 }
 
 func isDir(name string) bool {

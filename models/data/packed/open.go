@@ -115,6 +115,9 @@ func (s *Set) checkRows(dir string) error {
 // Info describes the set.
 func (s *Set) Info() data.Info { return s.info }
 
+// Unlabel has the set read as one without classes from here on.
+func (s *Set) Unlabel() { s.info.Labels, s.info.Classes = nil, nil }
+
 // Fill copies images. A file that was cut short after it was opened, or a disk that cannot be read, is an error.
 func (s *Set) Fill(dst []uint8, rows []data.Row, indices []int) error {
 	n := s.info.ImageLen()

@@ -262,6 +262,43 @@ func TestPackRefuses(t *testing.T) {
 	}
 }
 
+// TestPackSplitLeavesOthersAlone refuses a folder with anything of the user's, which a reader of the packed splits would pass
+// over, and goes on in one that PackSplit made, finished or not.
+func TestPackSplitLeavesOthersAlone(t *testing.T) {
+	dir := folder(t, 30)
+	pack := func(ctx context.Context, out string) error {
+		_, _, err := PackSplit(ctx, dir, out, "train", files.Options{}, options())
+		return err
+	}
+	for _, name := range []string{"a.png", "val/n01/a.png", "train/a.png", "photos/"} {
+		out := t.TempDir()
+		must.M(os.MkdirAll(filepath.Join(out, filepath.Dir(name)), 0o755))
+		if !strings.HasSuffix(name, "/") {
+			must.M(os.WriteFile(filepath.Join(out, name), nil, 0o644))
+		}
+		first, _, _ := strings.Cut(name, "/")
+		if err := pack(t.Context(), out); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), "it holds "+first+",") {
+			t.Errorf("of a folder with %s: error %v, want ErrExists that names it", name, err)
+		}
+		if n := len(must.M1(os.ReadDir(out))); n != 1 {
+			t.Errorf("%d entries in the folder, want the user's alone", n)
+		}
+	}
+	out := t.TempDir()
+	must.M(os.WriteFile(filepath.Join(out, ".DS_Store"), nil, 0o644))
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := pack(stopped, out); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v, want the interruption", err)
+	}
+	must.M1(os.Stat(filepath.Join(out, "train"+partSuffix)))
+	for range 2 {
+		if err := pack(t.Context(), out); err != nil {
+			t.Errorf("in a folder that it made itself: error %v, want none", err)
+		}
+	}
+}
+
 func TestOnlyOnePacks(t *testing.T) {
 	dir := folder(t, 60)
 	out := filepath.Join(t.TempDir(), "set")

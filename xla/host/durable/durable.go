@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/mocotpu/mocotpu/xla/host/lock"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
@@ -125,7 +126,7 @@ func Write(fs FileSystem, name string, write func(io.Writer) error) error {
 // fill makes the content durable.
 func fill(f File, name string, write func(io.Writer) error) error {
 	if err := write(f); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", strings.TrimSuffix(name, TempSuffix), err) // the file that was asked for
 	}
 	return f.Sync()
 }

@@ -2,6 +2,7 @@ package durable_test
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -38,6 +39,16 @@ func TestReplaceFaults(t *testing.T) {
 				t.Fatalf("%v at %d: error %v, want it reported", fault, at, err)
 			}
 		}
+	}
+}
+
+// TestReplaceNamesTheFile: an error of what is written names the file, not the temporary one.
+func TestReplaceNamesTheFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "page.html")
+	cause := errors.New("no content")
+	err := durable.ReplaceWith(durable.Disk{}, name, func(io.Writer) error { return cause })
+	if want := name + ": no content"; !errors.Is(err, cause) || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 
