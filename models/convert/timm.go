@@ -148,9 +148,13 @@ func importHub(dir string, o ImportOptions) (*encoder.Weights, error) {
 		return nil, fmt.Errorf("%w: %s: architecture %.40q, want one of %s, in timm's words", ErrUnknown, hubConfig, c.Architecture, strings.Join(resnet.Archs, ", "))
 	}
 	file := filepath.Join(dir, hubWeights)
-	if w, err := encoder.Load(file); err == nil && o == (ImportOptions{}) {
-		w.Path = filepath.Clean(dir)
-		return w, nil
+	var known *encoder.Manifest
+	if w, err := encoder.Load(file); err == nil {
+		if o == (ImportOptions{}) {
+			w.Path = filepath.Clean(dir)
+			return w, nil
+		}
+		known = &w.Manifest
 	}
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		file = filepath.Join(dir, hubPickle)
@@ -163,7 +167,7 @@ func importHub(dir string, o ImportOptions) (*encoder.Weights, error) {
 	if o.ImageSize == 0 && size[1] > 0 && size[1] == size[2] {
 		o.ImageSize = size[1]
 	}
-	w, err := importTensors(dir, tensors, o)
+	w, err := importTensors(dir, tensors, known, o)
 	if err != nil {
 		return nil, err
 	}
