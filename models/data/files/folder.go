@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/mocotpu/mocotpu/models/data"
 )
 
 // openFolder lists a folder of class folders or of images. classes, where it is not nil, are the class names to number by.
@@ -41,13 +44,15 @@ func openFolder(dir string, classes []string, o Options) (*List, error) {
 		return nil, err
 	}
 	if l.Len() == 0 {
-		return nil, missing(dir, noImages)
+		return nil, missing(dir, noImages(dir))
 	}
 	return l, nil
 }
 
 // noImages is what is wrong with a folder without any.
-var noImages = "no images (*" + strings.Join(extensions, ", *") + ")"
+func noImages(dir string) string {
+	return cmp.Or(data.Published(dir), "no images (*"+strings.Join(extensions, ", *")+")")
+}
 
 // classFolders returns the names of the classes that a folder has folders of; nil where it has none.
 func classFolders(dir string) ([]string, error) {

@@ -111,6 +111,8 @@ func TestFoldersThatCannotBeMeant(t *testing.T) {
 	}{
 		"nothing":             {nil, "train", data.ErrMissing, "no images (*.jpg, "},
 		"no images":           {[]string{"a/readme.txt"}, "train", data.ErrMissing, "no images"},
+		"torchvision's CIFAR": {[]string{"cifar-10-batches-py/data_batch_1"}, "train", data.ErrMissing, "the Python version of cifar10, want the binary version"},
+		"digits":              {[]string{"MNIST/raw/train-images-idx3-ubyte"}, "train", data.ErrMissing, "the files of mnist"},
 		"empty class":         {[]string{"a/x.jpg", "b/", "c/notes.txt"}, "train", data.ErrCorrupt, "2 class folders hold no image (b, c)"},
 		"images and folders":  {[]string{"x.jpg", "a/y.jpg"}, "train", data.ErrCorrupt, "images (x.jpg, ...) beside folders (a, ...)"},
 		"loop":                {[]string{"a/x.jpg", "a/again -> ."}, "train", data.ErrCorrupt, "a link that leads back"},
