@@ -87,6 +87,9 @@ func (s *Stream) Fingerprint() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
+// Skipped is [List.Skipped].
+func (s *Stream) Skipped() string { return s.list.Skipped() }
+
 // Plain tells whether 16-bit samples are shown over their whole range, for want of a window, though there are some.
 func (s *Stream) Plain() bool { return s.canvas.Window == (picture.Window{}) && s.some(picture.Deep) }
 

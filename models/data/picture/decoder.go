@@ -196,7 +196,7 @@ func (d *Decoder) open(file []byte) (width, height int, decode func() (raster, e
 	}, nil
 }
 
-// A format is found by the first bytes of a file, or by those at at. One that is not read is here to be named in the message.
+// A format is found by the bytes of a file from at on. One that is not read is here to be named in the message.
 type format struct {
 	kind, start string
 	at          int
