@@ -94,7 +94,7 @@ func windowOf(cmd *cobra.Command, from dataset.Config) (picture.Window, error) {
 }
 
 // tellDataNotes says what the user may not have meant with the images.
-func tellDataNotes(cmd *cobra.Command, source data.Source) {
+func tellDataNotes(cmd *cobra.Command, source any) {
 	for _, note := range dataset.Notes(source) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+note)
 	}

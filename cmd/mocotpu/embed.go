@@ -132,6 +132,7 @@ func embedFiles(cmd *cobra.Command, paths []string, o embedOptions, choice engin
 	if err != nil {
 		return settings.Invalid(err)
 	}
+	tellDataNotes(cmd, list)
 	return withEncoder(cmd, w, o.options(), choice, func(_ *xla.Engine, e *encoder.Encoder, watch *terminal.Stages) error {
 		m, dim, err := bank.Write(cmd.Context(), o.out, e, w, list, bank.Options{
 			Projection: o.projection, Library: library, Broken: tellBroken(cmd, "which is left out"), Progress: watch.Stage(fmt.Sprintf("embedding %d images", list.Len())),

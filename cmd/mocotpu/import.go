@@ -31,8 +31,8 @@ func newImport() *cobra.Command {
 	flags.SortFlags = false
 	flags.StringVar(&out, "out", "encoder.safetensors", "file to write")
 	flags.StringVar(&o.Views, "views", "", "whose normalisation it was trained with: "+strings.Join(augment.Presets(), ", ")+
-		" (default: v1, which is ImageNet's, or cifar with the small stem)")
-	flags.IntVar(&o.ImageSize, "image-size", 0, "side in pixels of the images it was trained on (default: 224, or 32 with the small stem)")
+		" (default: of an export its own, else v1, which is ImageNet's, or cifar with the small stem)")
+	flags.IntVar(&o.ImageSize, "image-size", 0, "side in pixels of the images it was trained on (default: of an export its own, else 224, or 32 with the small stem)")
 	flags.BoolVar(&o.Trunk, "trunk", false, "leave the head out")
 	flags.BoolVar(&force, "force", false, "write over files that are there")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -29,12 +29,16 @@ func exportedToy(t *testing.T) {
 // Images are embedded without a run or a data set, and found again: each nearest to itself, by a run as by its export.
 func TestEmbedImagesAndSearch(t *testing.T) {
 	exportedToy(t)
+	put(".", "photos/phone.heic", nil)
 	code, stdout, stderr := call(t, strings.Fields("embed photos --encoder=x.safetensors --backend=go --out=bank.npy")...)
 	if code != 0 || !strings.Contains(stdout, "bank.npy: float32 [8, 16], and their names in bank.npy.json") {
 		t.Fatalf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	if !strings.Contains(stderr, `broken image "photos/broken.jpg", which is left out`) {
 		t.Errorf("stderr %q, want the broken image's name", stderr)
+	}
+	if !strings.Contains(stderr, "warning: 1 files of .heic are not read") {
+		t.Errorf("stderr %q, want the file that was passed over told of", stderr)
 	}
 	for _, encoder := range []string{"", " --encoder=run"} {
 		args := "search --bank=bank.npy --backend=go --neighbours=3 --json --html=found.html --force photos" + encoder

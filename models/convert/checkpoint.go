@@ -51,10 +51,10 @@ func loadCheckpoint(path string) (*encoder.Run, error) {
 		return nil, err
 	}
 	r := &encoder.Run{}
-	if r.Query, err = importTensors(path, withPrefix(tensors, prefix+"encoder_q."), ImportOptions{}); err != nil {
+	if r.Query, err = importTensors(path, withPrefix(tensors, prefix+"encoder_q."), nil, ImportOptions{}); err != nil {
 		return nil, fmt.Errorf("the query encoder: %w", err)
 	}
-	if r.Key, err = importTensors(path, withPrefix(tensors, prefix+"encoder_k."), ImportOptions{}); err != nil {
+	if r.Key, err = importTensors(path, withPrefix(tensors, prefix+"encoder_k."), nil, ImportOptions{}); err != nil {
 		return nil, fmt.Errorf("the key encoder: %w", err)
 	}
 	if q, k := r.Query.Manifest.Network, r.Key.Manifest.Network; q != k || q.Head == resnet.HeadNone {

@@ -25,10 +25,11 @@ var ErrSpoilt = errors.New("weights of no use")
 type ImportOptions struct {
 	// Trunk drops the head, of which only MoCo's two kinds are known.
 	Trunk bool
-	// ImageSize is the side in pixels of the images that the encoder was trained on; 0 is 224, or 32 with the small stem.
+	// ImageSize is the side in pixels of the images that the encoder was trained on; 0 is the manifest's of an export, else
+	// 224, or 32 with the small stem.
 	ImageSize int
-	// Views names the preset of package augment whose normalisation it was trained with; "" is v1, which is ImageNet's,
-	// or cifar with the small stem.
+	// Views names the preset of package augment whose normalisation it was trained with; "" is the manifest's of an export,
+	// else v1, which is ImageNet's, or cifar with the small stem.
 	Views string
 }
 
@@ -41,7 +42,8 @@ var usualInputs = map[string]ImportOptions{
 // Import reads an encoder from a safetensors file with torchvision's names or a file of torch.save, such as
 // facebookresearch/moco's checkpoints (of which it takes the query encoder) and those of its CIFAR notebook. Architecture,
 // width, stem and head follow from names and shapes. A folder of timm's, as the Hugging Face Hub has it, is read as well,
-// with its image size and normalisation.
+// with its image size and normalisation. A file that [Export] wrote keeps what its manifest says of input, precision and
+// source, but for what o says.
 func Import(path string, o ImportOptions) (*encoder.Weights, error) {
 	w, err := importFile(path, o)
 	if err != nil {
@@ -58,11 +60,15 @@ func importFile(path string, o ImportOptions) (*encoder.Weights, error) {
 	if err != nil {
 		return nil, err
 	}
-	return importTensors(path, tensors, o)
+	known, err := knownManifest(path)
+	if err != nil {
+		return nil, err
+	}
+	return importTensors(path, tensors, known, o)
 }
 
-// importTensors makes an encoder of a file's tensors.
-func importTensors(path string, tensors []safetensors.Tensor, o ImportOptions) (*encoder.Weights, error) {
+// importTensors makes an encoder of a file's tensors, with what is known of it by its manifest, if it has one.
+func importTensors(path string, tensors []safetensors.Tensor, known *encoder.Manifest, o ImportOptions) (*encoder.Weights, error) {
 	tensors, err := torchvisionNames(tensors)
 	if err != nil {
 		return nil, err
@@ -86,6 +92,9 @@ func importTensors(path string, tensors []safetensors.Tensor, o ImportOptions) (
 		Input:   encoder.NewInput(cmp.Or(o.ImageSize, usual.ImageSize), views.Mean, views.Std),
 		Source:  encoder.Source{Imported: filepath.Base(path)},
 	}, Path: filepath.Clean(path)}
+	if known != nil {
+		takeKnown(&w.Manifest, *known, o)
+	}
 	if err := errors.Join(w.Manifest.Validate(), w.SetStateDict(tensors)); err != nil {
 		return nil, err
 	}

@@ -7,10 +7,15 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/janpfeifer/must"
+
+	"github.com/mocotpu/mocotpu/models/data/picture"
+	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/format/pickle"
 	"github.com/mocotpu/mocotpu/models/format/safetensors"
 	"github.com/mocotpu/mocotpu/models/format/torchfile"
@@ -155,4 +160,54 @@ func TestImportRefuses(t *testing.T) {
 	if _, err := Import(saveTorch(t, "", tensors), ImportOptions{Views: "sepia"}); err == nil {
 		t.Error("unknown views were taken")
 	}
+}
+
+// What export wrote comes back with its input, precision and source, by the manifest in the file or beside it, as long as
+// the file is the one of which the manifest has the checksum. Options say otherwise.
+func TestImportOwn(t *testing.T) {
+	own := tinyRun(tiny(resnet.HeadMLP))
+	for _, w := range []*encoder.Weights{own.Query, own.Key} {
+		m := &w.Manifest
+		m.Format, m.Network.Precision, m.Source.Preset = encoder.ManifestFormat, resnet.BFloat16, "moco-v2"
+		m.Input.ImageSize, m.Input.Mean, m.Input.Std, m.Input.Window = 48, [3]float64{0.1, 0.2, 0.3}, [3]float64{0.4, 0.5, 0.6}, picture.Window{Low: 120, High: 3800}
+	}
+	want := own.Query.Manifest
+	dir := t.TempDir()
+	for format, name := range map[string]string{"safetensors": "own.safetensors", "moco": "m.pth.tar"} {
+		path := filepath.Join(dir, name)
+		must.M1(Export(path, format, Source{Encoder: own.Query, Run: own}, Options{}))
+		got, err := Import(path, ImportOptions{})
+		if err != nil || !reflect.DeepEqual(got.Manifest, want) {
+			t.Errorf("%s: %v, manifest\n%+v, want\n%+v", format, err, got.Manifest, want)
+		}
+		query, key, err := Load(path)
+		if err != nil || query.Manifest.Input != want.Input || key != nil && key.Manifest.Input != want.Input {
+			t.Errorf("%s: Load: %v, manifest %+v, want %+v for both encoders", format, err, query, want)
+		}
+		in := must.M1(Import(path, ImportOptions{Trunk: true, ImageSize: 96, Views: "v1"})).Manifest.Input
+		if in.ImageSize != 96 || in.Mean != imageNetMean || in.Std != imageNetStd || in.Window != want.Input.Window {
+			t.Errorf("%s: input %+v, want what was asked for, and the window", format, in)
+		}
+	}
+	path := filepath.Join(dir, "m.pth.tar")
+	text := must.M1(os.ReadFile(path + ".json"))
+	usual := func(what string) {
+		t.Helper()
+		got, err := Import(path, ImportOptions{})
+		if err != nil || got.Manifest.Input.ImageSize != 224 || got.Manifest.Input.Mean != imageNetMean || got.Manifest.Source.Imported != "m.pth.tar" {
+			t.Errorf("%s: %v, manifest %+v, want the usual input of a file of other software", what, err, got)
+		}
+	}
+	for what, spoilt := range map[string]string{
+		"text": "epochs: 3", "another format": strings.Replace(string(text), encoder.ManifestFormat, "mocotpu-encoder-9", 1),
+		"no input": strings.Replace(string(text), `"image_size": 48`, `"image_size": 0`, 1), "too long": strings.Repeat(" ", maxManifest) + string(text),
+	} {
+		must.M(os.WriteFile(path+".json", []byte(spoilt), 0o644))
+		usual(what)
+	}
+	other := tinyRun(tiny(resnet.HeadMLP))
+	other.Queue[0] = -other.Queue[0]
+	must.M1(Export(path, "moco", Source{Encoder: other.Query, Run: other}, Options{}))
+	must.M(os.WriteFile(path+".json", text, 0o644))
+	usual("the manifest of another file of the same length")
 }

@@ -38,10 +38,12 @@ func Load(path string) (query, key *encoder.Weights, err error) {
 	if foreign != nil {
 		return nil, nil, fmt.Errorf("convert: %s: %w", path, errors.Join(err, foreign))
 	}
-	if query, err = importTensors(path, tensors, ImportOptions{}); err == nil {
-		if other := keyTensors(tensors); other != nil {
-			key, err = importTensors(path, other, ImportOptions{})
-		}
+	known, err := knownManifest(path)
+	if err == nil {
+		query, err = importTensors(path, tensors, known, ImportOptions{})
+	}
+	if other := keyTensors(tensors); err == nil && other != nil {
+		key, err = importTensors(path, other, known, ImportOptions{})
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("convert: %s: %w", path, err)

@@ -40,7 +40,7 @@ type timmConfig struct {
 
 // timmInput is what timm knows of the weights: pretrained_cfg.
 type timmInput struct {
-	Tag            string    `json:"tag"`
+	Tag            string    `json:"tag,omitempty"`
 	CustomLoad     bool      `json:"custom_load"`
 	InputSize      [3]int    `json:"input_size"` // channels, height, width
 	FixedInputSize bool      `json:"fixed_input_size"`
@@ -82,6 +82,9 @@ func timmFormat(s Source, o Options, m *Manifest) ([]artifact, error) {
 			Tag: "moco", InputSize: [3]int{channels, in.ImageSize, in.ImageSize}, Interpolation: "bilinear", CropPct: 1, CropMode: "squash",
 			Mean: in.Mean[:channels], Std: in.Std[:channels], FirstConv: "conv1", Classifier: "fc", License: o.License,
 		},
+	}
+	if trunk.Manifest.Source.Imported != "" {
+		config.Pretrained.Tag = "" // how it was trained is not known
 	}
 	if n.Arch == "resnet10" { // which timm has by no name of its own
 		config.Architecture, config.ModelArgs["layers"] = "resnet18", [4]int{1, 1, 1, 1}
@@ -148,9 +151,13 @@ func importHub(dir string, o ImportOptions) (*encoder.Weights, error) {
 		return nil, fmt.Errorf("%w: %s: architecture %.40q, want one of %s, in timm's words", ErrUnknown, hubConfig, c.Architecture, strings.Join(resnet.Archs, ", "))
 	}
 	file := filepath.Join(dir, hubWeights)
-	if w, err := encoder.Load(file); err == nil && o == (ImportOptions{}) {
-		w.Path = filepath.Clean(dir)
-		return w, nil
+	var known *encoder.Manifest
+	if w, err := encoder.Load(file); err == nil {
+		if o == (ImportOptions{}) {
+			w.Path = filepath.Clean(dir)
+			return w, nil
+		}
+		known = &w.Manifest
 	}
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		file = filepath.Join(dir, hubPickle)
@@ -163,7 +170,7 @@ func importHub(dir string, o ImportOptions) (*encoder.Weights, error) {
 	if o.ImageSize == 0 && size[1] > 0 && size[1] == size[2] {
 		o.ImageSize = size[1]
 	}
-	w, err := importTensors(dir, tensors, o)
+	w, err := importTensors(dir, tensors, known, o)
 	if err != nil {
 		return nil, err
 	}

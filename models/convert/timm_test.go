@@ -88,6 +88,38 @@ func TestTimm(t *testing.T) {
 	check("timm's own", ImportOptions{}, 48, 0.1)
 }
 
+// Of an encoder that was imported nothing says how it was trained: it may be a supervised one. mocotpu's own has it said.
+func TestTimmImported(t *testing.T) {
+	w := formula("query", wide(resnet.HeadNone, resnet.StemImageNet), 48)
+	write := func() (config, card string) {
+		t.Helper()
+		dir := filepath.Join(t.TempDir(), "model")
+		must.M1(Export(dir, "timm", Source{Encoder: w}, Options{}))
+		return string(must.M1(os.ReadFile(filepath.Join(dir, "config.json")))), string(must.M1(os.ReadFile(filepath.Join(dir, "README.md"))))
+	}
+	config, card := write()
+	for _, want := range []string{"- self-supervised\n- moco\n---\n# resnet10 by Momentum Contrast\n", "\n\nThe trunk of a resnet10, trained without labels by Momentum Contrast (MoCo) with mocotpu:\n512 features"} {
+		if !strings.Contains(card, want) || !strings.Contains(config, `"tag": "moco"`) {
+			t.Errorf("mocotpu's own: config.json %s, the card does not have %q:\n%s", config, want, card)
+		}
+	}
+	w.Manifest.Source = encoder.Source{Imported: "resnet10-supervised.pth"}
+	config, card = write()
+	for _, unknown := range []string{"Momentum", "MoCo", "moco\n", "self-supervised", "without labels", "RUN"} {
+		if strings.Contains(card, unknown) {
+			t.Errorf("imported: the card has %q:\n%s", unknown, card)
+		}
+	}
+	for _, want := range []string{
+		"- image-feature-extraction\n---\n# resnet10, imported from resnet10-supervised.pth\n\nThe trunk of a resnet10, imported from resnet10-supervised.pth with mocotpu; how it was trained is not known:\n512 features",
+		"The file that it was made of does not say.", "mocotpu eval model.safetensors",
+	} {
+		if !strings.Contains(card, want) || strings.Contains(config, `"tag"`) {
+			t.Errorf("imported: config.json %s, the card does not have %q:\n%s", config, want, card)
+		}
+	}
+}
+
 // What timm has no network for is refused, or comes with what it needs.
 func TestTimmNeeds(t *testing.T) {
 	dir := t.TempDir()

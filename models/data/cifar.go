@@ -3,6 +3,7 @@ package data
 import (
 	"archive/tar"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -23,6 +24,13 @@ type cifarSet struct {
 	// labels are the label bytes of a record; the last is the class (CIFAR-100 puts its 20 coarse classes first).
 	labels  int
 	classes []string
+	// python is the version that torchvision downloads, which is not read: pickles of arrays.
+	python pythonFiles
+}
+
+type pythonFiles struct {
+	folder, archive string
+	files           []string // some of the folder's
 }
 
 var cifar10 = cifarSet{
@@ -35,6 +43,7 @@ var cifar10 = cifarSet{
 	},
 	records: map[string]int{"train": 10000, "test": 10000},
 	labels:  1,
+	python:  pythonFiles{"cifar-10-batches-py", "cifar-10-python.tar.gz", []string{"data_batch_1", "test_batch"}},
 	classes: strings.Fields("airplane automobile bird cat deer dog frog horse ship truck"),
 }
 
@@ -45,6 +54,7 @@ var cifar100 = cifarSet{
 	files:   map[string][]string{"train": {"train.bin"}, "test": {"test.bin"}},
 	records: map[string]int{"train": 50000, "test": 10000},
 	labels:  2,
+	python:  pythonFiles{"cifar-100-python", "cifar-100-python.tar.gz", []string{"train", "test", "meta"}},
 	classes: strings.Fields(`apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
 		caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl
 		hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree
@@ -96,6 +106,9 @@ func (c cifarSet) read(dir string, names []string, size int64) ([]cifarContent, 
 		}
 	}
 	contents, err := readTar(filepath.Join(dir, c.archive), names, size, c.archiveLen())
+	if errors.Is(err, fs.ErrNotExist) && c.isPython(dir) {
+		return nil, fmt.Errorf("data: %s: %s: %w", dir, c.wantBinary(), ErrMissing)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missing(c.name, dir, []string{path.Join(c.folder, strings.Join(names, " ")), strings.Join(names, " "), c.archive})
 	}

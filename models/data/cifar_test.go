@@ -169,3 +169,44 @@ func TestMissingCIFARFilesAreListed(t *testing.T) {
 		}
 	}
 }
+
+// torchvision's folder holds the version for Python, which is called by its name, with what to do, by whatever it is found.
+func TestPythonCIFAR(t *testing.T) {
+	for name, files := range map[string][]string{
+		"cifar10": {"cifar-10-batches-py/data_batch_1"}, "cifar10 archive": {"cifar-10-python.tar.gz"}, "cifar10 within": {"data_batch_1", "test_batch", "batches.meta"},
+		"cifar100": {"cifar-100-python/train"}, "cifar100 archive": {"cifar-100-python.tar.gz"}, "cifar100 within": {"train", "test", "meta"},
+	} {
+		set, _, _ := strings.Cut(name, " ")
+		content := map[string][]byte{}
+		for _, file := range files {
+			content[file] = nil
+		}
+		dir := folder(t, content)
+		_, err := Open(set, dir, "train", Options{})
+		want := "it holds the Python version of " + set + ", want the binary version: mocotpu data get " + set + " downloads it"
+		if !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: error %v, want ErrMissing, %s and %q", name, err, dir, want)
+		}
+		if got := Published(dir); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// The files of a set are known by their names; others are not.
+func TestPublished(t *testing.T) {
+	for file, set := range map[string]string{
+		"cifar-10-batches-bin/test_batch.bin": "cifar10", "test_batch.bin": "cifar10", "cifar-10-binary.tar.gz": "cifar10", "test.bin": "cifar100",
+		"train-images-idx3-ubyte": "mnist", "MNIST/raw/t10k-images-idx3-ubyte.gz": "mnist", "emnist-letters-train-images-idx3-ubyte.gz": "emnist/letters", "gzip.zip": "emnist",
+	} {
+		dir := folder(t, map[string][]byte{file: nil})
+		kind, _, _ := strings.Cut(set, "/")
+		want := "it holds the files of " + set + ", which are read by the set's name: data doctor " + set + " --data-dir=" + dir + ", or train --data=" + set + " with the files in data/" + kind
+		if got := Published(dir); got != want {
+			t.Errorf("%s: %q, want %q", file, got, want)
+		}
+	}
+	if got := Published(folder(t, map[string][]byte{"train": nil, "test": nil, "data_batch_1": nil, "meta.json": nil})); got != "" {
+		t.Errorf("%q of files of no set", got)
+	}
+}

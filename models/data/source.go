@@ -153,6 +153,14 @@ func (s *part) Paged() bool {
 	return ok && of.Paged()
 }
 
+// Skipped is that of a source of image files.
+func (s *part) Skipped() string {
+	if of, ok := s.Source.(interface{ Skipped() string }); ok {
+		return of.Skipped()
+	}
+	return ""
+}
+
 func (s *part) Info() Info { return s.info }
 
 func (s *part) Fill(dst []uint8, rows []Row, indices []int) error {

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/data/packed"
 	"github.com/mocotpu/mocotpu/models/data/picture"
@@ -177,8 +176,11 @@ func between(counts []int64, total int64, shares []float64) picture.Window {
 	return picture.Window{Low: at(shares[0]), High: at(shares[1])}
 }
 
-// Notes says what a user may not have meant with the images of a source: whole sentences.
-func Notes(source data.Source) (notes []string) {
+// Notes says what a user may not have meant with the images of a source of package data, or of a [files.List].
+func Notes(source any) (notes []string) {
+	if s, ok := source.(interface{ Skipped() string }); ok && s.Skipped() != "" {
+		notes = append(notes, s.Skipped())
+	}
 	if s, ok := source.(interface{ Plain() bool }); ok && s.Plain() {
 		notes = append(notes, "16-bit samples of 0 to 65535 become 0 to 255, and what uses a part of that range is dark and flat: --window=LOW,HIGH, or --window=1%,99% of the training images' samples, stretches it")
 	}

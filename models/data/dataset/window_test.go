@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -248,5 +249,24 @@ func TestPagesNote(t *testing.T) {
 			}
 			must.M(source.Close())
 		}
+	}
+}
+
+// Images that were passed over are told of for a set, a part of it, and a list.
+func TestSkippedNote(t *testing.T) {
+	dir := t.TempDir()
+	putDeep(filepath.Join(dir, "a.png"), 7, 0)
+	putDeep(filepath.Join(dir, "b.png"), 7, 0)
+	must.M(os.WriteFile(filepath.Join(dir, "c.heic"), nil, 0o644))
+	const want = "1 files of .heic are not read: convert them to JPEG or PNG"
+	for _, n := range []int{0, 1} {
+		source := must.M1(Config{Kind: "folder", Dir: dir, Canvas: 8, Window: "0,9", TrainImages: n}.Source("train", nil))
+		if notes := Notes(source); !slices.Equal(notes, []string{want}) {
+			t.Errorf("%d images: notes %q, want %q", n, notes, want)
+		}
+		must.M(source.Close())
+	}
+	if notes := Notes(must.M1(files.Paths([]string{dir}))); !slices.Equal(notes, []string{want}) {
+		t.Errorf("a list: notes %q, want %q", notes, want)
 	}
 }

@@ -7,7 +7,7 @@
 //   - a folder of images without classes;
 //   - WebDataset shards, *.tar or *.tar.gz: the files of a sample have a name in common up to its first dot, and its class is the number in the .cls file.
 //
-// The splits are folders, train and val (or validation, valid, test) in small or large letters, or part of the shards' names; without them everything is "train". Names that start with a dot, and files without an image's extension, are skipped.
+// The splits are folders, train and val (or validation, valid, test) in small or large letters, or part of the shards' names; without them everything is "train". Names that start with a dot, and files without an image's extension, are skipped; of the latter, HEIC and AVIF images in folders are counted: [List.Skipped].
 //
 // # Order
 //

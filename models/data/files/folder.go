@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/mocotpu/mocotpu/models/data"
 )
 
 // openFolder lists a folder of class folders or of images. classes, where it is not nil, are the class names to number by.
@@ -41,13 +44,23 @@ func openFolder(dir string, classes []string, o Options) (*List, error) {
 		return nil, err
 	}
 	if l.Len() == 0 {
-		return nil, missing(dir, noImages)
+		return nil, missing(dir, noImages(dir, l))
 	}
 	return l, nil
 }
 
-// noImages is what is wrong with a folder without any.
-var noImages = "no images (*" + strings.Join(extensions, ", *") + ")"
+// noImages is what is wrong with a folder of which a list has none.
+func noImages(dir string, l *List) string {
+	return withSkipped(cmp.Or(data.Published(dir), "no images (*"+strings.Join(extensions, ", *")+")"), l)
+}
+
+// withSkipped is a problem with the files that were passed over.
+func withSkipped(problem string, l *List) string {
+	if others := l.Skipped(); others != "" {
+		problem += "; " + others
+	}
+	return problem
+}
 
 // classFolders returns the names of the classes that a folder has folders of; nil where it has none.
 func classFolders(dir string) ([]string, error) {
@@ -98,7 +111,7 @@ func (w *walker) classes(folders, numbered []string) error {
 		return corrupt(w.list.Dir, "%d classes that are not in train (%s): want those of train", len(unknown), some(unknown))
 	}
 	if len(empty) > 0 && w.list.Len() > 0 {
-		return corrupt(w.list.Dir, "%d class folders hold no image (%s): remove or fill them", len(empty), some(empty))
+		return corrupt(w.list.Dir, "%s", withSkipped(fmt.Sprintf("%d class folders hold no image (%s): remove or fill them", len(empty), some(empty)), w.list))
 	}
 	w.list.Classes = numbered
 	return nil
@@ -138,6 +151,8 @@ func (w *walker) walk(name string, labeled bool, label int32) error {
 			}
 		} else if isImage(e.name) {
 			w.list.add(below, label, labeled)
+		} else {
+			w.list.skip(e.name)
 		}
 	}
 	return nil

@@ -125,6 +125,10 @@ func TestFoldersThatCannotBeMeant(t *testing.T) {
 	}{
 		"nothing":             {nil, "train", data.ErrMissing, "no images (*.jpg, "},
 		"no images":           {[]string{"a/readme.txt"}, "train", data.ErrMissing, "no images"},
+		"torchvision's CIFAR": {[]string{"cifar-10-batches-py/data_batch_1"}, "train", data.ErrMissing, "the Python version of cifar10, want the binary version"},
+		"a phone's images":    {[]string{"a.HEIC", "b.heic", "c.avif", "notes.txt"}, "train", data.ErrMissing, "; 3 files of .avif, .heic are not read: convert them to JPEG or PNG"},
+		"a class of them":     {[]string{"a/x.jpg", "b/x.heif"}, "train", data.ErrCorrupt, "hold no image (b): remove or fill them; 1 files of .heif are not read"},
+		"digits":              {[]string{"MNIST/raw/train-images-idx3-ubyte"}, "train", data.ErrMissing, "the files of mnist"},
 		"empty class":         {[]string{"a/x.jpg", "b/", "c/notes.txt"}, "train", data.ErrCorrupt, "2 class folders hold no image (b, c)"},
 		"images and folders":  {[]string{"x.jpg", "a/y.jpg"}, "train", data.ErrCorrupt, "images (x.jpg, ...) beside folders (a, ...)"},
 		"loop":                {[]string{"a/x.jpg", "a/again -> ."}, "train", data.ErrCorrupt, "a link that leads back"},
@@ -147,6 +151,22 @@ func TestFoldersThatCannotBeMeant(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "none"), "train", Options{}); !errors.Is(err, data.ErrMissing) {
 		t.Errorf("error %v, want ErrMissing for a folder that is not there", err)
+	}
+}
+
+// Files that torchvision passes over, and nobody means to leave out, are counted, wherever they are below the folder.
+func TestSkipped(t *testing.T) {
+	dir := tree(t, "a/x.jpg", "a/x.HEIC", "b/y.jpg", "b/deep/y.heif", "b/z.avif", "b/.hidden.heic", "b/notes.txt")
+	const want = "3 files of .avif, .heic, .heif are not read: convert them to JPEG or PNG"
+	for name, l := range map[string]*List{
+		"classes": must.M1(Open(dir, "train", Options{})), "without": must.M1(Open(dir, "train", Options{Unlabeled: true})), "paths": must.M1(Paths([]string{dir})),
+	} {
+		if got := l.Skipped(); got != want || l.Len() != 2 {
+			t.Errorf("%s: %q beside %d images, want %q and 2", name, got, l.Len(), want)
+		}
+	}
+	if got := must.M1(Open(tree(t, "x.jpg", "notes.txt"), "train", Options{})).Skipped(); got != "" {
+		t.Errorf("%q where there are none", got)
 	}
 }
 

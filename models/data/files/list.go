@@ -5,8 +5,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
@@ -21,9 +24,10 @@ type List struct {
 	// Classes names the classes, in the order of their numbers; nil where the images have none.
 	Classes []string
 
-	names  []byte   // one after the other
-	ends   []uint64 // where each name ends
-	labels []int32  // nil without classes
+	skipped map[string]int // files that are not listed, by their extension
+	names   []byte         // one after the other
+	ends    []uint64       // where each name ends
+	labels  []int32        // nil without classes
 	// Of shards: where the images are. Nil for files of their own.
 	at     []place
 	shards []*os.File
@@ -40,6 +44,28 @@ func (l *List) OfShards() bool { return l.shards != nil }
 
 // Len returns the number of images.
 func (l *List) Len() int { return len(l.ends) }
+
+// Skipped says how many image files were passed over by their extension; "" for none.
+func (l *List) Skipped() string {
+	n := 0
+	for _, files := range l.skipped {
+		n += files
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d files of %s are not read: convert them to JPEG or PNG", n, strings.Join(slices.Sorted(maps.Keys(l.skipped)), ", "))
+}
+
+// skip counts a file that is not listed, if it is an image's.
+func (l *List) skip(name string) {
+	if extension := extensionOf(name); slices.Contains(skipped, extension) {
+		if l.skipped == nil {
+			l.skipped = map[string]int{}
+		}
+		l.skipped[extension]++
+	}
+}
 
 // Name returns the path of image i below Dir, with slashes; in a shard it is the shard's, a colon and the member's.
 func (l *List) Name(i int) string {

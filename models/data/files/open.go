@@ -22,9 +22,17 @@ type Options struct {
 // extensions are those that torchvision takes as images, and gif. Files that cannot be read are reported as broken, not skipped.
 var extensions = []string{".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif"}
 
+// unread are those of them that no decoder here reads.
+var unread = []string{".ppm", ".pgm", ".gif"}
+
+// skipped are those of images that torchvision passes over, too. They are counted, for nobody means to leave them out.
+var skipped = []string{".heic", ".heif", ".avif"}
+
 func isImage(name string) bool {
-	return slices.Contains(extensions, strings.ToLower(filepath.Ext(name)))
+	return slices.Contains(extensions, extensionOf(name))
 }
+
+func extensionOf(name string) string { return strings.ToLower(filepath.Ext(name)) }
 
 // roots are the folders below the given one in which published archives keep train and val.
 var roots = []string{"", "imagenet-mini", "ILSVRC/Data/CLS-LOC"}

@@ -36,7 +36,7 @@ func Paths(paths []string) (*List, error) {
 			return nil, err
 		}
 		if l.Len() == before {
-			return nil, missing(p, noImages)
+			return nil, missing(p, noImages(p, l))
 		}
 	}
 	return l, nil

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -42,6 +43,10 @@ func TestPaths(t *testing.T) {
 		if _, err := Paths([]string{"b", path}); !errors.Is(err, want) {
 			t.Errorf("%s: error %v, want %v", path, err, want)
 		}
+	}
+	must.M(os.WriteFile("empty/train-images-idx3-ubyte", nil, 0o644))
+	if _, err := Paths([]string{"empty"}); !errors.Is(err, data.ErrMissing) || !strings.Contains(err.Error(), "the files of mnist") {
+		t.Errorf("the files of a set: error %v, want ErrMissing and the set's name", err)
 	}
 	if runtime.GOOS == "windows" {
 		return

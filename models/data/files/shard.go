@@ -3,6 +3,7 @@ package files
 import (
 	"archive/tar"
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/xla/host/guard"
 	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
@@ -76,7 +78,7 @@ func openShards(dir string, names []string, o Options) (l *List, err error) {
 	}
 	switch {
 	case l.Len() == 0:
-		return nil, missing(dir, "no images in "+some(names))
+		return nil, missing(dir, cmp.Or(data.Published(dir), "no images in "+some(names)))
 	case o.Unlabeled || labeled == "":
 		l.labels = nil
 	case unlabeled != "":

@@ -159,3 +159,13 @@ func FuzzTar(f *testing.F) {
 		}
 	})
 }
+
+// The archive of a set's files is no shard of images, and is called by the set's name.
+func TestArchivesOfSets(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "cifar-100-python.tar.gz", gzipped(shard("cifar-100-python/", "cifar-100-python/train")))
+	_, err := Open(dir, "train", Options{TempDir: t.TempDir()})
+	if !errors.Is(err, data.ErrMissing) || !strings.Contains(err.Error(), "the Python version of cifar100, want the binary version") {
+		t.Errorf("error %v, want ErrMissing and the set's name", err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -41,7 +42,8 @@ type Stream struct {
 	workers chan *Worker
 }
 
-// NewStream returns a source of the list's images, and takes the list over.
+// NewStream returns a source of the list's images, and takes the list over. Without Blank the error is [data.ErrUnread]
+// where more images than a run may have are GIFs, PPMs and PGMs.
 func NewStream(l *List, o StreamOptions) (*Stream, error) {
 	if o.Library == "" {
 		o.Library = picture.Best()
@@ -64,7 +66,40 @@ func NewStream(l *List, o StreamOptions) (*Stream, error) {
 		}
 		s.workers <- w
 	}
+	if !o.Blank {
+		if err := s.refuseUnread(); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
 	return s, nil
+}
+
+// refuseUnread looks at the files whose names promise what no decoder reads, until they are too many: that ends a run at
+// once and not when it has compiled. A name may be wrong: one whose file is read ends the search, and leaves the others to
+// be found when they are asked for.
+func (s *Stream) refuseUnread() error {
+	w := <-s.workers
+	defer func() { s.workers <- w }()
+	tally := NewTally(s.list, nil)
+	var dst []uint8
+	for i := range s.list.Len() {
+		if !slices.Contains(unread, extensionOf(s.list.Name(i))) {
+			continue
+		}
+		if dst == nil {
+			dst = make([]uint8, s.info.ImageLen())
+		}
+		_, problem := w.Decode(s.list, dst, i)
+		if problem == nil {
+			return nil
+		}
+		if errors.As(problem, new(picture.Unread)) {
+			if err := tally.Add(i, problem); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Info describes the images; N counts the broken ones.
@@ -86,6 +121,9 @@ func (s *Stream) Fingerprint() (string, error) {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:]), nil
 }
+
+// Skipped is [List.Skipped].
+func (s *Stream) Skipped() string { return s.list.Skipped() }
 
 // Plain tells whether 16-bit samples are shown over their whole range, for want of a window, though there are some.
 func (s *Stream) Plain() bool { return s.canvas.Window == (picture.Window{}) && s.some(picture.Deep) }

@@ -121,6 +121,37 @@ func TestTooManyBrokenImages(t *testing.T) {
 	check(t, s, []int{2}, []int{2})
 }
 
+// Too many images that no decoder reads are refused before any is asked for, and nothing is left open; few are not, nor
+// images by such names, nor those that a stream may leave black.
+func TestTooManyUnreadImages(t *testing.T) {
+	for name, test := range map[string]struct {
+		extension, content string // "" is the image that is there
+		unread             int
+		blank, refused     bool
+	}{
+		"gif": {".gif", "GIF89a", 3, false, true}, "ppm": {".PPM", "P6 4 4 255 ", 3, false, true}, "pgm": {".pgm", "P5 4 4 255 ", 3, false, true},
+		"few": {".gif", "GIF89a", 2, false, false}, "blank": {".gif", "GIF89a", 3, true, false}, "by name": {".gif", "", 3, false, false},
+	} {
+		dir := folder(t, 250)
+		list := must.M1(Open(dir, "train", Options{}))
+		for i := range test.unread {
+			at := filepath.Join(dir, list.Name(7*i))
+			if test.content != "" {
+				must.M(os.WriteFile(at, []byte(test.content), 0o644))
+			}
+			must.M(os.Rename(at, strings.TrimSuffix(at, ".png")+test.extension))
+		}
+		told := 0
+		s, err := NewStream(must.M1(Open(dir, "train", Options{})), StreamOptions{Canvas: picture.Canvas{Size: 6}, Blank: test.blank, Report: func(Broken) { told++ }})
+		if refused := errors.Is(err, data.ErrUnread) && strings.Contains(err.Error(), "3 of 250 images cannot be read"); refused != test.refused || !refused && err != nil || told > 0 {
+			t.Errorf("%s: error %v and %d told, want it refused: %t, and none told", name, err, told, test.refused)
+		}
+		if err == nil {
+			must.M(s.Close())
+		}
+	}
+}
+
 // TestFillAtTheSameTime asks from more goroutines than there are workers.
 func TestFillAtTheSameTime(t *testing.T) {
 	s := open(t, folder(t, 40), StreamOptions{Canvas: picture.Canvas{Size: 6}, Workers: 2})

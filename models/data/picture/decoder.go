@@ -181,7 +181,7 @@ func (d *Decoder) open(file []byte) (width, height int, decode func() (raster, e
 	case f.kind == "JPEG":
 		return d.openJPEG(file)
 	case f.decode == nil:
-		return 0, 0, nil, Unread{fmt.Sprintf("picture: a %s file, want JPEG, PNG, TIFF, WebP or BMP: convert it", f.kind)}
+		return 0, 0, nil, unread("a " + f.kind + " file")
 	}
 	c, err := f.header(bytes.NewReader(file))
 	if err != nil {
@@ -196,36 +196,52 @@ func (d *Decoder) open(file []byte) (width, height int, decode func() (raster, e
 	}, nil
 }
 
-// A format is found by the first bytes of a file. One that is not read is here to be named in the message.
+// A format is found by the bytes of a file from at on. One that is not read is here to be named in the message.
 type format struct {
 	kind, start string
+	at          int
 	header      func(io.Reader) (image.Config, error)
 	decode      func(io.Reader) (image.Image, error)
 }
 
 var formats = []format{
 	{kind: "JPEG", start: "\xff\xd8"},
-	{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode},
-	{"TIFF", "II*\x00", tiff.DecodeConfig, tiff.Decode},
-	{"TIFF", "MM\x00*", tiff.DecodeConfig, tiff.Decode},
-	{"WebP", "RIFF", webp.DecodeConfig, webp.Decode},
-	{"BMP", "BM", bmp.DecodeConfig, bmp.Decode},
+	{"PNG", "\x89PNG\r\n\x1a\n", 0, png.DecodeConfig, png.Decode},
+	{"TIFF", "II*\x00", 0, tiff.DecodeConfig, tiff.Decode},
+	{"TIFF", "MM\x00*", 0, tiff.DecodeConfig, tiff.Decode},
+	{"WebP", "RIFF", 0, webp.DecodeConfig, webp.Decode},
+	{"BMP", "BM", 0, bmp.DecodeConfig, bmp.Decode},
 	{kind: "GIF", start: "GIF8"},
+	{kind: "PGM", start: "P2"},
+	{kind: "PGM", start: "P5"},
+	{kind: "PPM", start: "P3"},
+	{kind: "PPM", start: "P6"},
+	{kind: "HEIC", start: "ftyphe", at: 4},
+	{kind: "HEIF", start: "ftypmif1", at: 4},
+	{kind: "HEIF (AVIF)", start: "ftypavi", at: 4},
 	{kind: "BigTIFF", start: "II+\x00"},
 	{kind: "BigTIFF", start: "MM\x00+"},
 }
 
 // explain is an error of the format's decoder, with what is wanted where the file is of a kind that it does not read.
 func (f format) explain(file []byte, err error) error {
-	if f.kind == "TIFF" {
+	switch {
+	case f.kind == "TIFF":
 		return explainTIFF(file, err)
+	case f.kind == "WebP" && isAnimated(file):
+		return unread("an animated WebP")
 	}
 	return fmt.Errorf("picture: %w", err)
 }
 
+// unread is the error of a file of a kind that is not read.
+func unread(what string) Unread {
+	return Unread{fmt.Sprintf("picture: %s, want JPEG, PNG, TIFF, WebP (still) or BMP: convert it", what)}
+}
+
 func sniff(file []byte) (format, bool) {
 	for _, f := range formats {
-		if bytes.HasPrefix(file, []byte(f.start)) {
+		if bytes.HasPrefix(file[min(f.at, len(file)):], []byte(f.start)) {
 			return f, true
 		}
 	}

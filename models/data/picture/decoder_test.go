@@ -30,6 +30,12 @@ func photograph(width, height int) []byte {
 	return b.Bytes()
 }
 
+// extendedWebP is a WebP of 8x8 pixels with such flags, and no picture before its first frame.
+func extendedWebP(flags byte) []byte {
+	chunks := "VP8X\x0a\x00\x00\x00" + string(rune(flags)) + "\x00\x00\x00\x07\x00\x00\x07\x00\x00" + "ANIM\x06\x00\x00\x00\xff\xff\xff\xff\x00\x00"
+	return []byte("RIFF" + string(rune(4+len(chunks))) + "\x00\x00\x00WEBP" + chunks)
+}
+
 func TestBrokenFiles(t *testing.T) {
 	whole := photograph(64, 48)
 	var huge bytes.Buffer
@@ -43,7 +49,13 @@ func TestBrokenFiles(t *testing.T) {
 	}{
 		{"empty", nil, "the file is empty"},
 		{"text", []byte("<html>not found</html>"), `start with "<html>no"`},
-		{"gif", []byte("GIF89a and so on"), "a GIF file, want JPEG, PNG, TIFF, WebP or BMP"},
+		{"gif", []byte("GIF89a and so on"), "a GIF file, want JPEG, PNG, TIFF, WebP (still) or BMP"},
+		{"pgm", []byte("P5 8 8 255 and so on"), "a PGM file, want"},
+		{"ppm", []byte("P3 8 8 255 and so on"), "a PPM file, want"},
+		{"heic", []byte("\x00\x00\x00\x18ftypheic and so on"), "a HEIC file, want"},
+		{"avif", []byte("\x00\x00\x00\x1cftypavif and so on"), "a HEIF (AVIF) file, want"},
+		{"animated webp", extendedWebP(0x12), "an animated WebP, want JPEG, PNG, TIFF, WebP (still) or BMP: convert it"},
+		{"broken webp", extendedWebP(0x10), "webp: invalid format"},
 		{"start only", whole[:2], ""},
 		{"header only", whole[:200], ""},
 		{"cut", whole[:len(whole)/2], ""},

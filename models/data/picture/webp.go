@@ -1,6 +1,15 @@
 package picture
 
-import "image"
+import (
+	"bytes"
+	"image"
+)
+
+// isAnimated tells whether a WebP's first chunk is the extended header, VP8X, with the bit for animation.
+func isAnimated(file []byte) bool {
+	const chunk, flags, animation = 12, 20, 0x02
+	return len(file) > flags && bytes.HasPrefix(file[chunk:], []byte("VP8X")) && file[flags]&animation != 0
+}
 
 // vp8 is a lossy WebP. Its YCbCr is video's, of 16 to 235, where image.YCbCr's colours are JPEG's, of 0 to 255; each chroma sample
 // stands for 2x2 pixels.
