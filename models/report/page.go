@@ -116,7 +116,7 @@ func newRun(dir string) (*entry, error) {
 		return nil, err
 	}
 	c := record.Config
-	r := &entry{Name: filepath.Base(filepath.Clean(dir)), record: record}
+	r := &entry{Name: filepath.Base(run.Beside(dir, "")), record: record}
 	if r.history.rows, r.history.knn, err = run.ReadMetrics(dir); err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func newRun(dir string) (*entry, error) {
 		r.Summary += fmt.Sprintf("; kNN %.1f %% before, %.1f %% at step %d", r.history.knn[0].Headline(),
 			r.history.knn[n-1].Headline(), r.history.knn[n-1].Step)
 	}
-	evaluation, err := judge.ReadReport(filepath.Clean(dir) + evaluationSuffix)
+	evaluation, err := judge.ReadReport(run.Beside(dir, EvaluationSuffix))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -143,5 +143,5 @@ func newRun(dir string) (*entry, error) {
 	return r, nil
 }
 
-// evaluationSuffix is what `mocotpu eval` adds to a run directory's name for its report.
-const evaluationSuffix = ".report.json"
+// EvaluationSuffix is what `mocotpu eval` adds to a run directory's name for its report.
+const EvaluationSuffix = ".report.json"
