@@ -2,7 +2,6 @@ package xla
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
@@ -13,8 +12,8 @@ type foundPlugin setup.Plugin
 // findPlugin returns the plugin that was asked for, or the installed one.
 func findPlugin(name string, o Options) (foundPlugin, error) {
 	if o.Plugin != "" {
-		if _, err := os.Stat(o.Plugin); err != nil {
-			return foundPlugin{}, fmt.Errorf("%w for %s: %w", ErrNoPlugin, name, err)
+		if err := setup.CheckFile(o.Plugin); err != nil { // to load a pipe waits forever
+			return foundPlugin{}, fmt.Errorf("%w for %s: %w: --plugin takes the path of a PJRT plugin, without it the installed one is used", ErrNoPlugin, name, err)
 		}
 		return foundPlugin{Engine: name, Path: o.Plugin}, nil
 	}

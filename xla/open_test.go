@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/janpfeifer/must"
@@ -17,6 +18,8 @@ import (
 func TestOpenErrors(t *testing.T) {
 	text := filepath.Join(t.TempDir(), "pjrt_c_api_text_plugin.so")
 	must.M(os.WriteFile(text, []byte("no library"), 0o666))
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	must.M(syscall.Mkfifo(pipe, 0o644))
 	for _, test := range []struct {
 		engine  string
 		options xla.Options
@@ -30,7 +33,9 @@ func TestOpenErrors(t *testing.T) {
 		{"go", xla.Options{Plugin: text}, nil, "no plugin"},
 		{"auto", xla.Options{Plugin: text}, nil, "name of its engine"},
 		{"cpu", xla.Options{Plugin: "/no/such/plugin.so"}, xla.ErrNoPlugin, "/no/such/plugin.so"},
-		{"cuda", xla.Options{Plugin: text}, nil, text},
+		{"cuda", xla.Options{Plugin: text}, xla.ErrNoPlugin, text + " is no shared library"},
+		{"cpu", xla.Options{Plugin: pipe}, xla.ErrNoPlugin, pipe + " is no regular file"}, // to load one waits forever
+		{"cpu", xla.Options{Plugin: filepath.Dir(text)}, xla.ErrNoPlugin, "is no regular file"},
 		{"tpu", xla.Options{Plugin: "libm.so.6"}, xla.ErrNoPlugin, "libm.so.6"},
 	} {
 		e, err := xla.Open(test.engine, test.options)

@@ -15,6 +15,8 @@ import (
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/judge"
+	"github.com/mocotpu/mocotpu/models/report"
+	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 	"github.com/mocotpu/mocotpu/xla/host/settings"
@@ -90,7 +92,7 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 	if err != nil {
 		return err
 	}
-	f.out = cmp.Or(f.out, w.Path+".report.json")
+	f.out = cmp.Or(f.out, run.Beside(w.Path, report.EvaluationSuffix))
 	if err := errors.Join(settings.Invalid(errors.Join(f.Validate(w, cmd.Flags().Changed), f.check())), mayWrite(f.force, []string{w.Path}, f.out)); err != nil {
 		return err
 	}
@@ -117,13 +119,13 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 	if err != nil {
 		return err
 	}
-	report, err := judge.Evaluate(cmd.Context(), m, w, train, test, f.Options, watch)
+	found, err := judge.Evaluate(cmd.Context(), m, w, train, test, f.Options, watch)
 	watch.End()
 	if err != nil {
 		return err
 	}
-	report.Engine, report.Versions = opened.EngineName(), versions(opened)
-	text, err := report.Encode()
+	found.Engine, found.Versions = opened.EngineName(), versions(opened)
+	text, err := found.Encode()
 	if err != nil {
 		return err
 	}
@@ -134,7 +136,7 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 		_, err = cmd.OutOrStdout().Write(text)
 		return err
 	}
-	err = report.WriteTable(cmd.OutOrStdout())
+	err = found.WriteTable(cmd.OutOrStdout())
 	fmt.Fprintf(cmd.ErrOrStderr(), "written: %s\n", f.out)
 	return err
 }

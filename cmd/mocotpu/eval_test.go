@@ -92,6 +92,12 @@ func TestEval(t *testing.T) {
 	if code != 0 || stdout != string(text) || bytes.Count(text, []byte(`"subject"`)) != 2 {
 		t.Errorf("exit code %d, stderr %q, --json printed %q, want the report of backbone and projection", code, stderr, stdout)
 	}
+	// From within the run, the report is still beside it.
+	t.Chdir("run")
+	again[1] = "."
+	if code, _, stderr := call(t, again...); code != 2 || !strings.Contains(stderr, "run.report.json is there already") {
+		t.Errorf("exit code %d, stderr %q, want the report beside the run, not in it", code, stderr)
+	}
 }
 
 // An exported encoder is judged as its run is: the same counts.

@@ -1,13 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,13 +51,7 @@ func newReport() *cobra.Command {
 					return err
 				}
 			}
-			if out == "" {
-				dir := filepath.Clean(args[0])
-				if strings.HasSuffix(dir, ".") { // of . or ..: the folder has a name
-					dir, _ = filepath.Abs(dir) // which is there
-				}
-				out = dir + ".html"
-			}
+			out = cmp.Or(out, run.Beside(args[0], ".html"))
 			if cmd.Flags().Changed("watch") && watch < time.Second {
 				return settings.Invalid(fmt.Errorf("--watch: %v, want at least 1s, or no --watch for a page that is written once", watch))
 			}

@@ -79,9 +79,14 @@ func newLook(ctx context.Context, b compute.Backend, dir string, c run.Config, s
 	if test.Labels == nil || bank.Labels == nil {
 		return l, nil
 	}
-	k := min(c.KNN.Ks[len(c.KNN.Ks)-1], bank.N)
+	ks, temperature := c.KNN.Ks, c.KNN.Temperature
+	if c.KNN.Every == 0 { // a run without evaluations may have any numbers there, or none
+		usual := judge.DefaultOptions()
+		ks, temperature = usual.Ks, usual.Temperature
+	}
+	k := min(ks[len(ks)-1], bank.N)
 	results, err := search.KNN(ctx, bankFeatures, bank.Labels, features, test.Labels, len(bank.Classes),
-		judge.KNNOptions{Ks: []int{k}, Temperature: c.KNN.Temperature})
+		judge.KNNOptions{Ks: []int{k}, Temperature: temperature})
 	if err != nil {
 		return nil, err
 	}

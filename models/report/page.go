@@ -45,7 +45,7 @@ type entry struct {
 	FewLabels    *Chart // nil without
 	Look         *look  // nil without a backend
 	history      history
-	config       run.Config
+	record       run.Record
 }
 
 // Write writes the page of the run directories, at least one. A run may be in progress. The report of `mocotpu eval`
@@ -76,18 +76,27 @@ func Write(ctx context.Context, w io.Writer, dirs []string, o Options) error {
 		if err != nil {
 			return err
 		}
-		r.Colour = colours[i%len(colours)]
-		if o.Backend != nil {
-			o.Stage("looking through the encoder of " + dir)
-			shown, err := open(sets, r.config.Data)
-			if err != nil {
-				return err
-			}
-			if r.Look, err = newLook(ctx, o.Backend, dir, r.config, shown); err != nil {
-				return fmt.Errorf("report: %s: %w", dir, err)
-			}
+		if err := r.record.Validate(); o.Backend != nil && err != nil { // before any encoder is looked through
+			return fmt.Errorf("report: %s: %s holds what no run can have, mend it or leave the encoders out by --curves-only: %w", dir, run.ConfigFile, err)
 		}
-		page.Runs, histories, configs = append(page.Runs, r), append(histories, r.history), append(configs, r.config)
+		r.Colour = colours[i%len(colours)]
+		page.Runs, histories, configs = append(page.Runs, r), append(histories, r.history), append(configs, r.record.Config)
+	}
+	for i, r := range page.Runs {
+		if o.Backend == nil {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		o.Stage("looking through the encoder of " + dirs[i])
+		shown, err := open(sets, r.record.Data)
+		if err != nil {
+			return err
+		}
+		if r.Look, err = newLook(ctx, o.Backend, dirs[i], r.record.Config, shown); err != nil {
+			return fmt.Errorf("report: %s: %w", dirs[i], err)
+		}
 	}
 	page.Charts = charts(histories)
 	var err error
@@ -107,7 +116,7 @@ func newRun(dir string) (*entry, error) {
 		return nil, err
 	}
 	c := record.Config
-	r := &entry{Name: filepath.Base(filepath.Clean(dir)), config: c}
+	r := &entry{Name: filepath.Base(run.Beside(dir, "")), record: record}
 	if r.history.rows, r.history.knn, err = run.ReadMetrics(dir); err != nil {
 		return nil, err
 	}
@@ -125,7 +134,7 @@ func newRun(dir string) (*entry, error) {
 		r.Summary += fmt.Sprintf("; kNN %.1f %% before, %.1f %% at step %d", r.history.knn[0].Headline(),
 			r.history.knn[n-1].Headline(), r.history.knn[n-1].Step)
 	}
-	evaluation, err := judge.ReadReport(filepath.Clean(dir) + evaluationSuffix)
+	evaluation, err := judge.ReadReport(run.Beside(dir, EvaluationSuffix))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -134,5 +143,5 @@ func newRun(dir string) (*entry, error) {
 	return r, nil
 }
 
-// evaluationSuffix is what `mocotpu eval` adds to a run directory's name for its report.
-const evaluationSuffix = ".report.json"
+// EvaluationSuffix is what `mocotpu eval` adds to a run directory's name for its report.
+const EvaluationSuffix = ".report.json"

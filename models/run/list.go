@@ -44,31 +44,43 @@ type Summary struct {
 }
 
 // List summarises the run directories below a folder, or the folder if it is one, in the order of their names. Links are
-// not followed. A run that cannot be read is listed as such.
+// not followed. A run that cannot be read is listed as such, and so is a folder that this user may not read, such as lost+found.
 func List(folder string) ([]Summary, error) {
-	found := []Summary{}
-	err := filepath.WalkDir(folder, func(dir string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.IsDir() {
-			return err
-		}
-		if _, err := os.Lstat(filepath.Join(dir, ConfigFile)); err != nil {
-			return nil
-		}
-		record, err := ReadRecord(dir)
-		switch {
-		case errors.Is(err, ErrNotRun):
-			return nil
-		case err != nil:
-			found = append(found, unreadable(newSummary(dir, Config{}), err))
-		default:
-			found = append(found, summarise(dir, record.Config))
-		}
-		return fs.SkipDir
-	})
-	if err != nil {
+	l := lister{folder: folder, found: []Summary{}}
+	if err := filepath.WalkDir(folder, l.visit); err != nil {
 		return nil, fmt.Errorf("run: list: %w", err)
 	}
-	return found, nil
+	return l.found, nil
+}
+
+// lister gathers what List finds.
+type lister struct {
+	folder string
+	found  []Summary
+}
+
+// visit is an [fs.WalkDirFunc].
+func (l *lister) visit(dir string, entry fs.DirEntry, err error) error {
+	if errors.Is(err, fs.ErrPermission) && dir != l.folder {
+		l.found = append(l.found, unreadable(newSummary(dir, Config{}), err))
+		return fs.SkipDir
+	}
+	if err != nil || !entry.IsDir() {
+		return err
+	}
+	if _, err := os.Lstat(filepath.Join(dir, ConfigFile)); err != nil {
+		return nil
+	}
+	record, err := ReadRecord(dir)
+	switch {
+	case errors.Is(err, ErrNotRun):
+		return nil
+	case err != nil:
+		l.found = append(l.found, unreadable(newSummary(dir, Config{}), err))
+	default:
+		l.found = append(l.found, summarise(dir, record.Config))
+	}
+	return fs.SkipDir
 }
 
 func newSummary(dir string, c Config) Summary {

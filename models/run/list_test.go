@@ -1,6 +1,8 @@
 package run
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -20,5 +22,21 @@ func TestBestOfEvaluations(t *testing.T) {
 		if got := summarise(dir, Glyphs()); got.BestKNN != want || got.Problem != "" {
 			t.Errorf("best %v, problem %q, want %v", got.BestKNN, got.Problem, want)
 		}
+	}
+}
+
+// A folder that may not be read hides none of the others; the folder that was asked for is an error. The root user may read
+// all, so the walk's errors are made here.
+func TestListUnreadableFolder(t *testing.T) {
+	denied := &fs.PathError{Op: "open", Path: "runs/lost+found", Err: fs.ErrPermission}
+	l := lister{folder: "runs"}
+	if err := l.visit("runs/lost+found", nil, denied); !errors.Is(err, fs.SkipDir) {
+		t.Errorf("error %v, want the folder skipped", err)
+	}
+	if len(l.found) != 1 || l.found[0].State != StateUnreadable || l.found[0].Problem != denied.Error() {
+		t.Errorf("found %+v, want the folder as unreadable", l.found)
+	}
+	if err := l.visit("runs", nil, denied); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("the folder itself: error %v, want it", err)
 	}
 }

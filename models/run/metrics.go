@@ -124,6 +124,15 @@ type KNNRow struct {
 	Seconds   Float      `json:"seconds"`
 }
 
+// check refuses accuracies that are not one for each number of neighbours.
+func (r KNNRow) check() error {
+	if n := len(r.K); len(r.Backbone) != n || len(r.Projection) != n || len(r.Pixels) != n && len(r.Pixels) > 0 {
+		return fmt.Errorf("k has %d numbers, backbone %d, projection %d and pixels %d, want as many in each, or no pixels: mend or remove the line",
+			n, len(r.Backbone), len(r.Projection), len(r.Pixels))
+	}
+	return nil
+}
+
 // Headline is the accuracy on the backbone's features for the last k, or NaN
 // where there is none.
 func (r KNNRow) Headline() float64 {
@@ -262,7 +271,10 @@ func ReadMetrics(runDir string) ([]Row, []KNNRow, error) {
 			return json.Unmarshal(line, &rows[len(rows)-1])
 		case kindKNN:
 			knn = append(knn, KNNRow{})
-			return json.Unmarshal(line, &knn[len(knn)-1])
+			if err := json.Unmarshal(line, &knn[len(knn)-1]); err != nil {
+				return err
+			}
+			return knn[len(knn)-1].check()
 		}
 		return fmt.Errorf("kind is %q, want %s or %s", head.Kind, kindTrain, kindKNN)
 	})

@@ -2,6 +2,7 @@ package run
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -143,6 +144,32 @@ func TestMetricsBadLine(t *testing.T) {
 	}
 	if _, _, err := ReadMetrics(d.Path()); err == nil || !strings.Contains(err.Error(), `kind is "other"`) {
 		t.Errorf("unknown kind: error %v", err)
+	}
+}
+
+// A row with accuracies of other numbers of neighbours than it names is refused with its line; one without labels has none.
+func TestMetricsLengths(t *testing.T) {
+	two := []Float{50, 60}
+	for _, test := range []struct {
+		row  KNNRow
+		good bool
+	}{
+		{KNNRow{}, true},
+		{KNNRow{K: []int{1, 5}, Backbone: two, Projection: two}, true},
+		{KNNRow{K: []int{1, 5}, Backbone: two, Projection: two, Pixels: two}, true},
+		{KNNRow{K: []int{}, Backbone: two, Projection: two}, false},
+		{KNNRow{K: []int{1}, Backbone: two, Projection: two}, false},
+		{KNNRow{K: []int{1, 5}, Backbone: two[:1], Projection: two}, false},
+		{KNNRow{K: []int{1, 5}, Backbone: two}, false},
+		{KNNRow{K: []int{1, 5}, Backbone: two, Projection: two, Pixels: two[:1]}, false},
+		{KNNRow{Pixels: two}, false},
+	} {
+		d := newRunDir(t)
+		write(t, d, 0, KNNRow{}, test.row)
+		_, _, err := ReadMetrics(d.Path())
+		if test.good && err != nil || !test.good && (!errors.Is(err, ErrDirectory) || !strings.Contains(err.Error(), "line 2")) {
+			t.Errorf("%+v: error %v, usable %t", test.row, err, test.good)
+		}
 	}
 }
 

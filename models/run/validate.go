@@ -11,8 +11,14 @@ import (
 
 // Validate returns nil or one [settings.Error] that lists every problem, in the order of the fields. It looks at nothing
 // but c and this process's memory, for which see [Config.CheckSize]: see [Config.ValidateData] for what depends on the number of images, and call it again once Devices is known.
-func (c Config) Validate() error {
-	if err := c.checkSize(limits.Memory(), mostMemory); err != nil {
+func (c Config) Validate() error { return c.validate(limits.Memory()) }
+
+// Validate is [Config.Validate] for a reader of the run, who may have less memory than the machine that wrote it.
+func (r Record) Validate() error { return r.validate(mostMemory) }
+
+// validate is Validate in a process that may use so many bytes.
+func (c Config) validate(memory int64) error {
+	if err := c.checkSize(memory, mostMemory); err != nil {
 		return err // arithmetic on such numbers is none
 	}
 	var p settings.Check

@@ -57,7 +57,7 @@ func search(engine string, folders []string, skipped *[]string) (Plugin, bool) {
 			for _, path := range paths {
 				path, err := filepath.Abs(path)
 				if err == nil {
-					err = checkEntryPoint(path)
+					err = CheckFile(path)
 				}
 				if err != nil {
 					*skipped = append(*skipped, err.Error())
@@ -79,15 +79,15 @@ func goxlaFolders() []string {
 	return append(folders, "/usr/local/lib/go-xla", "/usr/local/lib/go-xla/nvidia", "/usr/local/lib/gomlx/pjrt")
 }
 
-// checkEntryPoint reads the file's symbols; it does not load it.
-func checkEntryPoint(path string) error {
+// CheckFile says why a file is no PJRT plugin. It reads the symbols of a regular file and does not load it.
+func CheckFile(path string) error {
 	if info, err := os.Stat(path); err != nil {
 		if link, linkErr := os.Readlink(path); linkErr == nil {
 			return fmt.Errorf("%s is a link to %s, which does not exist: remove it", path, link)
 		}
 		return err
 	} else if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no file: %w", path, errNotPlugin)
+		return fmt.Errorf("%s is no regular file: %w", path, errNotPlugin)
 	}
 	file, err := elf.Open(path)
 	if err != nil {

@@ -153,7 +153,7 @@ func (w way) run(ctx context.Context, parent, engine string, progress func(strin
 	if !filepath.IsAbs(path) {
 		full = filepath.Join(stage, path)
 	}
-	if err := checkEntryPoint(full); err != nil {
+	if err := CheckFile(full); err != nil {
 		return err
 	}
 	if err := checkLoads(ctx, full); err != nil {

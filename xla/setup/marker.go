@@ -37,7 +37,7 @@ func installed(engine string) (p Plugin, ok bool, err error) {
 		return Plugin{}, false, err
 	}
 	p = m.plugin(engine, dir)
-	if err := checkEntryPoint(p.Path); err != nil {
+	if err := CheckFile(p.Path); err != nil {
 		return Plugin{}, false, err
 	}
 	return p, true, nil

@@ -189,8 +189,11 @@ func (r *Training) End(c run.Config, result train.Result) {
 
 // improvement says how far the encoder came from a run's first evaluation to its last.
 func improvement(before string, first, last run.KNNRow) string {
-	if len(last.K) == 0 && last.LabelFree != nil {
+	switch {
+	case len(last.K) == 0 && last.LabelFree != nil:
 		return withoutLabels(before, first, last)
+	case len(last.K) == 0:
+		return "the last evaluation has no numbers"
 	}
 	k := last.K[len(last.K)-1]
 	text := fmt.Sprintf("kNN top-1 on %d held-out images (backbone, k=%d): ", last.Queries, k)

@@ -74,3 +74,10 @@ func TestTrainingUnjudged(t *testing.T) {
 		t.Errorf("it sums up %q, want the last loss and the directory", text)
 	}
 }
+
+// A last evaluation that a stranger's metrics.jsonl leaves empty ends no run with a panic.
+func TestEmptyEvaluation(t *testing.T) {
+	if got := improvement("untrained", run.KNNRow{}, run.KNNRow{Step: 1}); got != "the last evaluation has no numbers" {
+		t.Errorf("%q of an empty evaluation", got)
+	}
+}
