@@ -13,6 +13,8 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 
+	"github.com/mocotpu/mocotpu/xla/host/limits"
+	"github.com/mocotpu/mocotpu/xla/host/settings"
 	"github.com/mocotpu/mocotpu/xla/setup"
 )
 
@@ -125,9 +127,17 @@ func quietLogs(name string) error {
 	return os.Setenv(variable, "0")
 }
 
+// leastAddresses is what the CPU plugin's library and its threads take of addresses. With less, some runs of a tiny net were
+// aborted by it on two cores.
+const leastAddresses = 3 << 30
+
 // newClient makes a client of the plugin, wrapped as a GoMLX backend.
 func (p *table) newClient(name string, options pjrt.NamedValuesMap) (*xla.Backend, error) {
 	if name == "cpu" && !p.used {
+		if has := limits.Addresses(); has < leastAddresses {
+			return nil, settings.Invalid(fmt.Errorf("ulimit -v leaves this process %s of addresses, and the cpu engine takes %s before it computes: want more, or --backend=go",
+				limits.Text(has), limits.Text(leastAddresses)))
+		}
 		restore, err := setFlags(cpuFlags(int(options[deviceCount].(int64)), runtime.GOMAXPROCS(0)))
 		if err != nil {
 			return nil, err

@@ -175,6 +175,7 @@ static void notice(const char* text) { mocotpuNotice((char*)text); }
 
 char* mt_open(int index, const char* path, int* major, int* minor) {
   slot* s = &slots[index];
+  mt_explain_aborts();
   void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) return strdup(dlerror());
   const mt_api* (*get)(void) = (const mt_api* (*)(void))dlsym(library, "GetPjrtApi");

@@ -4,6 +4,7 @@
 #include "abi.h"
 
 enum { MT_SLOTS = 8 };  // different plugins in one process
+enum { MT_ABORTED = 70 };  // the exit code of a fault in a program, as sysexits.h has it
 
 // What Go decides about a program before the compiler sees it.
 typedef struct {
@@ -24,6 +25,8 @@ typedef struct { int code; char* text; } mt_failure;
 // Opens the plugin of a slot (0 <= slot < MT_SLOTS, each once) without calling into it; afterwards major and minor say
 // what it is. Returns a malloc'ed error text or NULL.
 char* mt_open(int slot, const char* path, int* major, int* minor);
+// Has an abort end the process with MT_ABORTED and a sentence, where the program asks Go for no stacks by GOTRACEBACK=none.
+void mt_explain_aborts(void);
 // Makes the table of an opened slot, before anyone uses it, that of a compiler without hardware: see topology.c.
 void mt_compile_only(int slot);
 // Names the store that the slot's next client shares with other processes; 0 for none.

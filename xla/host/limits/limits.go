@@ -18,7 +18,7 @@ import (
 // and of those above it, and its own limit on address space (ulimit -v). It is math.MaxInt64 where nothing says so. It is read
 // once: a limit does not change under a running process without its owner's doing.
 var Memory = sync.OnceValue(func() int64 {
-	return min(memoryOf(os.DirFS("/")), addressSpace())
+	return min(memoryOf(os.DirFS("/")), Addresses())
 })
 
 // CPUs is the number of threads that this process can keep busy. Go's scheduler follows the CPU set and, on Linux, the

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// addressSpace is the process's own limit.
-func addressSpace() int64 {
+// Addresses is the number of bytes of addresses that the process may have: ulimit -v.
+func Addresses() int64 {
 	var own unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_AS, &own); err != nil || own.Cur > math.MaxInt64 {
 		return math.MaxInt64

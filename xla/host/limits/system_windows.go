@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// addressSpace is the process's own limit: there is none.
-func addressSpace() int64 { return math.MaxInt64 }
+// Addresses is the number of bytes of addresses that the process may have: there is no limit.
+func Addresses() int64 { return math.MaxInt64 }
 
 // Disk is the number of bytes that this user may still write to the disk of a folder.
 func Disk(dir string) (int64, error) {
