@@ -142,6 +142,19 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// While process 0 does not come the reason is told, and told again in the end.
+func TestNotice(t *testing.T) {
+	c := Config{Coordinator: "127.0.0.1:1", Index: 1, Count: 2, Secret: "s3cret", Patience: 10 * connectEvery}
+	var told []string
+	c.Notice = func(text string) { told = append(told, text) }
+	if _, err := Join(t.Context(), c); !errors.Is(err, ErrJoin) {
+		t.Errorf("error %v, want ErrJoin", err)
+	}
+	if len(told) == 0 || !strings.HasPrefix(told[0], "process 0 is not yet at 127.0.0.1:1: ") {
+		t.Errorf("told %q, want why process 0 cannot be reached", told)
+	}
+}
+
 func TestJoinRefuses(t *testing.T) {
 	for _, test := range []struct {
 		name string
