@@ -63,6 +63,11 @@ func Open(name string, o Options) (*Engine, error) {
 	if o.Processes != nil && name == "go" {
 		return nil, fmt.Errorf("%w: the go engine computes in one process, several need cpu: --backend=cpu", ErrOptions)
 	}
+	if name == "cpu" || name == "auto" {
+		if err := checkHost(); err != nil {
+			return nil, err
+		}
+	}
 	switch name {
 	case "go":
 		return openGo(o)

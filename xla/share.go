@@ -2,6 +2,7 @@ package xla
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 
@@ -19,14 +20,30 @@ const (
 	convolutionsVariable = "MOCOTPU_CPU_CONVOLUTIONS"
 )
 
-// shareHost tells the CPU engine what this process may take of the machine, unless the user has, and refuses a choice of
-// convolutions that there is none of: the plugin takes any other for its default.
-func shareHost() error {
+// maxThreads is more than the CPUs of any machine; each thread of a pool takes memory.
+const maxThreads = 4096
+
+// checkHost refuses what the variables cannot say, before anything is loaded: the plugin and XLA take their defaults for it.
+func checkHost() error {
 	if wish := os.Getenv(convolutionsVariable); wish != "" && wish != "xla" && wish != "onednn" {
 		return fmt.Errorf("%w: %s=%q, want onednn or xla, or unset it", ErrOptions, convolutionsVariable, wish)
 	}
+	for _, v := range []struct {
+		name, what string
+		most       int64
+	}{{threadsVariable, "threads", maxThreads}, {memoryVariable, "bytes", math.MaxInt64}} {
+		wish := os.Getenv(v.name)
+		if n, err := strconv.ParseInt(wish, 10, 64); wish != "" && (err != nil || n < 1 || n > v.most) {
+			return fmt.Errorf("%w: %s=%q, want a number of %s from 1 to %d, or unset it", ErrOptions, v.name, wish, v.what, v.most)
+		}
+	}
+	return nil
+}
+
+// shareHost tells the CPU engine what this process may take of the machine, unless the user has.
+func shareHost() error {
 	for name, value := range map[string]int64{threadsVariable: int64(limits.CPUs()), memoryVariable: limits.Memory()} {
-		if _, set := os.LookupEnv(name); set {
+		if os.Getenv(name) != "" {
 			continue
 		}
 		if err := os.Setenv(name, strconv.FormatInt(value, 10)); err != nil {

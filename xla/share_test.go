@@ -19,7 +19,6 @@ func TestShareHost(t *testing.T) {
 		}
 	}
 	t.Setenv(threadsVariable, "7")
-	t.Setenv(convolutionsVariable, "xla")
 	if err := shareHost(); err != nil {
 		t.Fatal(err)
 	}
@@ -29,9 +28,31 @@ func TestShareHost(t *testing.T) {
 	if got := os.Getenv(threadsVariable); got != "7" {
 		t.Errorf("%s is %q, want the user's 7", threadsVariable, got)
 	}
-	t.Setenv(convolutionsVariable, "foo")
-	if err := shareHost(); !errors.Is(err, ErrOptions) || !strings.Contains(err.Error(), `MOCOTPU_CPU_CONVOLUTIONS="foo"`) {
-		t.Errorf("error %v, want the variable refused", err)
+}
+
+// TestHostVariables has what the variables cannot say refused, also where any engine would do, and what they can say taken.
+func TestHostVariables(t *testing.T) {
+	for name, words := range map[string][2][]string{
+		convolutionsVariable: {{"", "xla", "onednn"}, {"foo"}},
+		threadsVariable:      {{"", "1", "4096"}, {"zzz", "-3", "0", "100000", "2 "}},
+		memoryVariable:       {{"", "67108864", "9223372036854775807"}, {"banana", "-1", "0", "4GB", "9223372036854775808"}},
+	} {
+		t.Setenv(name, "")
+		for _, word := range words[0] {
+			t.Setenv(name, word)
+			if err := checkHost(); err != nil {
+				t.Errorf("%s=%q: error %v, want none", name, word, err)
+			}
+		}
+		for _, word := range words[1] {
+			t.Setenv(name, word)
+			for _, engine := range []string{"cpu", "auto"} {
+				if e, err := Open(engine, Options{}); !errors.Is(err, ErrOptions) || !strings.Contains(err.Error(), name+"="+strconv.Quote(word)) {
+					t.Errorf("%s=%q: engine %v, error %v, want the variable refused", name, word, e, err)
+				}
+			}
+		}
+		t.Setenv(name, "")
 	}
 }
 

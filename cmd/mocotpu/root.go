@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,7 +49,8 @@ var usageErrors = []error{
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(terminal.Plain(stdout))
+	out := terminal.Plain(stdout)
+	root.SetOut(out)
 	root.SetErr(terminal.Plain(stderr))
 	refuseUnknown(root)
 	cmd := root
@@ -56,7 +58,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		cmd, err = root.ExecuteContextC(ctx)
 		return err
 	}), args, writeVersions)
-	if err == nil {
+	unwritten := terminal.WriteError(out)
+	if err = cmp.Or(err, unwritten); err == nil {
 		return exitDone
 	}
 	var launched training.Exited
@@ -65,8 +68,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	var s guard.Signalled
 	signalled := errors.As(context.Cause(ctx), &s)
-	if signalled && s.Signal == syscall.SIGPIPE {
-		return s.Code() // nobody reads on
+	if signalled && s.Signal == syscall.SIGPIPE || errors.Is(unwritten, syscall.EPIPE) { // nobody reads on
+		return guard.Signalled{Signal: syscall.SIGPIPE}.Code()
 	}
 	said := err
 	if signalled && errors.Is(err, context.Canceled) && !errors.Is(err, train.ErrInterrupted) { // which says how to go on

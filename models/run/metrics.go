@@ -160,8 +160,21 @@ func (r Row) Line() ([]byte, error) { return json.Marshal(trainLine{kindTrain, r
 // Line returns the row as one JSON object, without a newline.
 func (r KNNRow) Line() ([]byte, error) { return json.Marshal(knnLine{kindKNN, r}) }
 
-// maxMetrics bounds metrics.jsonl: half a million rows. It is read whole.
-const maxMetrics = 256 << 20
+const (
+	// maxMetrics bounds metrics.jsonl, which is read whole.
+	maxMetrics = 256 << 20
+	// maxRows of training fit into it, half a million.
+	maxRows = maxMetrics / 512
+)
+
+// readMetrics returns the text of metrics.jsonl.
+func readMetrics(name string) ([]byte, error) {
+	text, err := regular.ReadFile(name, maxMetrics)
+	if errors.Is(err, regular.ErrTooLong) {
+		err = fmt.Errorf("%w: take some of its lines of kind train out, and go on with a higher --log-every", err)
+	}
+	return text, err
+}
 
 // Metrics appends rows to metrics.jsonl, each as soon as it is given.
 type Metrics struct{ f durable.File }
@@ -178,7 +191,7 @@ func (d *RunDir) Metrics(step int) (*Metrics, error) {
 }
 
 func openMetrics(disk durable.FileSystem, name string, step int) (*Metrics, error) {
-	text, err := regular.ReadFile(name, maxMetrics)
+	text, err := readMetrics(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -251,7 +264,7 @@ func (m *Metrics) Close() error { return m.f.Close() }
 // ReadMetrics returns the rows of a run directory in the order of the file, of
 // a finished run or one in progress. A directory without rows gives none.
 func ReadMetrics(runDir string) ([]Row, []KNNRow, error) {
-	text, err := regular.ReadFile(filepath.Join(runDir, MetricsFile), maxMetrics)
+	text, err := readMetrics(filepath.Join(runDir, MetricsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mocotpu/mocotpu/xla/host/durable"
+	"github.com/mocotpu/mocotpu/xla/host/regular"
 )
 
 func newRunDir(t *testing.T) *RunDir {
@@ -170,6 +171,30 @@ func TestMetricsLengths(t *testing.T) {
 		if test.good && err != nil || !test.good && (!errors.Is(err, ErrDirectory) || !strings.Contains(err.Error(), "line 2")) {
 			t.Errorf("%+v: error %v, usable %t", test.row, err, test.good)
 		}
+	}
+}
+
+// A file that is too long says how to go on, read or appended to; rows of training are as short as their bound takes them to be.
+func TestMetricsTooLong(t *testing.T) {
+	d := newRunDir(t)
+	write(t, d, 0, Row{Step: 1})
+	if err := os.Truncate(filepath.Join(d.Path(), MetricsFile), maxMetrics+1); err != nil {
+		t.Fatal(err)
+	}
+	_, appending := d.Metrics(1)
+	_, _, reading := ReadMetrics(d.Path())
+	for _, err := range []error{appending, reading} {
+		if !errors.Is(err, regular.ErrTooLong) || !strings.Contains(err.Error(), "--log-every") {
+			t.Errorf("error %v, want ErrTooLong and what to do", err)
+		}
+	}
+	x := Float(100.0 / 3)
+	line, err := Row{
+		Step: 1e7, Epoch: 1e4, Loss: x, Chance: x, Top1: x, Top5: x, Positive: x, Negative: -x / 100, Spread: x, QueueFill: x, LR: x / 1000, GradNorm: x,
+		Time: Time{Seconds: 1000 * x, ImagesPerSecond: 1000 * x, DataWait: x / 1000},
+	}.Line()
+	if err != nil || len(line) > maxMetrics/maxRows {
+		t.Errorf("a row has %d bytes, error %v, want at most %d", len(line), err, maxMetrics/maxRows)
 	}
 }
 

@@ -123,9 +123,17 @@ func positive(x float64) bool { return x > 0 && !math.IsInf(x, 1) }
 func (c Config) ValidateData(nTrain int) error {
 	var p settings.Check
 	p.That(nTrain >= c.MoCo.Batch, "moco.batch", "is %d, want at most the %d training images", c.MoCo.Batch, nTrain)
-	if perEpoch := c.StepsPerEpoch(nTrain); perEpoch > 0 && c.Run.Epochs == 0 { // else Validate knows
-		epochs, steps := c.Run.Length(perEpoch)
+	perEpoch := c.StepsPerEpoch(nTrain)
+	if perEpoch <= 0 {
+		return p.Err()
+	}
+	epochs, steps := c.Run.Length(perEpoch)
+	if c.Run.Epochs == 0 { // else Validate knows
 		p.That(!(c.Optim.Warmup >= float64(epochs)), "optim.warmup", "is %g epochs, want fewer than the %d that %d steps take", c.Optim.Warmup, epochs, steps)
+	}
+	if every := c.Run.LogEvery; every > 0 {
+		p.That(steps/every <= maxRows, "run.log_every", "is %d: %s of %d steps would be longer than the %s that are read of it, want at least %d",
+			every, MetricsFile, steps, limits.Text(maxMetrics), (steps-1)/maxRows+1)
 	}
 	return p.Err()
 }

@@ -44,6 +44,9 @@ const sliceHosts = "TPU_WORKER_HOSTNAMES"
 // Detect finds out from the environment whether this process is one of several, as launchers have it; ok is false where it
 // is not. The error names the variable that is missing or wrong.
 func Detect(getenv func(string) string) (found Found, ok bool, err error) {
+	if getenv("MOCOTPU_PROCESS") != "" && getenv("MOCOTPU_PROCESSES") == "" {
+		return found, false, fmt.Errorf("rendezvous: MOCOTPU_PROCESS=%q and MOCOTPU_PROCESSES is not set: want the number of processes there, or neither", getenv("MOCOTPU_PROCESS"))
+	}
 	for _, l := range launchers {
 		if getenv(l.present) == "" || getenv(l.count) == "" {
 			continue

@@ -16,6 +16,7 @@ func TestDetect(t *testing.T) {
 		{name: "nothing"},
 		{name: "mocotpu", env: "MOCOTPU_PROCESS=1 MOCOTPU_PROCESSES=2 MOCOTPU_COORDINATOR=127.0.0.1:7700", want: Found{"mocotpu launch", "127.0.0.1:7700", 1, 2}},
 		{name: "without the address", env: "MOCOTPU_PROCESS=1 MOCOTPU_PROCESSES=2", says: "MOCOTPU_COORDINATOR is not set"},
+		{name: "without the number of processes", env: "MOCOTPU_PROCESS=1 MOCOTPU_COORDINATOR=127.0.0.1:7700", says: "MOCOTPU_PROCESSES is not set"},
 		{name: "one process", env: "MOCOTPU_PROCESS=0 MOCOTPU_PROCESSES=1"},
 		{name: "no number", env: "MOCOTPU_PROCESS=one MOCOTPU_PROCESSES=2", says: `MOCOTPU_PROCESS="one"`},
 		{name: "JAX", env: "JAX_PROCESS_ID=3 JAX_NUM_PROCESSES=4 JAX_COORDINATOR_ADDRESS=node0:1234", want: Found{"JAX's variables", "node0:1234", 3, 4}},

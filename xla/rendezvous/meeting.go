@@ -27,6 +27,8 @@ const (
 	// Silence is how long a process may leave pings unanswered before it counts as gone. Its connection still stands: the
 	// process was stopped, or its machine has lost the network.
 	Silence = pingEvery * (pingsOut + 1)
+	// Patience is how long a process waits for the others, unless its [Config] says otherwise.
+	Patience = 5 * time.Minute
 	// connectEvery is how often a process tries to reach process 0, which may start later.
 	connectEvery = 200 * time.Millisecond
 	// lingers is how long process 0 still serves the others after it failed to join, so that they learn why.
@@ -43,8 +45,10 @@ type Config struct {
 	Index, Count int
 	// Secret is the same in all processes of the run, and nobody else's.
 	Secret string
-	// Patience is how long to wait for the others; 0 is five minutes.
+	// Patience is how long to wait for the others; 0 is [Patience].
 	Patience time.Duration
+	// Notice, where it is not nil, is told why process 0 cannot be reached, ten times within Patience.
+	Notice func(text string)
 }
 
 // Validate says what is wrong with c.
@@ -102,7 +106,7 @@ func Join(ctx context.Context, c Config) (*Meeting, error) {
 		return nil, fmt.Errorf("%w: %w", ErrJoin, err)
 	}
 	if c.Patience == 0 {
-		c.Patience = 5 * time.Minute
+		c.Patience = Patience
 	}
 	m := &Meeting{config: c, lost: make(chan struct{})}
 	m.over, m.end = context.WithCancel(context.Background())
@@ -164,6 +168,7 @@ func (m *Meeting) connect(ctx context.Context, key nkeys.KeyPair) error {
 	if err != nil {
 		return err
 	}
+	told := time.Now()
 	for {
 		m.conn, err = nats.Connect("nats://"+m.config.Coordinator, nats.Name(nameOf(m.config.Index)), nats.NoReconnect(),
 			nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsOut), nats.Nkey(public, key.Sign),
@@ -175,6 +180,10 @@ func (m *Meeting) connect(ctx context.Context, key nkeys.KeyPair) error {
 			return fmt.Errorf("process 0 at %s refuses this process, whose secret is another: %s", m.config.Coordinator, SecretAdvice)
 		case !errors.Is(err, nats.ErrNoServers) && !errors.As(err, new(net.Error)):
 			return fmt.Errorf("what listens at %s is no process 0 of a run: %w", m.config.Coordinator, err)
+		}
+		if m.config.Notice != nil && time.Since(told) > m.config.Patience/10 {
+			told = time.Now()
+			m.config.Notice(fmt.Sprintf("process 0 is not yet at %s: %v", m.config.Coordinator, err))
 		}
 		select {
 		case <-ctx.Done():

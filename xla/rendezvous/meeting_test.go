@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -140,6 +141,29 @@ func TestStore(t *testing.T) {
 			t.Errorf("got %q, %v", v, err)
 		}
 	})
+}
+
+// Without a folder for its server process 0 says which variable names it.
+func TestNoTemporaryFolder(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none")
+	t.Setenv("TMPDIR", none)
+	_, err := Join(t.Context(), Config{Coordinator: address(t), Count: 2, Secret: "s3cret"})
+	if !errors.Is(err, ErrJoin) || !strings.Contains(err.Error(), none) || !strings.Contains(err.Error(), "set TMPDIR") {
+		t.Errorf("error %v, want ErrJoin with TMPDIR", err)
+	}
+}
+
+// While process 0 does not come the reason is told, and told again in the end.
+func TestNotice(t *testing.T) {
+	c := Config{Coordinator: "127.0.0.1:1", Index: 1, Count: 2, Secret: "s3cret", Patience: 10 * connectEvery}
+	var told []string
+	c.Notice = func(text string) { told = append(told, text) }
+	if _, err := Join(t.Context(), c); !errors.Is(err, ErrJoin) {
+		t.Errorf("error %v, want ErrJoin", err)
+	}
+	if len(told) == 0 || !strings.HasPrefix(told[0], "process 0 is not yet at 127.0.0.1:1: ") {
+		t.Errorf("told %q, want why process 0 cannot be reached", told)
+	}
 }
 
 func TestJoinRefuses(t *testing.T) {

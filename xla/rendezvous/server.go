@@ -49,7 +49,7 @@ func (m *Meeting) serve(key nkeys.KeyPair) error {
 		return err
 	}
 	if m.dir, err = os.MkdirTemp("", "mocotpu-rendezvous-"); err != nil { // the server wants one, and keeps nothing in it
-		return err
+		return fmt.Errorf("process 0 cannot make a folder for its server in %s: %w: set TMPDIR to a folder that it may write to", os.TempDir(), err)
 	}
 	m.server, err = server.NewServer(&server.Options{
 		Host: address, Port: number, Nkeys: []*server.NkeyUser{{Nkey: public}}, NoSigs: true, NoLog: true,

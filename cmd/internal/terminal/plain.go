@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"sync"
@@ -17,6 +18,21 @@ type plainWriter struct {
 	mu   sync.Mutex
 	w    io.Writer
 	held []byte // the beginning of a character whose end has not been written
+	err  error  // the first of writing to w
+}
+
+// WriteError is the first error of writing to what Plain returned: much of what prints, cobra's help among it, drops it.
+func WriteError(plain io.Writer) error {
+	p, ok := plain.(*plainWriter)
+	if !ok {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		return nil
+	}
+	return fmt.Errorf("what is printed could not be written: %w", p.err)
 }
 
 // beneath is the writer below a plain one, for what draws on a terminal, such as a progress bar: nothing from a file goes
@@ -35,6 +51,7 @@ func (p *plainWriter) Write(text []byte) (int, error) {
 	out, held := escape(append(p.held, text...))
 	p.held = held
 	if _, err := p.w.Write(out); err != nil {
+		p.err = cmp.Or(p.err, err)
 		return 0, err
 	}
 	return len(text), nil

@@ -30,9 +30,12 @@ type peers struct {
 // process has ended the run; the process itself ends with [rendezvous.ExitLost] where run does not return then: XLA cannot
 // be interrupted. A run that was signalled to stop, in any of the processes, is a [guard.Signalled] in all.
 func together(ctx context.Context, c rendezvous.Config, talk io.Writer, run func(*peers) error) error {
+	whom := "process 0"
 	if c.Index == 0 {
-		fmt.Fprintf(talk, "waiting for %d other process(es) at %s ...\n", c.Count-1, c.Coordinator)
+		whom = fmt.Sprintf("%d other process(es)", c.Count-1)
 	}
+	fmt.Fprintf(talk, "waiting for %s at %s, %g minutes at most ...\n", whom, c.Coordinator, rendezvous.Patience.Minutes())
+	c.Notice = func(text string) { fmt.Fprintln(talk, text) }
 	meeting, err := rendezvous.Join(ctx, c)
 	if errors.Is(err, rendezvous.ErrLost) {
 		return lost(err)

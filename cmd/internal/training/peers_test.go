@@ -37,6 +37,20 @@ func two(t *testing.T, f func(p *peers) error) (errs [2]error) {
 	return errs
 }
 
+// Every process says whom it waits for, and how long.
+func TestSaysThatItWaits(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for index, whom := range []string{"1 other process(es)", "process 0"} {
+		var talk strings.Builder
+		c := rendezvous.Config{Coordinator: "127.0.0.1:1", Index: index, Count: 2, Secret: "s3cret"}
+		err := together(ended, c, &talk, func(*peers) error { return nil })
+		if want := "waiting for " + whom + " at 127.0.0.1:1, 5 minutes at most ...\n"; err == nil || talk.String() != want {
+			t.Errorf("process %d: %q, error %v, want %q and that it ended", index, talk.String(), err, want)
+		}
+	}
+}
+
 func TestEndTogether(t *testing.T) {
 	if errs := two(t, func(*peers) error { return nil }); errs[0] != nil || errs[1] != nil {
 		t.Errorf("errors %v, want none", errs)
