@@ -61,6 +61,10 @@ func (found foundPlugin) open(name string, compileOnly bool, options pjrt.NamedV
 		return nil, err
 	}
 	if name == "cpu" {
+		if has := limits.Addresses(); has < leastAddresses {
+			return nil, settings.Invalid(fmt.Errorf("ulimit -v leaves this process %s of addresses, and the cpu engine takes %s before it computes: want more, or --backend=go",
+				limits.Text(has), limits.Text(leastAddresses)))
+		}
 		if err := shareHost(); err != nil {
 			return nil, err
 		}
@@ -134,10 +138,6 @@ const leastAddresses = 3 << 30
 // newClient makes a client of the plugin, wrapped as a GoMLX backend.
 func (p *table) newClient(name string, options pjrt.NamedValuesMap) (*xla.Backend, error) {
 	if name == "cpu" && !p.used {
-		if has := limits.Addresses(); has < leastAddresses {
-			return nil, settings.Invalid(fmt.Errorf("ulimit -v leaves this process %s of addresses, and the cpu engine takes %s before it computes: want more, or --backend=go",
-				limits.Text(has), limits.Text(leastAddresses)))
-		}
 		restore, err := setFlags(cpuFlags(int(options[deviceCount].(int64)), runtime.GOMAXPROCS(0)))
 		if err != nil {
 			return nil, err

@@ -67,7 +67,7 @@ func newDataDoctor() *cobra.Command {
 }
 
 func (f doctorFlags) examine(cmd *cobra.Command, name string) error {
-	if err := mayWrite(f.force, given(name, f.encoder), given(f.html)...); err != nil {
+	if err := mayWrite(f.force, given(name, f.dir, f.against, f.encoder), given(f.html)...); err != nil {
 		return err
 	}
 	o, err := f.options(name)

@@ -154,7 +154,7 @@ func embed(cmd *cobra.Command, path string, o embedOptions, choice engine.Config
 	if o.labels != "" {
 		outputs = append(outputs, o.labels)
 	}
-	if err := o.check(w, nil, outputs...); err != nil {
+	if err := o.check(w, given(o.data.name, o.data.dir), outputs...); err != nil {
 		return err
 	}
 	c, err := o.data.of(w)

@@ -15,7 +15,6 @@ import (
 	"github.com/mocotpu/mocotpu/models/data"
 	"github.com/mocotpu/mocotpu/models/encoder"
 	"github.com/mocotpu/mocotpu/models/judge"
-	"github.com/mocotpu/mocotpu/models/report"
 	"github.com/mocotpu/mocotpu/models/run"
 	"github.com/mocotpu/mocotpu/xla/engine"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
@@ -92,8 +91,8 @@ func eval(cmd *cobra.Command, path string, f evalFlags) error {
 	if err != nil {
 		return err
 	}
-	f.out = cmp.Or(f.out, run.Beside(w.Path, report.EvaluationSuffix))
-	if err := errors.Join(settings.Invalid(errors.Join(f.Validate(w, cmd.Flags().Changed), f.check())), mayWrite(f.force, []string{w.Path}, f.out)); err != nil {
+	f.out = cmp.Or(f.out, run.Beside(w.Path, judge.ReportSuffix))
+	if err := errors.Join(settings.Invalid(errors.Join(f.Validate(w, cmd.Flags().Changed), f.check())), mayWrite(f.force, given(w.Path, f.data.name, f.data.dir), f.out)); err != nil {
 		return err
 	}
 	watch := terminal.NewStages(cmd.ErrOrStderr())

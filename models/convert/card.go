@@ -77,7 +77,7 @@ func modelCard(s Source, trunk *encoder.Weights, o Options, architecture string)
 		if err := c.addCurve(s.Dir); err != nil {
 			return nil, err
 		}
-		report, err := judge.ReadReport(s.Dir + ".report.json")
+		report, err := judge.ReadReport(run.Beside(s.Dir, judge.ReportSuffix))
 		switch {
 		case err == nil && report.Step == trunk.Manifest.Source.Step:
 			c.Report = &report

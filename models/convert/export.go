@@ -163,8 +163,10 @@ func export(path, format string, s Source, o Options) (m Manifest, err error) {
 	}()
 	for _, a := range artifacts {
 		temp := path + a.suffix + durable.TempSuffix
-		temps = append(temps, temp)
 		file, err := writeVerified(temp, a)
+		if !errors.Is(err, durable.ErrWritten) { // else it is another process's
+			temps = append(temps, temp)
+		}
 		if err != nil {
 			return m, err
 		}

@@ -144,10 +144,11 @@ func (o KNNOptions) Clip(bankRows int) (clipped KNNOptions, note string) {
 	if len(fits) == len(o.Ks) || bankRows < 1 {
 		return o, ""
 	}
+	note = fmt.Sprintf("--knn-ks: %v, of which those above the %d training images searched are left out; %v stay", o.Ks, bankRows, fits)
 	if len(fits) == 0 {
 		fits = []int{bankRows}
+		note = fmt.Sprintf("--knn-ks: %v are all above the %d training images searched, which are taken instead", o.Ks, bankRows)
 	}
-	note = fmt.Sprintf("--knn-ks: %v, of which those above the %d training images searched are left out: %v", o.Ks, bankRows, fits)
 	o.Ks = fits
 	return o, note
 }

@@ -101,6 +101,9 @@ func (r Report) Encode() ([]byte, error) {
 // maxReport bounds report.json: a confusion of a thousand classes in each of a dozen rows.
 const maxReport = 64 << 20
 
+// ReportSuffix is what `mocotpu eval` adds to a run directory's name for its report.
+const ReportSuffix = ".report.json"
+
 // ReadReport reads a report.json.
 func ReadReport(name string) (Report, error) {
 	var r Report

@@ -134,7 +134,7 @@ func newRun(dir string) (*entry, error) {
 		r.Summary += fmt.Sprintf("; kNN %.1f %% before, %.1f %% at step %d", r.history.knn[0].Headline(),
 			r.history.knn[n-1].Headline(), r.history.knn[n-1].Step)
 	}
-	evaluation, err := judge.ReadReport(run.Beside(dir, EvaluationSuffix))
+	evaluation, err := judge.ReadReport(run.Beside(dir, judge.ReportSuffix))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -142,6 +142,3 @@ func newRun(dir string) (*entry, error) {
 	r.FewLabels = fewLabelsChart(evaluation.FewLabels)
 	return r, nil
 }
-
-// EvaluationSuffix is what `mocotpu eval` adds to a run directory's name for its report.
-const EvaluationSuffix = ".report.json"

@@ -66,7 +66,7 @@ func twoRuns(t testing.TB, dir string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(first+EvaluationSuffix, text, 0o644); err != nil {
+	if err := os.WriteFile(first+judge.ReportSuffix, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	var page bytes.Buffer
@@ -115,7 +115,7 @@ func TestPageWithoutAnEngine(t *testing.T) {
 	if err := Write(t.Context(), &page, nil, Options{}); err == nil {
 		t.Error("no runs: no error")
 	}
-	if err := os.WriteFile(dir+EvaluationSuffix, []byte("{"), 0o644); err != nil {
+	if err := os.WriteFile(dir+judge.ReportSuffix, []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := Write(t.Context(), &page, []string{dir}, Options{}); err == nil {

@@ -126,8 +126,8 @@ type KNNRow struct {
 
 // check refuses accuracies that are not one for each number of neighbours.
 func (r KNNRow) check() error {
-	if n := len(r.K); len(r.Backbone) != n || len(r.Projection) != n || len(r.Pixels) != n && len(r.Pixels) > 0 {
-		return fmt.Errorf("k has %d numbers, backbone %d, projection %d and pixels %d, want as many in each, or no pixels: mend or remove the line",
+	if n := len(r.K); len(r.Backbone) != n || len(r.Projection) != n && len(r.Projection) > 0 || len(r.Pixels) != n && len(r.Pixels) > 0 {
+		return fmt.Errorf("k has %d numbers, backbone %d, projection %d and pixels %d, want as many in each, or none of the last two: mend or remove the line",
 			n, len(r.Backbone), len(r.Projection), len(r.Pixels))
 	}
 	return nil

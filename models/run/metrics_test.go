@@ -161,7 +161,8 @@ func TestMetricsLengths(t *testing.T) {
 		{KNNRow{K: []int{}, Backbone: two, Projection: two}, false},
 		{KNNRow{K: []int{1}, Backbone: two, Projection: two}, false},
 		{KNNRow{K: []int{1, 5}, Backbone: two[:1], Projection: two}, false},
-		{KNNRow{K: []int{1, 5}, Backbone: two}, false},
+		{KNNRow{K: []int{1, 5}, Backbone: two, Projection: two[:1]}, false},
+		{KNNRow{K: []int{1, 5}, Backbone: two}, true},
 		{KNNRow{K: []int{1, 5}, Backbone: two, Projection: two, Pixels: two[:1]}, false},
 		{KNNRow{Pixels: two}, false},
 	} {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/mocotpu/mocotpu/models/data/files"
 	"github.com/mocotpu/mocotpu/models/run/checkpoint"
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
@@ -13,19 +14,17 @@ import (
 // ownFiles are what a run writes into its directory beside the checkpoints.
 var ownFiles = []string{ConfigFile, MetricsFile, lockFile, "broken-images.txt", "tensorboard"}
 
-// CheckOutputs refuses files to write over what is read: an input file, what stands in an input folder, or a run's own
-// files. Beside those a run directory takes others, such as its report.
+// CheckOutputs refuses files to write over what is read: an input file, an image in an input folder, or a run's own files.
+// Beside those a folder takes others, such as a run's report.
 func CheckOutputs(inputs []string, outputs ...string) error {
 	for _, input := range inputs {
-		if _, err := ReadRecord(input); err != nil {
-			if err := durable.Apart(input, outputs...); err != nil {
-				return err
-			}
-			continue
+		if err := durable.Apart(input, outputs...); err != nil {
+			return err
 		}
+		_, err := ReadRecord(input)
 		for _, output := range outputs {
-			if isOwn(input, output) {
-				return fmt.Errorf("%s belongs to the run %s, which is read: choose another name for what is written", output, input)
+			if err == nil && isOwn(input, output) || files.IsImage(output) && durable.Outside(input, output) != nil {
+				return fmt.Errorf("%s belongs to %s, which is read: choose another name for what is written", output, input)
 			}
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/mocotpu/mocotpu/xla/host/durable"
 )
 
-// Nothing is written over a run's own files, by whatever way they are named, nor over what a folder of images holds; a run's
-// directory takes other files.
+// Nothing is written over a run's own files, by whatever way they are named, nor among the images of a folder;
+// either takes other files.
 func TestCheckOutputs(t *testing.T) {
 	root := t.TempDir()
 	t.Chdir(root)
@@ -25,13 +25,13 @@ func TestCheckOutputs(t *testing.T) {
 	inputs := []string{"none", "a", "photos", "bank.npy"}
 	for _, output := range []string{
 		"a", "a/config.json", "link/config.json", filepath.Join(root, "a", "metrics.jsonl"), "a/LOCK", "a/LAST", "a/step-0000008/queue.safetensors",
-		"a/tensorboard/x", "photos/../a/config.json", "photos/1.png", "bank.npy", "link",
+		"a/tensorboard/x", "photos/../a/config.json", "photos/1.png", "photos/2.png", "bank.npy", "link",
 	} {
 		if err := CheckOutputs(inputs, "fine.html", output); err == nil {
 			t.Errorf("%s may be written over", output)
 		}
 	}
-	if err := CheckOutputs(inputs, "fine.html", "a/report.html", "a/encoder.safetensors", "photos/2.png", "a.html", "none", "bank.npy.html"); err != nil {
+	if err := CheckOutputs(inputs, "fine.html", "a/report.html", "a/encoder.safetensors", "photos/2.html", "photos/bank.npy", "a.html", "none", "bank.npy.html"); err != nil {
 		t.Error(err)
 	}
 	t.Chdir("a")

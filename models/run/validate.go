@@ -131,9 +131,9 @@ func (c Config) ValidateData(nTrain int) error {
 	if c.Run.Epochs == 0 { // else Validate knows
 		p.That(!(c.Optim.Warmup >= float64(epochs)), "optim.warmup", "is %g epochs, want fewer than the %d that %d steps take", c.Optim.Warmup, epochs, steps)
 	}
-	if every := c.Run.LogEvery; every > 0 {
-		p.That(steps/every <= maxRows, "run.log_every", "is %d: %s of %d steps would be longer than the %s that are read of it, want at least %d",
-			every, MetricsFile, steps, limits.Text(maxMetrics), (steps-1)/maxRows+1)
+	if every := min(c.Run.LogEvery, perEpoch); every > 0 { // each epoch has a row
+		p.That(steps/every <= maxRows, "run.log_every", "is %d: %s of %d steps, %d of an epoch, would be longer than the %s that are read of it, want at least %d, or fewer steps",
+			c.Run.LogEvery, MetricsFile, steps, perEpoch, limits.Text(maxMetrics), steps/(maxRows+1)+1)
 	}
 	return p.Err()
 }

@@ -169,15 +169,15 @@ func (m *monitor) labelFree(ctx context.Context) (*run.LabelFree, error) {
 // before judges the encoder before training, and the raw pixels. BatchNorm's statistics of drawn weights are 0 and 1, so they
 // are judged with those of real images; weights from a file are judged as they are.
 func (m *monitor) before(ctx context.Context) (row run.KNNRow, err error) {
-	judge := func() (err error) {
+	judged := func() (err error) {
 		row, err = m.by(ctx, m.sample)
 		return err
 	}
 	if m.session.config.Run.Init != "" {
-		err = judge()
+		err = judged()
 	} else {
 		some := dataset.Part(m.session.train, m.config.Batch*recalibrationBatches)
-		err = encoder.Recalibrated(ctx, m.mesh, m.session.step.Store(), moco.QueryScope, m.config, some, recalibrationBatches, judge)
+		err = encoder.Recalibrated(ctx, m.mesh, m.session.step.Store(), moco.QueryScope, m.config, some, recalibrationBatches, judged)
 	}
 	if err != nil || !m.session.leads() || m.all.bank == nil {
 		return row, ofDevice(err)

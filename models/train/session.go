@@ -151,6 +151,14 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 	if err := s.readBeginning(); err != nil {
 		return err
 	}
+	if s.anew { // before the record: a crash between them must not leave the rows of another encoder
+		if err := s.openMetrics(); err != nil {
+			return err
+		}
+		if err := s.metrics.Close(); err != nil {
+			return err
+		}
+	}
 	if err := s.dir.SaveRecord(record); err != nil {
 		return err
 	}
@@ -192,7 +200,7 @@ func (s *session) compare(asked run.Record) error {
 	}
 	notices, err := run.CheckResume(saved, asked)
 	if errors.Is(err, run.ErrIncompatible) && s.resumed == nil && !s.stepped() {
-		s.report.Note("no step of the run in this directory was done: it begins anew, as it is asked for now")
+		s.report.Note("no step of the run in this directory is on record: it begins anew, as it is asked for now")
 		s.anew = true
 		return nil
 	}

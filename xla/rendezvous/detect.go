@@ -68,6 +68,9 @@ func Detect(getenv func(string) string) (found Found, ok bool, err error) {
 		}
 		return found, true, nil
 	}
+	if n := getenv("MOCOTPU_PROCESSES"); n != "" && n != "1" && getenv("MOCOTPU_PROCESS") == "" && getenv("JOB_COMPLETION_INDEX") == "" {
+		return Found{}, false, fmt.Errorf("rendezvous: MOCOTPU_PROCESSES=%q and MOCOTPU_PROCESS is not set: want this process's number there, or neither", n)
+	}
 	return Found{}, false, nil
 }
 

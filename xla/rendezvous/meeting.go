@@ -183,7 +183,11 @@ func (m *Meeting) connect(ctx context.Context, key nkeys.KeyPair) error {
 		}
 		if m.config.Notice != nil && time.Since(told) > m.config.Patience/10 {
 			told = time.Now()
-			m.config.Notice(fmt.Sprintf("process 0 is not yet at %s: %v", m.config.Coordinator, err))
+			why := err
+			if errors.Is(err, nats.ErrNoServers) {
+				why = errors.New("nobody listens there")
+			}
+			m.config.Notice(fmt.Sprintf("process 0 is not yet at %s: %v", m.config.Coordinator, why))
 		}
 		select {
 		case <-ctx.Done():

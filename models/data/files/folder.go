@@ -26,7 +26,7 @@ func openFolder(dir string, classes []string, o Options) (*List, error) {
 		switch {
 		case e.folder:
 			folders = append(folders, e.name)
-		case isImage(e.name):
+		case IsImage(e.name):
 			images = append(images, e.name)
 		}
 	}
@@ -149,7 +149,7 @@ func (w *walker) walk(name string, labeled bool, label int32) error {
 			if err := w.walk(below, labeled, label); err != nil {
 				return err
 			}
-		} else if isImage(e.name) {
+		} else if IsImage(e.name) {
 			w.list.add(below, label, labeled)
 		} else {
 			w.list.skip(e.name)

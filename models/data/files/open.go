@@ -28,7 +28,8 @@ var unread = []string{".ppm", ".pgm", ".gif"}
 // skipped are those of images that torchvision passes over, too. They are counted, for nobody means to leave them out.
 var skipped = []string{".heic", ".heif", ".avif"}
 
-func isImage(name string) bool {
+// IsImage tells by a name whether a file is listed as an image.
+func IsImage(name string) bool {
 	return slices.Contains(extensions, extensionOf(name))
 }
 

@@ -199,7 +199,7 @@ func index(name string, r io.ReadSeeker, size int64) ([]member, error) {
 			key = sample
 		}
 		switch {
-		case isImage(h.Name):
+		case IsImage(h.Name):
 			members = append(members, member{name: h.Name, offset: offset, size: h.Size})
 		case extension == "cls":
 			if class, err = readClass(archive); err != nil {

@@ -40,8 +40,9 @@ func PackSplit(ctx context.Context, from, to, split string, f files.Options, o O
 	return out, m, err
 }
 
-// onlyOurs refuses a folder that holds anything but our splits, since whoever reads a folder with packed splits passes over the
-// rest. Names that start with a dot are the system's. A folder that is not there holds nothing.
+// onlyOurs refuses a folder that holds images beside our splits, or folders of them, since whoever reads a folder with packed
+// splits passes over the rest. Names that start with a dot, and lost+found, are the system's. A folder that is not there
+// holds nothing.
 func onlyOurs(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -53,7 +54,9 @@ func onlyOurs(dir string) error {
 		ours[folder] = Is(filepath.Join(dir, folder))
 	}
 	for _, e := range entries {
-		if name := e.Name(); !ours[name] && !strings.HasPrefix(name, ".") {
+		name := e.Name()
+		other := e.IsDir() && name != "lost+found" || files.IsImage(name)
+		if other && !ours[name] && !strings.HasPrefix(name, ".") {
 			return fmt.Errorf("packed: %s: %w: it holds %s, which is no packed set: choose a new folder, or move what is in it away", dir, ErrExists, name)
 		}
 	}

@@ -82,14 +82,14 @@ func (d Disk) Create(name string) (File, error) {
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("%s: %w", name, ErrWritten)
+	return nil, fmt.Errorf("%s: %w", strings.TrimSuffix(name, TempSuffix), ErrWritten)
 }
 
 // take locks an open file against other writers, and tells whether it still has its name: the last writer may have put it in
 // its place. On a file system without locks it is taken for free.
 func take(f *os.File, name string) (mine bool, err error) {
 	if errors.Is(lock.Try(f), lock.ErrHeld) {
-		return false, fmt.Errorf("%s: %w", name, ErrWritten)
+		return false, fmt.Errorf("%s: %w", strings.TrimSuffix(name, TempSuffix), ErrWritten)
 	}
 	opened, err := f.Stat()
 	if err != nil {

@@ -79,22 +79,15 @@ func absolute(path string) string {
 	return path
 }
 
-// Apart refuses files to write that are the one that is read, or stand already in the folder that is.
+// Apart refuses files to write that are the one that is read.
 func Apart(input string, outputs ...string) error {
 	read, err := os.Stat(input)
 	if err != nil {
 		return nil // who reads it says so
 	}
 	for _, path := range outputs {
-		info, err := os.Stat(path)
-		if err != nil {
-			continue
-		}
-		if os.SameFile(read, info) {
+		if info, err := os.Stat(path); err == nil && os.SameFile(read, info) {
 			return fmt.Errorf("%s is what is read: choose another name for what is written", path)
-		}
-		if read.IsDir() && Outside(input, path) != nil {
-			return fmt.Errorf("%s is within %s, which is read: choose another name for what is written", path, input)
 		}
 	}
 	return nil

@@ -26,13 +26,13 @@ func TestOpenRefuses(t *testing.T) {
 	for name, want := range map[string]string{
 		pipe: "a pipe", link: "a pipe", socket: "a socket", "/dev/zero": "a device", dir: "a folder",
 	} {
-		for _, open := range []func(string) error{
+		for i, open := range []func(string) error{
 			func(name string) error { _, err := Open(name); return err },
 			func(name string) error { _, err := ReadFile(name, 10); return err },
 			func(name string) error { _, err := OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644); return err },
 		} {
 			err := open(name)
-			if !errors.Is(err, ErrIrregular) || !strings.Contains(err.Error(), want) && !strings.Contains(err.Error(), "it is a link") {
+			if !errors.Is(err, ErrIrregular) || !strings.Contains(err.Error(), want) && !(name == link && i == 2 && strings.Contains(err.Error(), "it is a link")) {
 				t.Errorf("%s: error %v, want one that says %q", name, err, want)
 			}
 		}
