@@ -54,6 +54,9 @@ func (l *List) Skipped() string {
 	if n == 0 {
 		return ""
 	}
+	if n == 1 {
+		return fmt.Sprintf("1 file of %s is not read: convert it to JPEG or PNG", slices.Collect(maps.Keys(l.skipped))[0])
+	}
 	return fmt.Sprintf("%d files of %s are not read: convert them to JPEG or PNG", n, strings.Join(slices.Sorted(maps.Keys(l.skipped)), ", "))
 }
 

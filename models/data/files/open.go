@@ -115,7 +115,8 @@ func splitsIn(at string) (splits, error) {
 		}
 	}
 	train := folders["train"]
-	if len(folders) == 0 {
+	loose := slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !e.IsDir() && IsImage(e.Name()) })
+	if len(folders) == 0 || train == nil && loose { // images of the folder itself, and a class of that name
 		return splits{}, nil
 	}
 	if slices.Contains(train, "train") || train != nil && len(folders) > 1 {
@@ -172,7 +173,11 @@ func (s splits) open(split string, o Options) (*List, error) {
 			return nil, err
 		}
 	}
-	return openFolder(folder, classes, o)
+	list, err := openFolder(folder, classes, o)
+	if split != "train" && errors.Is(err, data.ErrMissing) { // a folder that is there means to hold some
+		return nil, fmt.Errorf("%v: put images there, or take the folder away: %w", err, data.ErrCorrupt)
+	}
+	return list, err
 }
 
 func isDir(name string) bool {
