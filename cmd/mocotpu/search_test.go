@@ -37,7 +37,7 @@ func TestEmbedImagesAndSearch(t *testing.T) {
 	if !strings.Contains(stderr, `broken image "photos/broken.jpg", which is left out`) {
 		t.Errorf("stderr %q, want the broken image's name", stderr)
 	}
-	if !strings.Contains(stderr, "warning: 1 files of .heic are not read") {
+	if !strings.Contains(stderr, "warning: 1 file of .heic is not read") {
 		t.Errorf("stderr %q, want the file that was passed over told of", stderr)
 	}
 	for _, encoder := range []string{"", " --encoder=run"} {

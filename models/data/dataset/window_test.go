@@ -258,7 +258,7 @@ func TestSkippedNote(t *testing.T) {
 	putDeep(filepath.Join(dir, "a.png"), 7, 0)
 	putDeep(filepath.Join(dir, "b.png"), 7, 0)
 	must.M(os.WriteFile(filepath.Join(dir, "c.heic"), nil, 0o644))
-	const want = "1 files of .heic are not read: convert them to JPEG or PNG"
+	const want = "1 file of .heic is not read: convert it to JPEG or PNG"
 	for _, n := range []int{0, 1} {
 		source := must.M1(Config{Kind: "folder", Dir: dir, Canvas: 8, Window: "0,9", TrainImages: n}.Source("train", nil))
 		if notes := Notes(source); !slices.Equal(notes, []string{want}) {
