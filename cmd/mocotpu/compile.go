@@ -48,8 +48,8 @@ func newCompile() *cobra.Command {
 			"time of a step were everything ideal, and the kernels that GPUs run.\n" +
 			"h100x8 is eight GPUs of a host, h100x8x2 two such hosts; mocotpu setup cuda --compile-only installs what that takes.\n" +
 			"Several targets make a table. What was compiled is kept with the other compiled programs (see mocotpu doctor --help);\n" +
-			"asking again is quick, and MOCOTPU_CACHE=off compiles anew. --save keeps the step itself in a file that train --program loads, on this machine or a TPU, in\n" +
-			"place of compiling. Exit code 3: it does not fit.",
+			"asking again is quick, and MOCOTPU_CACHE=off compiles anew. --save keeps the step itself in a file that train\n" +
+			"--program loads, on this machine or a TPU, in place of compiling. Exit code 3: it does not fit.",
 		Example: "  mocotpu compile --preset=moco-v1 --topology=v3-8\n" +
 			"  mocotpu compile --preset=moco-v1 --topology=v2-8,v3-8,v5e-8\n" +
 			"  mocotpu compile --preset=moco-v1 --topology=v3-32 --per-device=32\n" +

@@ -54,7 +54,7 @@ func newDataPack() *cobra.Command {
 				out, m, err := packed.PackSplit(cmd.Context(), args[0], args[1], s, files.Options{Unlabeled: unlabeled}, o)
 				end()
 				if s == "test" && split == "both" && errors.Is(err, data.ErrMissing) {
-					fmt.Fprintln(cmd.ErrOrStderr(), "no held-out images, such as those of a folder val beside train: all are packed for training")
+					fmt.Fprintln(cmd.ErrOrStderr(), dataset.NoHeldOut+": all are packed for training")
 					continue
 				}
 				if err != nil {

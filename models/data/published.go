@@ -12,12 +12,7 @@ import (
 // Published says of a folder without images what files of a published set it holds, and how they are read; "" where it holds
 // none that are known here. It looks at names alone.
 func Published(dir string) string {
-	has := func(names ...string) bool {
-		return slices.ContainsFunc(names, func(name string) bool {
-			_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
-			return err == nil
-		})
-	}
+	has := func(names ...string) bool { return slices.ContainsFunc(names, isIn(dir)) }
 	byName := func(set string) string {
 		kind, _, _ := strings.Cut(set, "/")
 		return fmt.Sprintf("it holds the files of %s, which are read by the set's name: data doctor %[1]s --data-dir=%s, or train --data=%[1]s with the files in data/%[3]s", set, dir, kind)
@@ -53,11 +48,16 @@ func Published(dir string) string {
 
 // isPython tells whether a folder holds the version for Python: its archive, its folder, or the files of that.
 func (c cifarSet) isPython(dir string) bool {
-	there := func(name string) bool {
-		_, err := os.Stat(filepath.Join(dir, name))
+	is := isIn(dir)
+	return is(c.python.folder) || is(c.python.archive) || !slices.ContainsFunc(c.python.files, func(name string) bool { return !is(name) })
+}
+
+// isIn tells of names with slashes whether they are in a folder.
+func isIn(dir string) func(name string) bool {
+	return func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
 		return err == nil
 	}
-	return there(c.python.folder) || there(c.python.archive) || !slices.ContainsFunc(c.python.files, func(name string) bool { return !there(name) })
 }
 
 // wantBinary is what to do with the version for Python.

@@ -12,7 +12,7 @@ import (
 )
 
 // ownFiles are what a run writes into its directory beside the checkpoints.
-var ownFiles = []string{ConfigFile, MetricsFile, lockFile, "broken-images.txt", "tensorboard"}
+var ownFiles = []string{ConfigFile, MetricsFile, BrokenFile, EventsDir, lockFile}
 
 // CheckOutputs refuses files to write over what is read: an input file, an image in an input folder, or a run's own files.
 // Beside those a folder takes others, such as a run's report.

@@ -24,6 +24,8 @@ var (
 const (
 	ConfigFile  = "config.json"
 	MetricsFile = "metrics.jsonl"
+	BrokenFile  = "broken-images.txt"
+	EventsDir   = "tensorboard"
 	lockFile    = "LOCK"
 )
 
@@ -33,6 +35,8 @@ const (
 //	metrics.jsonl    one JSON object a line: [Row] and [KNNRow]
 //	step-0001234/    checkpoints; see package checkpoint
 //	LAST             the name of the newest
+//	broken-images.txt  the images that could not be decoded, if there are any
+//	tensorboard/     TensorBoard's event files, if they are asked for
 //	LOCK             held while a trainer runs; it stays behind, empty of meaning
 //
 // It is used from one goroutine, but for Save, which may run beside the methods of its [Metrics].

@@ -6,14 +6,11 @@ import (
 	"sync"
 
 	"github.com/mocotpu/mocotpu/models/data/files"
+	"github.com/mocotpu/mocotpu/models/run"
 )
 
-const (
-	// brokenFile names, in the run directory, the images that could not be decoded.
-	brokenFile = "broken-images.txt"
-	// brokenNotes is how many of them the user is told of one by one.
-	brokenNotes = 10
-)
+// brokenNotes is how many broken images the user is told of one by one.
+const brokenNotes = 10
 
 // brokenLog collects what all goroutines find; the one that trains reports it.
 type brokenLog struct {
@@ -44,13 +41,13 @@ func (s *session) tellBroken() error {
 			s.talk.Note(fmt.Sprintf("broken image, another in its place: %s: %s", image.Name, image.Problem))
 		}
 		if s.broken.told == brokenNotes {
-			s.talk.Note("further broken images are named in " + filepath.Join(s.config.Run.Dir, brokenFile))
+			s.talk.Note("further broken images are named in " + filepath.Join(s.config.Run.Dir, run.BrokenFile))
 		}
 	}
 	if !s.leads() { // the file is process 0's
 		return nil
 	}
-	if err := s.dir.Append(brokenFile, lines); err != nil {
+	if err := s.dir.Append(run.BrokenFile, lines); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	return nil

@@ -26,7 +26,7 @@ func (s *session) openTest() (err error) {
 	judged := s.held
 	if missing {
 		judged = s.train
-		s.report.Note("no held-out images, such as those of a folder val beside train: the encoder is judged without labels, by training images")
+		s.report.Note(dataset.NoHeldOut + ": the encoder is judged without labels, by training images")
 	}
 	if judged.Info().N >= 2 {
 		s.judged = dataset.Part(judged, min(judged.Info().N, judge.LabelFreeImages))

@@ -19,8 +19,8 @@
 //
 // # Errors
 //
-// Everything returns errors. Callers may act on [ErrInterrupted], [ErrExpected], [ErrDiverged], [ErrOtherRun], and those of packages
-// run, checkpoint, dataset and data.
+// Everything returns errors. Callers may act on [ErrInterrupted], [ErrExpected], [ErrDiverged], [ErrOtherRun], and those of
+// packages run, checkpoint, dataset and data.
 //
 // # Determinism
 //

@@ -46,7 +46,7 @@ func TestDiskSeesEveryWrite(t *testing.T) {
 		}
 		return nil
 	}))
-	for _, want := range []string{brokenFile, run.MetricsFile, run.ConfigFile, checkpoint.EncodersFile, "LOCK", "events"} {
+	for _, want := range []string{run.BrokenFile, run.MetricsFile, run.ConfigFile, checkpoint.EncodersFile, "LOCK", "events"} {
 		if !found[want] {
 			t.Errorf("the run has no %s", want)
 		}

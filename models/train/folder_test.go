@@ -96,9 +96,9 @@ func TestTrainNamesBrokenImages(t *testing.T) {
 	if strings.Contains(text, data.ErrMissing.Error()) {
 		t.Errorf("notes\n%s\nwant no error in them: held-out images may be missing", text)
 	}
-	named := string(must.M1(os.ReadFile(filepath.Join(c.Run.Dir, brokenFile))))
+	named := string(must.M1(os.ReadFile(filepath.Join(c.Run.Dir, run.BrokenFile))))
 	if !strings.HasPrefix(named, "class_00/img_000004.JPEG: ") || strings.Count(named, "\n") != 1 {
-		t.Errorf("%s holds %q, want the image and the problem, once", brokenFile, named)
+		t.Errorf("%s holds %q, want the image and the problem, once", run.BrokenFile, named)
 	}
 
 	must.M(os.Truncate(filepath.Join(dir, "train", "class_01", "img_000001.JPEG"), 300))

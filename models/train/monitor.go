@@ -20,10 +20,10 @@ const (
 	// pixelBytes is the size of an image up to which raw pixels are judged beside the encoder.
 	pixelBytes = 3 * 64 * 64
 
-	// untrainedBank and untrainedQueries are how many images the encoder is judged by before training, so that training begins soon. Of
-	// 2048 images the 95 % interval reaches 2.2 points at most to either side.
-	untrainedBank    = 12288
-	untrainedQueries = 2048
+	// firstBank and firstQueries are how many images the encoder is judged by before training, so that training begins soon.
+	// Of 2048 images the 95 % interval reaches 2.2 points at most to either side.
+	firstBank    = 12288
+	firstQueries = 2048
 )
 
 // monitor judges the query encoder by nearest neighbours and without labels, and changes nothing of the run.
@@ -77,8 +77,8 @@ func newMonitor(s *session, m *mesh.Mesh) (o *monitor, err error) {
 	}
 	seed, neighbours := s.config.Run.Seed, o.knn.Ks[len(o.knn.Ks)-1]
 	o.sample = sides{
-		data.Sample(o.all.queries, untrainedQueries, seed),
-		data.Sample(o.all.bank, max(untrainedBank, neighbours), seed),
+		data.Sample(o.all.queries, firstQueries, seed),
+		data.Sample(o.all.bank, max(firstBank, neighbours), seed),
 	}
 	return o, nil
 }

@@ -95,11 +95,7 @@ func (s *session) goOnFrom(c *checkpoint.Checkpoint) error {
 
 // openMetrics opens metrics.jsonl after the steps done, and remembers the evaluations in it.
 func (s *session) openMetrics() (err error) {
-	upTo := s.done
-	if s.anew {
-		upTo = -1 // what is there is about another encoder
-	}
-	if s.metrics, err = s.dir.Metrics(upTo); err != nil {
+	if s.metrics, err = s.dir.Metrics(s.done); err != nil {
 		return err
 	}
 	s.scores = checkpoint.Scores{}

@@ -59,7 +59,6 @@ type session struct {
 	fingerprint         string            // of the training images; see record
 	epochs, total, done int               // epochs the schedule spans, steps of the run, steps done
 	first               int               // steps done where the run began: those of the checkpoint it goes on from
-	anew                bool              // the directory has another run, which did no step
 }
 
 // openData reads both splits and checks the configuration against them.
@@ -145,17 +144,15 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 	if err != nil && !errors.Is(err, checkpoint.ErrNone) {
 		return err
 	}
-	if err := s.compare(record); err != nil {
+	anew, err := s.compare(record)
+	if err != nil {
 		return err
 	}
 	if err := s.readBeginning(); err != nil {
 		return err
 	}
-	if s.anew { // before the record: a crash between them must not leave the rows of another encoder
-		if err := s.openMetrics(); err != nil {
-			return err
-		}
-		if err := s.metrics.Close(); err != nil {
+	if anew { // before the record: a crash between them must not leave the rows of another encoder
+		if err := s.dropRows(); err != nil {
 			return err
 		}
 	}
@@ -182,35 +179,44 @@ func (s *session) openDir(disk durable.FileSystem) (err error) {
 	return nil
 }
 
-// compare checks what the run is asked to be against what it was, and tells of harmless changes.
-func (s *session) compare(asked run.Record) error {
+// compare checks what the run is asked to be against what it was, and tells of harmless changes. It is anew
+// where the directory has another run, of which no step is on record.
+func (s *session) compare(asked run.Record) (anew bool, err error) {
 	saved, err := s.dir.Record()
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && s.resumed == nil:
-		return nil
+		return false, nil
 	case errors.Is(err, fs.ErrNotExist):
 		state := s.resumed.State
 		saved = run.Record{DataSHA256: asked.DataSHA256, Versions: state.Versions}
 		if saved.Config, err = run.ConfigOf(state); err != nil {
-			return err
+			return false, err
 		}
 		s.report.Note("config.json is missing: the checkpoint's own configuration stands in for it")
 	case err != nil:
-		return err
+		return false, err
 	}
 	notices, err := run.CheckResume(saved, asked)
 	if errors.Is(err, run.ErrIncompatible) && s.resumed == nil && !s.stepped() {
 		s.report.Note("no step of the run in this directory is on record: it begins anew, as it is asked for now")
-		s.anew = true
-		return nil
+		return true, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, n := range notices {
 		s.report.Note("changed since the run began: " + n)
 	}
-	return nil
+	return false, nil
+}
+
+// dropRows empties metrics.jsonl.
+func (s *session) dropRows() error {
+	rows, err := s.dir.Metrics(-1)
+	if err != nil {
+		return err
+	}
+	return rows.Close()
 }
 
 // stepped tells whether the directory has a row of a step; one that cannot be read may have.

@@ -90,7 +90,7 @@ func inThis(ctx context.Context, c run.Config, others *peers, o Options) error {
 		report.Note("the step is not compiled but loaded from " + saved.Path)
 	}
 	report.Begin(c, inWords(engine), engine.NumDevices())
-	events := &train.TensorBoard{Reporter: report, Dir: filepath.Join(c.Run.Dir, "tensorboard")}
+	events := &train.TensorBoard{Reporter: report, Dir: filepath.Join(c.Run.Dir, run.EventsDir)}
 	var watcher train.Reporter = report
 	switch {
 	case others.follows():

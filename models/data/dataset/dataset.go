@@ -143,6 +143,9 @@ func (d Config) Packed(split string) (string, error) {
 	return test, nil
 }
 
+// NoHeldOut says what a folder lacks that has images for training alone.
+const NoHeldOut = "no held-out images, such as those of a folder val beside train"
+
 // Part returns n images of a source, all where n is 0: the first of a set, in its publisher's order, or evenly spread ones
 // of a folder, which is in the order of its classes. Of MNIST's test images the first half is the easier one.
 func Part(source data.Source, n int) data.Source {
